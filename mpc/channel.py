@@ -1,0 +1,242 @@
+"""How a party sends to and receives from the others: a protocol, what all transports share, and a loopback.
+
+A transport has two duties: carry frames in order from each authenticated peer to ``Mailbox.deliver``, and carry what
+``FramedChannel`` hands to its ``transmit`` callable. Everything else is here and is the same for all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError, ProtocolStateError
+from mpc.frames import Frame, Outbox, check_session, decode_frame
+
+MAX_PENDING_BYTES: Final = 1 << 30
+"""Bytes one peer may have delivered that nobody has taken yet."""
+
+
+class Channel(Protocol):
+    """A party's authenticated, encrypted and ordered channel to its peers, for one session and attempt."""
+
+    @property
+    def party(self) -> int:
+        """The party at this end."""
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other parties, in increasing order."""
+
+    def send(self, peer: int, tag: str, payload: bytes) -> None:
+        """Send one message. Returns once the transport has taken it; raises ``ChannelError``."""
+
+    def receive(self, peer: int, tag: str, timeout_s: float) -> bytes:
+        """Return the next message of a peer, which must bear this tag; raises ``ChannelError``."""
+
+    def exchange(self, tag: str, payload: bytes, timeout_s: float) -> dict[int, bytes]:
+        """Send one payload to every peer and return what each of them sent under the same tag."""
+
+
+class Mailbox:
+    """Messages that arrived for one party in one session and attempt, waiting to be taken in order. Thread-safe.
+
+    Args:
+        party: the party that receives.
+        parties: how many parties there are; peers are 0 to parties - 1.
+        session: 32 bytes, public.
+        attempt: public.
+        max_pending_bytes: limit per peer on what is delivered and not taken.
+    """
+
+    def __init__(
+        self, party: int, parties: int, session: bytes, attempt: int, *, max_pending_bytes: int = MAX_PENDING_BYTES
+    ) -> None:
+        check_session(session, attempt)
+        self._party = party
+        self._session = session
+        self._attempt = attempt
+        self._max_pending_bytes = max_pending_bytes
+        peers = [peer for peer in range(parties) if peer != party]
+        self._ready: dict[int, deque[tuple[str, bytes, int]]] = {peer: deque() for peer in peers}
+        self._parts: dict[int, list[Frame]] = {peer: [] for peer in peers}
+        self._parts_bytes = dict.fromkeys(peers, 0)
+        self._pending_bytes = dict.fromkeys(peers, 0)
+        self._next_sequence = dict.fromkeys(peers, 0)
+        self._closed_peers: set[int] = set()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def deliver(self, data: bytes, sender: int) -> None:
+        """Accept one frame from a sender whom the transport has authenticated.
+
+        Args:
+            data: the frame's bytes, untrusted.
+            sender: who the transport says sent it.
+
+        Raises:
+            MessageRejectedError: the frame is malformed, of another session, attempt or sender, a duplicate, out of
+                order, in the middle of another message, or over the limit. What was delivered before it stands;
+                a transport that wants the waiting party to know at once closes this peer.
+            ChannelClosedError: the mailbox, or this peer's direction, is closed.
+        """
+        frame = decode_frame(data)
+        if frame.session != self._session:
+            raise MessageRejectedError("session", "a frame of another session")
+        if frame.attempt != self._attempt:
+            raise MessageRejectedError("attempt", f"expected {self._attempt}, got {frame.attempt}")
+        if frame.sender != sender or sender not in self._ready:
+            raise MessageRejectedError("sender", f"frame of party {frame.sender} from party {sender}")
+        with self._changed:
+            if self._closed or sender in self._closed_peers:
+                raise ChannelClosedError(f"the channel from party {sender} is closed")
+            expected = self._next_sequence[sender]
+            if frame.sequence != expected:
+                raise MessageRejectedError("sequence", f"party {sender}: expected {expected}, got {frame.sequence}")
+            parts = self._parts[sender]
+            if parts and parts[0].tag != frame.tag:
+                raise MessageRejectedError("tag", f"{frame.tag!r} in the middle of {parts[0].tag!r}")
+            if self._pending_bytes[sender] + len(data) > self._max_pending_bytes:
+                raise MessageRejectedError("pending", f"party {sender}: over {self._max_pending_bytes} bytes untaken")
+            self._next_sequence[sender] += 1
+            self._pending_bytes[sender] += len(data)
+            self._parts_bytes[sender] += len(data)
+            parts.append(frame)
+            if frame.last:
+                payload = frame.payload if len(parts) == 1 else b"".join(part.payload for part in parts)
+                parts.clear()
+                self._ready[sender].append((frame.tag, payload, self._parts_bytes[sender]))
+                self._parts_bytes[sender] = 0
+                self._changed.notify_all()
+
+    def take(self, peer: int, tag: str, timeout_s: float) -> bytes:
+        """Wait for the next message of a peer and return its payload.
+
+        Raises:
+            MessageRejectedError: the next message bears another tag; it stays where it is.
+            DeadlineExceededError: nothing came within ``timeout_s`` seconds.
+            ChannelClosedError: the mailbox was closed, or the peer's direction was and is drained.
+            ProtocolStateError: there is no such peer.
+        """
+        if peer not in self._ready:
+            raise ProtocolStateError(f"party {self._party} has no peer {peer}")
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not self._closed and not self._ready[peer]:
+                if peer in self._closed_peers:
+                    break
+                remaining_s = deadline - time.monotonic()
+                if remaining_s <= 0:
+                    raise DeadlineExceededError(f"party {peer} sent no {tag!r} within {timeout_s:g} s")
+                self._changed.wait(remaining_s)
+            if self._closed or not self._ready[peer]:
+                raise ChannelClosedError(f"the channel from party {peer} closed while waiting for {tag!r}")
+            found, payload, n_bytes = self._ready[peer][0]
+            if found != tag:
+                raise MessageRejectedError("tag", f"party {peer}: expected {tag!r}, got {found!r}")
+            self._ready[peer].popleft()
+            self._pending_bytes[peer] -= n_bytes
+            return payload
+
+    def close(self, peer: int | None = None) -> None:
+        """Close one peer's direction (what it sent before can still be taken) or everything; wakes all waiters."""
+        with self._changed:
+            if peer is None:
+                self._closed = True
+            else:
+                self._closed_peers.add(peer)
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything is closed."""
+        return self._closed
+
+
+class FramedChannel:
+    """A ``Channel`` over any transport that carries frames.
+
+    Args:
+        party: the party at this end.
+        parties: how many parties there are.
+        session: 32 bytes, public.
+        attempt: public.
+        transmit: ``transmit(peer, frame)`` hands one frame to the transport, in order; raises ``ChannelError``.
+
+    The transport delivers arriving frames to ``mailbox``. Sending is thread-safe.
+    """
+
+    def __init__(
+        self, party: int, parties: int, session: bytes, attempt: int, transmit: Callable[[int, bytes], None]
+    ) -> None:
+        self._party = party
+        self._peers = tuple(peer for peer in range(parties) if peer != party)
+        self._transmit = transmit
+        self._outboxes = {peer: Outbox(session, attempt, party) for peer in self._peers}
+        self._locks = {peer: threading.Lock() for peer in self._peers}
+        self.mailbox = Mailbox(party, parties, session, attempt)
+
+    @property
+    def party(self) -> int:
+        """The party at this end."""
+        return self._party
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other parties, in increasing order."""
+        return self._peers
+
+    def send(self, peer: int, tag: str, payload: bytes) -> None:
+        """Send one message.
+
+        Raises:
+            ChannelClosedError: this end is closed.
+            ProtocolStateError: there is no such peer.
+            ChannelError: whatever the transport raises.
+        """
+        if peer not in self._outboxes:
+            raise ProtocolStateError(f"party {self._party} has no peer {peer}")
+        if self.mailbox.closed:
+            raise ChannelClosedError(f"the channel of party {self._party} is closed")
+        with self._locks[peer]:
+            for frame in self._outboxes[peer].frames(tag, payload):
+                self._transmit(peer, frame)
+
+    def receive(self, peer: int, tag: str, timeout_s: float) -> bytes:
+        """Return the next message of a peer; raises as ``Mailbox.take`` does."""
+        return self.mailbox.take(peer, tag, timeout_s)
+
+    def exchange(self, tag: str, payload: bytes, timeout_s: float) -> dict[int, bytes]:
+        """Send one payload to every peer and return what each sent under the same tag."""
+        for peer in self._peers:
+            self.send(peer, tag, payload)
+        return {peer: self.receive(peer, tag, timeout_s) for peer in self._peers}
+
+    def close(self) -> None:
+        """Close this end and wake whoever waits on it."""
+        self.mailbox.close()
+
+
+class LoopbackNetwork:
+    """Channels between parties of one process, for tests and for a single machine.
+
+    Args:
+        parties: how many.
+        session: 32 bytes, public.
+        attempt: public.
+    """
+
+    def __init__(self, parties: int, session: bytes, attempt: int = 0) -> None:
+        self.channels: tuple[FramedChannel, ...] = tuple(
+            FramedChannel(party, parties, session, attempt, self._transmitter(party)) for party in range(parties)
+        )
+
+    def _transmitter(self, sender: int) -> Callable[[int, bytes], None]:
+        return lambda peer, frame: self.channels[peer].mailbox.deliver(frame, sender)
+
+    def close(self) -> None:
+        """Close every end and wake whoever waits."""
+        for channel in self.channels:
+            channel.close()

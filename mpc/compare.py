@@ -1,0 +1,103 @@
+"""Disclosure checks: is a shared count below a bound? One bit per count becomes public and nothing else.
+
+For integers g and a bound B, the product P(g) = g (g - 1) ... (g - B + 1) over a prime field F is zero exactly if
+0 <= g < B. The parties open rho · P(g) with rho uniform, shared and known to nobody: zero if g < B, a uniform
+non-zero element otherwise.
+
+Cost for m counts: B + 1 factors each, so B·m products in ceil(log2(B + 1)) rounds, and one opening. Meant for the
+small groups of disclosure rules (B about 10); for wide comparisons a carry tree is cheaper.
+
+Leakage: the bit per count. Failure: with probability 1/|F| per count rho is zero and a large count is reported as
+below the bound, which suppresses it; a small count is never reported as large by honest parties. Products are not
+verified here: against a malicious party the opening is safe, the products before it are not.
+
+Source: the zero test of a masked product, as in Damgård, Fitzi, Kiltz, Nielsen, Toft (TCC 2006), section 3.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.errors import RingValueError
+from mpc.replicated import Engine
+from mpc.rings import Ring
+from mpc.shares import ReplicatedShare, concatenate_shares
+
+MAX_BOUND: Final = 4096
+MIN_FIELD_BITS: Final = 64
+_WITNESSES: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def field_modulus(ring: Ring) -> int:
+    """Return the size of a ring that is a prime field with more than 2^64 elements.
+
+    Raises:
+        RingValueError: the ring is not a prime field, or a small one. Its zero test would be wrong or too weak.
+    """
+    modulus = ring.to_integers(ring.neg(ring.from_integers([1])))[0] + 1
+    if modulus.bit_length() <= MIN_FIELD_BITS or not _is_probable_prime(modulus):
+        raise RingValueError(f"{ring.name} is not a prime field of more than {MIN_FIELD_BITS} bits")
+    return modulus
+
+
+def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, index: int = 0) -> npt.NDArray[np.bool_]:
+    """Tell for each shared integer whether it is below a bound; open nothing else.
+
+    Args:
+        engine: over a prime field of more than 64 bits.
+        g: m shared integers in [0, 2^40), secret. An element that is no such integer counts as not below.
+        bound: public, at most 4096. At or below zero the answer is False throughout and nothing is sent.
+        label: public, unique in the round.
+
+    Returns:
+        m public booleans, g < bound.
+
+    Raises:
+        RingValueError: the ring is not a prime field, or the bound is over the limit.
+        ShareMismatchError: the holders of a component of the opened product disagree.
+        ProtocolStateError: a repeated label, or a share of another party.
+        ChannelError: a peer's message is missing or does not belong here.
+    """
+    ring = engine.ring
+    field_modulus(ring)
+    if bound > MAX_BOUND:
+        raise RingValueError(f"a bound is at most {MAX_BOUND}, got {bound}")
+    m = len(g)
+    if bound <= 0 or m == 0:
+        return np.zeros(m, np.bool_)
+    repeated = ReplicatedShare(g.party, np.concatenate([g.first] * bound), np.concatenate([g.second] * bound))
+    subtrahends = np.repeat(ring.from_integers(range(bound)), m, axis=0)
+    differences = engine.add_public(repeated, ring.neg(subtrahends))
+    factors = concatenate_shares([engine.random(m, f"{label}/rho", index=index), differences])
+    blocks, level = bound + 1, 0
+    while blocks > 1:
+        half = blocks // 2
+        left, right = factors[: half * m], factors[half * m : 2 * half * m]
+        products = engine.multiply(left, right, f"{label}/product/{level}", index=index)
+        factors = concatenate_shares([products, factors[2 * half * m :]])
+        blocks, level = blocks - half, level + 1
+    opened = ring.to_integers(engine.open(factors, f"{label}/masked", index=index))
+    return np.array([value == 0 for value in opened], np.bool_)
+
+
+def _is_probable_prime(candidate: int) -> bool:
+    """Miller-Rabin with fixed bases: tells a prime field from Z_2^k or a composite ring, not an adversary's pick."""
+    if candidate % 2 == 0:
+        return candidate == 2
+    exponent, twos = candidate - 1, 0
+    while exponent % 2 == 0:
+        exponent, twos = exponent // 2, twos + 1
+    for base in _WITNESSES:
+        power = pow(base, exponent, candidate)
+        if power in (0, 1, candidate - 1):
+            continue
+        for _ in range(twos - 1):
+            power = power * power % candidate
+            if power == candidate - 1:
+                break
+        else:
+            return False
+    return True

@@ -1,0 +1,127 @@
+"""One message on the wire. Every transport sends these bytes, so that a message means the same over all of them.
+
+    magic "TSM1" | session (32) | attempt (4) | sequence (8) | sender (2) | last part (1) | tag length (2) | tag |
+    payload
+
+Numbers are big-endian. Sequence numbers start at 0 in each direction between two parties and grow by one per frame; a
+long payload is cut into parts of at most ``CHUNK_BYTES``, which carry one tag and consecutive sequence numbers. The
+transport authenticates and encrypts (mutual TLS); the frame binds a message to its place in the protocol.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mpc.errors import MessageRejectedError, RingValueError
+
+SESSION_BYTES: Final = 32
+MAX_TAG_BYTES: Final = 1024
+CHUNK_BYTES: Final = (1 << 20) - 2048
+"""Payload bytes per frame: a frame stays below 1 MiB."""
+
+_MAGIC: Final = b"TSM1"
+_HEADER: Final = struct.Struct(">4s32sIQHBH")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame. The payload may be secret and stays out of the repr."""
+
+    session: bytes
+    attempt: int
+    sequence: int
+    sender: int
+    last: bool
+    tag: str
+    payload: bytes = field(repr=False)
+
+
+def check_session(session: bytes, attempt: int) -> None:
+    """Refuse a session id or attempt number that a frame cannot carry.
+
+    Raises:
+        RingValueError: the id is not 32 bytes, or the attempt does not fit 32 bits.
+    """
+    if len(session) != SESSION_BYTES:
+        raise RingValueError(f"a session id has {SESSION_BYTES} bytes, got {len(session)}")
+    if not 0 <= attempt < 1 << 32:
+        raise RingValueError("an attempt number lies in [0, 2^32)")
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the bytes of a frame.
+
+    Raises:
+        RingValueError: a field does not fit (session, attempt, sender, or a tag over ``MAX_TAG_BYTES``).
+    """
+    check_session(frame.session, frame.attempt)
+    tag = frame.tag.encode()
+    if len(tag) > MAX_TAG_BYTES:
+        raise RingValueError(f"a tag has at most {MAX_TAG_BYTES} bytes, got {len(tag)}")
+    if not (0 <= frame.sender < 1 << 16 and 0 <= frame.sequence < 1 << 64):
+        raise RingValueError("sender or sequence number of a frame out of range")
+    header = _HEADER.pack(_MAGIC, frame.session, frame.attempt, frame.sequence, frame.sender, int(frame.last), len(tag))
+    return b"".join((header, tag, frame.payload))
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Parse the bytes of a frame.
+
+    Raises:
+        MessageRejectedError: not a frame of this version, truncated, or over a limit.
+    """
+    if len(data) < _HEADER.size:
+        raise MessageRejectedError("frame", f"{len(data)} bytes are no frame")
+    magic, session, attempt, sequence, sender, last, tag_length = _HEADER.unpack_from(data)
+    body = _HEADER.size + tag_length
+    if magic != _MAGIC or last > 1 or tag_length > MAX_TAG_BYTES or body > len(data):
+        raise MessageRejectedError("frame", "bad magic, flag or length")
+    if len(data) - body > CHUNK_BYTES:
+        raise MessageRejectedError("frame", f"payload over {CHUNK_BYTES} bytes")
+    try:
+        tag = data[_HEADER.size : body].decode()
+    except UnicodeDecodeError as error:
+        raise MessageRejectedError("frame", "the tag is not UTF-8") from error
+    return Frame(session, attempt, sequence, sender, bool(last), tag, data[body:])
+
+
+def frame_address(data: bytes) -> tuple[bytes, int]:
+    """Return session and attempt of a frame, for a transport that carries several sessions; checks nothing else.
+
+    Raises:
+        MessageRejectedError: too short for a frame, or not one of this version.
+    """
+    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+        raise MessageRejectedError("frame", f"{len(data)} bytes are no frame")
+    _, session, attempt, *_ = _HEADER.unpack_from(data)
+    return session, attempt
+
+
+class Outbox:
+    """Numbers the frames of one direction, from one party to one peer. Not thread-safe: hold a lock around a message.
+
+    Args:
+        session: 32 bytes, public.
+        attempt: public; every attempt has outboxes and mailboxes of its own.
+        sender: the party that sends.
+    """
+
+    __slots__ = ("_attempt", "_sender", "_sequence", "_session")
+
+    def __init__(self, session: bytes, attempt: int, sender: int) -> None:
+        check_session(session, attempt)
+        self._session = session
+        self._attempt = attempt
+        self._sender = sender
+        self._sequence = 0
+
+    def frames(self, tag: str, payload: bytes) -> Iterator[bytes]:
+        """Yield the encoded frames of one message, in the order in which they must be delivered."""
+        for start in range(0, max(len(payload), 1), CHUNK_BYTES):
+            part = payload[start : start + CHUNK_BYTES]
+            last = start + CHUNK_BYTES >= len(payload)
+            number, self._sequence = self._sequence, self._sequence + 1
+            yield encode_frame(Frame(self._session, self._attempt, number, self._sender, last, tag, part))

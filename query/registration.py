@@ -1,0 +1,66 @@
+"""The relation proved once per dataset: what every later query may rely on.
+
+Zero-forms: ``present`` and every boolean column b satisfy b·b − b = 0; every column that is not nullable, and every
+``__known``, vanishes where the row is absent (x − present·x = 0); a nullable column vanishes where it is not known
+(x − known·x = 0, which with the form of ``known`` makes it vanish where absent, too).
+
+Sums: sum 0 is Σ present, its own guard and the one row that is opened: the declared number of rows. Every further
+column has the sum Σ x, guarded by sum 0 and never opened, so that the proof is a proof of knowledge of each column: in
+the linearisation the column's commitment carries −α^v/Z_H(ζ) beside what its zero-forms give it. The prover cannot
+move that part into the quotient t, whose scalar there is a constant times Z_H(ζ)/Z_H(ζ): an extractor that rewinds α
+sees the column's coefficient change independently of every other commitment and solves for the column.
+"""
+
+from __future__ import annotations
+
+from query.errors import SchemaInvalidError
+from query.schema import KNOWN_SUFFIX, PRESENT_INDEX, PhysicalColumn, TableSchema, physical_columns
+from zk.builder import RelationBuilder
+from zk.encoding import encode_relation
+from zk.errors import RelationInvalidError
+from zk.relation import ONE, ColumnKind, RegisteredColumn, Relation
+
+
+def registered_column(column: PhysicalColumn, dataset: int, version: int) -> RegisteredColumn:
+    """The directory's name of a physical column.
+
+    Raises:
+        RelationInvalidError: dataset or version is out of range.
+    """
+    return RegisteredColumn(dataset, version, column.index, column.kind)
+
+
+def registration_relation(schema: TableSchema, dataset: int, version: int, log_rows: int) -> Relation:
+    """Return the relation that a dataset's registration proof is about. Public.
+
+    Args:
+        schema: the table.
+        dataset: directory id, below 2^128.
+        version: version of the dataset, below 2^32.
+        log_rows: log2 of the number of rows.
+
+    Returns:
+        A relation whose registered columns are the physical columns in order and whose sum 0 is Σ present.
+
+    Raises:
+        SchemaInvalidError: the table is too wide for one proof or its numbers are out of range.
+    """
+    physical = physical_columns(schema)
+    try:
+        builder = RelationBuilder(log_rows)
+        handles = [builder.registered(registered_column(column, dataset, version)) for column in physical]
+        present = handles[PRESENT_INDEX]
+        by_name = {column.name: handle for column, handle in zip(physical, handles, strict=True)}
+        builder.sum([(1, ONE, present)])
+        for column, handle in zip(physical, handles, strict=True):
+            if column.kind is ColumnKind.BOOLEAN:
+                builder.vanish([(1, handle, handle), (-1, ONE, handle)])
+            if column.index != PRESENT_INDEX:
+                switch = by_name.get(column.name + KNOWN_SUFFIX, present)
+                builder.vanish([(1, ONE, handle), (-1, switch, handle)])
+                builder.sum([(1, ONE, handle)], guard=0)
+        relation = builder.build()
+        encode_relation(relation)
+    except RelationInvalidError as fault:
+        raise SchemaInvalidError(f"the table does not fit one registration proof: {fault}") from fault
+    return relation

@@ -1,0 +1,160 @@
+"""Fixtures of the engine's tests: the rings it runs over, and three parties in three threads over a loopback."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.channel import LoopbackNetwork
+from mpc.errors import RingValueError
+from mpc.prg import Seed
+from mpc.replicated import Engine
+from mpc.rings import Z2_64, Ring, RingArray
+from mpc.seeds import PairwiseSeeds
+from zk.field import FR
+
+
+class MersenneField:
+    """A slow prime field of 2^127 - 1 elements on Python integers: a third ring, written for these tests."""
+
+    name = "F_2^127-1"
+    element_bytes = 16
+    modulus = (1 << 127) - 1
+
+    def _array(self, values: Sequence[int]) -> RingArray:
+        array = np.empty(len(values), dtype=object)
+        array[:] = [int(value) % self.modulus for value in values]
+        return array
+
+    def zeros(self, n: int) -> RingArray:
+        return self._array([0] * n)
+
+    def add(self, a: RingArray, b: RingArray) -> RingArray:
+        return self._array(list(a + b))
+
+    def sub(self, a: RingArray, b: RingArray) -> RingArray:
+        return self._array(list(a - b))
+
+    def neg(self, a: RingArray) -> RingArray:
+        return self._array(list(-a))
+
+    def mul(self, a: RingArray, b: RingArray) -> RingArray:
+        return self._array(list(a * b))
+
+    def inner(self, a: RingArray, b: RingArray) -> RingArray:
+        return self._array([sum(a * b)])
+
+    def total(self, a: RingArray) -> RingArray:
+        return self._array([sum(a)])
+
+    def from_integers(self, values: Sequence[int]) -> RingArray:
+        return self._array(list(values))
+
+    def to_integers(self, a: RingArray) -> list[int]:
+        return [int(value) for value in a]
+
+    def encode_bytes(self, a: RingArray) -> bytes:
+        return b"".join(int(value).to_bytes(16, "big") for value in a)
+
+    def decode_bytes(self, data: bytes) -> RingArray:
+        values = [int.from_bytes(data[at : at + 16], "big") for at in range(0, len(data), 16)]
+        if len(data) % 16 or any(value >= self.modulus for value in values):
+            raise RingValueError("not a canonical encoding")
+        return self._array(values)
+
+    def expand(self, stream: Callable[[int], bytes], n: int) -> RingArray:
+        return self._array([int.from_bytes(stream(32), "big") for _ in range(n)])
+
+
+MERSENNE = MersenneField()
+FIELDS: list[Ring] = [MERSENNE, FR]
+RINGS: list[Ring] = [Z2_64, *FIELDS]
+
+
+@pytest.fixture(params=RINGS, ids=lambda ring: ring.name)
+def ring(request: pytest.FixtureRequest) -> Ring:
+    return request.param
+
+
+@pytest.fixture(params=FIELDS, ids=lambda ring: ring.name)
+def prime_field(request: pytest.FixtureRequest) -> Ring:
+    return request.param
+
+
+def fixed_seeds(party: int, secret: str = "fixed") -> PairwiseSeeds:
+    """Seeds known to the tests, so that a failure repeats."""
+
+    def seed(name: object) -> Seed:
+        return Seed(hashlib.sha256(f"{secret}/{name}".encode()).digest())
+
+    return PairwiseSeeds(party, seed(party), seed((party + 1) % 3), seed("common"))
+
+
+class Parties:
+    """Three engines over one loopback; ``run`` calls a function with each engine in a thread of its own."""
+
+    def __init__(self, ring: Ring, session: bytes = bytes(32), attempt: int = 0, timeout_s: float = 20.0) -> None:
+        self.network = LoopbackNetwork(3, session, attempt)
+        self.seeds = [fixed_seeds(party) for party in range(3)]
+        self.engines = [
+            Engine(ring, channel, self.seeds[channel.party], session, attempt, timeout_s=timeout_s)
+            for channel in self.network.channels
+        ]
+
+    def run(self, body: Callable[[Engine], Any]) -> list[Any]:
+        """Return the three results; the first failure closes the network and is raised."""
+
+        def guarded(engine: Engine) -> Any:
+            try:
+                return body(engine)
+            except BaseException:
+                self.network.close()
+                raise
+
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(guarded, engine) for engine in self.engines]
+        return [future.result() for future in futures]
+
+    def outcomes(self, body: Callable[[Engine], Any]) -> list[Any]:
+        """Return per party the result or the exception, letting every party go as far as it can."""
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(body, engine) for engine in self.engines]
+        return [future.exception() or future.result() for future in futures]
+
+
+@pytest.fixture
+def parties() -> Callable[..., Parties]:
+    return Parties
+
+
+def ring_size(ring: Ring) -> int:
+    return ring.to_integers(ring.neg(ring.from_integers([1])))[0] + 1
+
+
+def inputs(ring: Ring, n: int, seed: int) -> list[int]:
+    """n integers: the extremes first, then random ones."""
+    rng = np.random.default_rng(seed)
+    size = ring_size(ring)
+    extremes = [0, 1 << 63, (1 << 64) - 1, 1, size - 1, size // 2]
+    extremes = [value % size for value in extremes]
+    return (extremes[seed % 6 :] + [int.from_bytes(rng.bytes(40), "big") % size for _ in range(n)])[:n]
+
+
+@pytest.fixture
+def draw() -> Callable[[Ring, int, int], list[int]]:
+    return inputs
+
+
+@pytest.fixture
+def size_of() -> Callable[[Ring], int]:
+    return ring_size
+
+
+@pytest.fixture
+def seeds_of() -> Callable[..., PairwiseSeeds]:
+    return fixed_seeds

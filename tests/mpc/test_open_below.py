@@ -1,0 +1,139 @@
+"""The disclosure check: equal to the ideal functionality, opens one bit per count, only over large prime fields."""
+
+import numpy as np
+import pytest
+
+from mpc.compare import MAX_BOUND, field_modulus, open_below
+from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
+from mpc.ideal import Ideal
+from mpc.rings import Z2_64
+from mpc.shares import ReplicatedShare, share
+
+COUNTS = [0, 1, 2, 9, 10, 11, 12, 63, 64, 65, 999, 1000, 1001, 1 << 20, (1 << 40) - 1]
+
+
+def below(parties, ring, counts, bound):
+    dealt = share(ring, ring.from_integers(counts))
+    return parties(ring).run(lambda engine: open_below(engine, dealt[engine.party], bound, "minimum").tolist())
+
+
+@pytest.mark.parametrize("bound", [1, 2, 3, 7, 8, 10, 11, 64])
+def test_equals_the_ideal_functionality(prime_field, bound, parties):
+    ideal = Ideal(field_modulus(prime_field))
+    assert below(parties, prime_field, COUNTS, bound) == [ideal.open_below(COUNTS, bound)] * 3
+
+
+def test_every_count_around_a_bound(prime_field, parties):
+    counts = list(range(30))
+    assert below(parties, prime_field, counts, 11) == [[count < 11 for count in counts]] * 3
+
+
+def test_the_largest_bound(parties, prime_field):
+    assert below(parties, prime_field, [MAX_BOUND - 1, MAX_BOUND], MAX_BOUND) == [[True, False]] * 3
+
+
+@pytest.mark.parametrize("bound", [0, -1, -(1 << 70)])
+def test_a_bound_of_nothing_sends_nothing(prime_field, bound, parties):
+    trio = parties(prime_field)
+    dealt = share(prime_field, prime_field.from_integers(COUNTS))
+    for engine in trio.engines:
+        assert not open_below(engine, dealt[engine.party], bound, "minimum").any()
+        assert engine.traffic.messages == 0
+
+
+def test_no_counts(prime_field, parties):
+    assert below(parties, prime_field, [], 10) == [[]] * 3
+
+
+def test_costs_are_those_documented(prime_field, parties):
+    trio, bound = parties(prime_field), 11
+    dealt = share(prime_field, prime_field.from_integers([5, 500]))
+    trio.run(lambda engine: open_below(engine, dealt[engine.party], bound, "minimum"))
+    for engine in trio.engines:
+        assert engine.traffic.rounds == 4 + 1
+        assert engine.traffic.payload_bytes == (bound * 2 + 2) * prime_field.element_bytes + 32
+
+
+def test_only_the_bit_is_opened(prime_field, parties):
+    """Equal counts open to unrelated non-zero values, all counts below the bound to zero."""
+    trio = parties(prime_field)
+    opened = []
+    for engine in trio.engines:
+        original = engine.open
+
+        def tap(held, label, *, index=0, original=original):
+            values = original(held, label, index=index)
+            opened.append(prime_field.to_integers(values))
+            return values
+
+        engine.open = tap
+    counts = [50, 50, 50, 3, 4, 0]
+    dealt = share(prime_field, prime_field.from_integers(counts))
+    trio.run(lambda engine: open_below(engine, dealt[engine.party], 10, "minimum"))
+    assert len(opened) == 3
+    for values in opened:
+        assert values[3:] == [0, 0, 0] and len({0, *values[:3]}) == 4
+        assert min(values[:3]) > 1 << 80
+
+
+class CompositeRing:
+    """Just enough of a ring of odd, composite size to be told from a field."""
+
+    name = "Z_composite"
+    size = ((1 << 61) - 1) * ((1 << 31) - 1)
+
+    def from_integers(self, values):
+        return np.array(values, dtype=object)
+
+    def neg(self, a):
+        return -a
+
+    def to_integers(self, a):
+        return [int(value) % self.size for value in a]
+
+
+class SmallField(CompositeRing):
+    name = "F_2^61-1"
+    size = (1 << 61) - 1
+
+
+def test_rings_that_are_no_large_prime_fields_are_refused(parties):
+    trio = parties(Z2_64)
+    dealt = share(Z2_64, Z2_64.from_integers([5]))
+    with pytest.raises(RingValueError, match=r"Z_2\^64 is not a prime field"):
+        open_below(trio.engines[0], dealt[0], 10, "minimum")
+    for ring in (CompositeRing(), SmallField(), Z2_64):
+        with pytest.raises(RingValueError, match="not a prime field"):
+            field_modulus(ring)
+    assert trio.engines[0].traffic.messages == 0
+
+
+def test_large_prime_fields_are_recognised(prime_field):
+    assert field_modulus(prime_field) == prime_field.modulus
+
+
+def test_misuse_is_refused(prime_field, parties):
+    trio = parties(prime_field)
+    dealt = share(prime_field, prime_field.from_integers([5]))
+    with pytest.raises(RingValueError, match="at most 4096"):
+        open_below(trio.engines[0], dealt[0], MAX_BOUND + 1, "minimum")
+    with pytest.raises(ProtocolStateError):
+        open_below(trio.engines[0], dealt[1], 10, "minimum")
+
+
+def test_a_liar_in_the_opening_is_caught(prime_field, parties):
+    dealt = share(prime_field, prime_field.from_integers([5, 50]))
+
+    def body(engine):
+        if engine.party == 1:
+            original = engine.open
+
+            def lie(held, label, *, index=0):
+                one = prime_field.from_integers([1])
+                return original(ReplicatedShare(1, prime_field.add(held.first, one), held.second), label, index=index)
+
+            engine.open = lie
+        return open_below(engine, dealt[engine.party], 10, "minimum")
+
+    outcomes = parties(prime_field).outcomes(body)
+    assert isinstance(outcomes[2], ShareMismatchError)
