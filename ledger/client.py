@@ -145,14 +145,13 @@ class LedgerClient:
         with translated_errors(self.url):
             return bytes(self._web3.eth.get_code(Web3.to_checksum_address(address)))
 
-    def contract(
-        self, abi: Sequence[Any], *, address: str | None = None, bytecode: bytes | str | None = None
-    ) -> Any:
-        """Return web3.py's contract object: at an address, or with the bytecode to deploy one."""
-        if address is not None:
-            return self._web3.eth.contract(address=Web3.to_checksum_address(address), abi=abi)
-        factory: type[Contract] = self._web3.eth.contract(abi=abi, bytecode=bytecode)
-        return factory
+    def contract_at(self, abi: Sequence[Any], address: str) -> Contract:
+        """Return web3.py's object for a deployed contract, for ``call``, ``transact`` and ``logs`` of this client."""
+        return self._web3.eth.contract(address=Web3.to_checksum_address(address), abi=abi)
+
+    def contract_factory(self, abi: Sequence[Any], bytecode: bytes | str) -> type[Contract]:
+        """Return web3.py's class of a contract to deploy: ``transact(factory.constructor(...))``."""
+        return self._web3.eth.contract(abi=abi, bytecode=bytecode)
 
     def call(self, function: ContractFunction, *, block: int | None = None) -> Any:
         """Execute a contract function without a transaction and return its decoded result.

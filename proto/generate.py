@@ -74,7 +74,7 @@ def main() -> int:
         else:
             generate(ROOT)
     except GenerationFailedError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from query.errors import QueryError
 
 MAX_TEXT_BYTES: Final = 64 * 1024
 
-JsonValue: TypeAlias = "str | int | bool | None | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "str | int | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 def encode_canonical(value: JsonValue) -> bytes:
@@ -92,7 +91,7 @@ class Fields:
 
     def optional_integer(self, name: str) -> int | None:
         """An integer field or null."""
-        return self.integer(name) if self._left.get(name, 0) is not None else self._null(name)
+        return None if self._is_null(name) else self.integer(name)
 
     def boolean(self, name: str) -> bool:
         """A boolean field."""
@@ -118,7 +117,7 @@ class Fields:
 
     def optional_texts(self, name: str) -> tuple[str, ...] | None:
         """A list of strings or null."""
-        return self.texts(name) if self._left.get(name, 0) is not None else self._null(name)
+        return None if self._is_null(name) else self.texts(name)
 
     def nested(self, name: str) -> Fields:
         """An object field."""
@@ -129,15 +128,15 @@ class Fields:
         if self._left:
             raise self._error(f"{self._place} has a field that is not known: {sorted(self._left)[0][:64]!r}")
 
-    def _null(self, name: str) -> None:
-        self._left.pop(name)
+    def _is_null(self, name: str) -> bool:
+        """Whether the field is null; if so it counts as read."""
+        found = self._left.get(name, 0) is None
+        if found:
+            del self._left[name]
+        return found
 
 
 def as_json_texts(texts: tuple[str, ...] | None) -> JsonValue:
     """A tuple of texts, or None, as a JSON value."""
     return None if texts is None else [*texts]
 
-
-def as_json(fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """A mapping as a JSON object."""
-    return dict(fields)

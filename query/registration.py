@@ -5,10 +5,10 @@ Zero-forms: ``present`` and every boolean column b satisfy b·b − b = 0; every
 (x − known·x = 0, which with the form of ``known`` makes it vanish where absent, too).
 
 Sums: sum 0 is Σ present, its own guard and the one row that is opened: the declared number of rows. Every further
-column has the sum Σ x, guarded by sum 0 and never opened, so that the proof is a proof of knowledge of each column: in
-the linearisation the column's commitment carries −α^v/Z_H(ζ) beside what its zero-forms give it. The prover cannot
-move that part into the quotient t, whose scalar there is a constant times Z_H(ζ)/Z_H(ζ): an extractor that rewinds α
-sees the column's coefficient change independently of every other commitment and solves for the column.
+column has the sum Σ x, guarded by sum 0 and never opened. It makes the proof a proof of knowledge of each column: the
+column's commitment then enters the linearised polynomial with coefficient −α^v. The only commitment the prover chooses
+after α is t, which enters with −Z_H(ζ), and α^v·x is not a multiple of Z_H, so t cannot cancel it: whoever answers for
+several α knows the column (PROTOCOL §2, M12).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def encode_rows(schema: TableSchema, records: Sequence[Mapping[str, object] | No
     if len(records) > 1 << log_rows:
         raise SchemaInvalidError(f"{len(records)} records do not fit 2^{log_rows} rows")
     columns = {column.name: np.zeros(1 << log_rows, np.int64) for column in physical_columns(schema)}
-    readers = [(column, _reader(column.kind)) for column in schema.columns]
+    readers = [(column, _Reader(column.kind)) for column in schema.columns]
     allowed = {column.name for column in schema.columns} | {schema.key}
     for row, record in enumerate(records):
         if record is None:
@@ -56,7 +56,8 @@ def encode_rows(schema: TableSchema, records: Sequence[Mapping[str, object] | No
     return columns
 
 
-def _encode_value(columns: Columns, row: int, column: ColumnSchema, reader: _Reader, record: Mapping[str, object]) -> None:
+def _encode_value(columns: Columns, row: int, column: ColumnSchema, reader: _Reader,
+                  record: Mapping[str, object]) -> None:
     if column.name not in record:
         raise RowInvalidError(row, column.name, "the record lacks the column (write null as None)")
     value = record[column.name]
@@ -81,7 +82,8 @@ class _Reader:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._codes = {name: code for code, name in enumerate(kind.names, start=1)} if isinstance(kind, Category) else {}
+        names = kind.names if isinstance(kind, Category) else ()
+        self._codes = {name: code for code, name in enumerate(names, start=1)}
 
     def read(self, value: object) -> int:
         """The stored integer, in [0, bound]."""
@@ -102,10 +104,6 @@ class _Reader:
                 return int(value)
 
 
-def _reader(kind: Kind) -> _Reader:
-    return _Reader(kind)
-
-
 def _within(value: int, lo: int, hi: int) -> int:
     if not lo <= value <= hi:
         raise _ValueFaultError("outside the schema's bounds")
@@ -120,7 +118,7 @@ def _integer(value: object) -> int:
 
 def _scaled(value: object, scale: int, lo: int, hi: int) -> int:
     if isinstance(value, int | np.integer):
-        return _integer(value) * 10**scale
+        return _integer(value) * int(10**scale)
     if isinstance(value, float | np.floating):
         if not math.isfinite(value):
             raise _ValueFaultError("not a number")

@@ -128,7 +128,8 @@ def physical_columns(schema: TableSchema) -> tuple[PhysicalColumn, ...]:
 
 def _as_json(schema: TableSchema) -> JsonValue:
     columns: list[JsonValue] = [
-        {"name": column.name, "kind": kind_as_json(column.kind), "nullable": column.nullable} for column in schema.columns
+        {"name": column.name, "kind": kind_as_json(column.kind), "nullable": column.nullable}
+        for column in schema.columns
     ]
     return {"format": FORMAT, "name": schema.name, "owner": schema.owner, "rows_label": schema.rows_label,
             "key": schema.key, "cohort": schema.cohort, "columns": columns}
@@ -156,7 +157,8 @@ def parse_schema(text: str | bytes) -> TableSchema:
     columns = []
     for number, item in enumerate(fields.items("columns")):
         column = Fields(item, f"column {number}", SchemaInvalidError)
-        columns.append(ColumnSchema(column.text("name"), kind_from_json(column.nested("kind")), column.boolean("nullable")))
+        kind = kind_from_json(column.nested("kind"))
+        columns.append(ColumnSchema(column.text("name"), kind, column.boolean("nullable")))
         column.end()
     schema = TableSchema(fields.text("name"), fields.text("owner"), fields.text("rows_label"), fields.text("key"),
                          fields.text("cohort"), tuple(columns))

@@ -141,7 +141,7 @@ class LedgerNodeConfig(_Process):
 
 
 class AgencyConfig(_Process):
-    """A client: its certificate, the coordinator, the parties it takes results from, and the ledger it checks them on."""
+    """A client: its certificate, the coordinator, the parties that send results, and the ledger to check on."""
 
     name: Name
     tls: TlsConfig
@@ -197,7 +197,7 @@ def store_config(config: _Process, path: Path) -> None:
 
 def _line(key: str, value: Any) -> str:
     # TOML's basic strings, integers, floats and booleans are written as JSON writes them.
-    return f"{key} = {json.dumps(value)}"
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)

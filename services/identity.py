@@ -14,8 +14,8 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from enum import Enum
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -34,7 +34,7 @@ _VALID_DAYS: Final = 365
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a process or person is to the others."""
 
     PARTY = "party"
@@ -262,7 +262,7 @@ def store_private(path: Path, data: bytes) -> None:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, valid_days: int = _VALID_DAYS
 ) -> x509.CertificateBuilder:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(now - _CLOCK_SKEW).not_valid_after(now + timedelta(days=valid_days))

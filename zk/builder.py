@@ -104,9 +104,15 @@ class RelationBuilder:
         zero = [[Term(1, ONE, index[h]), Term(-1, ONE, opened_as[h])] for h in copies]
         zero += [[*place(definition), Term(-1, ONE, index[h])] for h, definition in self._definitions]
         zero += [place(form) for form in self._zero]
-        return relation_of(self._log_rows, tuple(registered), len(copies) + len(self._definitions),
-                           tuple(sorted(opened_as.values())), zero, [place(form) for form, _ in self._sums],
-                           tuple(guard for _, guard in self._sums))
+        return relation_of(
+            self._log_rows,
+            tuple(registered),
+            len(copies) + len(self._definitions),
+            tuple(sorted(opened_as.values())),
+            zero,
+            [place(form) for form, _ in self._sums],
+            tuple(guard for _, guard in self._sums),
+        )
 
     def _forms(self) -> list[list[DraftTerm]]:
         return [d for _, d in self._definitions] + self._zero + [form for form, _ in self._sums]

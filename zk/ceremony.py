@@ -9,33 +9,34 @@ Full powers exist for the latest state only; a record of 320 bytes and a name st
 **Proof of knowledge.** Schnorr's proof on the base T = [τ_(k-1)]_1 for T' = [τ_k]_1 = x·T: the contributor sends
 R = ρ·T and z = ρ + c·x, and z·T = R + c·T' is checked. The challenge c (SHA-512 reduced modulo r, statistical distance
 2^-258) hashes the digest of the whole chain before, the name, T, T', [τ_k]_2 and R. T has prime order r and is not
-infinity, so x is unique.
+infinity, so x is unique. ρ is drawn afresh and also hashes x, the digest and the name, so that a repeating source of
+randomness does not give x away.
 
 **Why the chain can be believed.** Two accepted runs with one R and different c give x = (z − z')/(c − c'); in the
 random-oracle model every accepted contribution therefore comes from someone who knew its factor. Since c covers the
 digest, which covers the parameters, a random number of this ceremony and every earlier record in order, a proof
-cannot be moved to another place, name or ceremony; a record that is replayed, swapped, dropped or edited breaks the chain
-at the next one at the latest, and a change of the last record breaks its own proof. The end of the chain gives
-[τ]_1 = Π x_k·[1]_1; its powers and [τ]_2 are checked against it by pairings (`zk.srs.verify_powers`). If one contributor
-drew its factor uniformly and forgot it, then whoever knows τ could divide by the other factors, which their proofs show to
-be known, and would have that contributor's discrete logarithm. So nobody knows τ **if one contributor was honest**.
-Later contributors see earlier points and may choose their factors accordingly; they can shift τ only by factors they
-know, so that an answer for the shifted τ is one for the honest factor; no random beacon is needed (Groth, Kohlweiss,
-Maller, Meiklejohn, Miers, "Updatable and Universal Common Reference Strings", CRYPTO 2018; Nikolaenko, Ragsdale,
-Bonneau, Boneh, "Powers-of-Tau to the People", IACR ePrint 2022/1592, whose three checks — knowledge of the factor,
-well-formed powers, factor not zero — are made here). Extraction of many proofs at once is argued there in the
-algebraic group model.
+cannot be moved to another place, name or ceremony; a record that is replayed, swapped, dropped or edited breaks the
+chain at the next one at the latest, and a change of the last record breaks its own proof. The end of the chain gives
+[τ]_1 = Π x_k·[1]_1; its powers and [τ]_2 are checked against it by pairings (`zk.srs.verify_powers`). If one
+contributor drew its factor uniformly and forgot it, then whoever knows τ could divide by the other factors, which
+their proofs show to be known, and would have that contributor's discrete logarithm. So nobody knows τ **if one
+contributor was honest**. Later contributors see earlier points and may choose their factors accordingly; they can
+shift τ only by factors they know, so that an answer for the shifted τ is one for the honest factor; no random beacon is
+needed (Groth, Kohlweiss, Maller, Meiklejohn, Miers, "Updatable and Universal Common Reference Strings", CRYPTO 2018;
+Nikolaenko, Ragsdale, Bonneau, Boneh, "Powers-of-Tau to the People", IACR ePrint 2022/1592, whose three checks —
+knowledge of the factor, well-formed powers, factor not zero — are made here). Extraction of many proofs at once is
+argued there in the algebraic group model.
 
 **Factors 0 and 1.** x = 0 makes every later state infinity: refused. x = 1, and any factor that brings back an
 earlier τ, is refused too: not because it were unsafe (a factor its contributor publishes is no better, and nobody can
-detect that) but because a record should be something an honest contributor can have made, which these are with probability
-2^-250. A name may contribute once; names are claims, not identities: a contributor keeps the digest it is shown
-(its receipt) and looks for it in the final transcript.
+detect that) but because a record should be something an honest contributor can have made, and these it makes with
+probability below 2^-240. A name may contribute once; names are claims, not identities: a contributor keeps the digest
+it is shown (its receipt) and looks for it in the final transcript.
 
 **τ in an evaluation domain (M16).** Decided exactly, for all i ≤ 28 and at every size, by `zk.srs`, for the τ at
-which a state ends; nobody continues or finishes a state that ends there. With one honest contributor τ is uniform and this
-happens with probability 2^28/r < 2^-225; the check keeps even a ceremony without one from ending there unnoticed.
-That an earlier τ_k lay there does no harm, for a later factor moved it, and is not looked at.
+which a state ends; nobody continues or finishes a state that ends there. With one honest contributor τ is uniform and
+this happens with probability 2^28/r < 2^-225; the check keeps even a ceremony without one from ending there
+unnoticed. That an earlier τ_k lay there does no harm, for a later factor moved it, and is not looked at.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ __all__ = [
 ]
 
 _CHALLENGE_LABEL: Final = b"tallystick.ceremony.challenge.v1"
-_FACTOR_LABEL: Final = b"tallystick.ceremony.factor.v1"
+_SECRET_LABEL: Final = b"tallystick.ceremony.secret.v1"
 _INFINITY_BYTES: Final = bytes(POINT_BYTES)
 
 
@@ -96,16 +97,17 @@ class SecretScalar:
     """A scalar that must be forgotten: redacted, not copied, not pickled. Python cannot promise to erase it.
 
     Args:
-        entropy: bytes of the caller's own, hashed together with 64 bytes from the operating system, so that they can
-            only add uncertainty.
+        purpose: what it is for; scalars of different purposes are independent.
+        material: more bytes, hashed together with 64 from the operating system, so that they can only add uncertainty.
     """
 
     __slots__ = ("_value",)
 
-    def __init__(self, entropy: bytes = b"") -> None:
+    def __init__(self, purpose: bytes, *material: bytes) -> None:
+        parts = b"".join(len(part).to_bytes(8, "big") + part for part in (purpose, *material))
         self._value = 0
         while self._value in (0, 1):
-            block = hashlib.sha512(_FACTOR_LABEL + secrets.token_bytes(64) + entropy).digest()
+            block = hashlib.sha512(_SECRET_LABEL + secrets.token_bytes(64) + parts).digest()
             self._value = int.from_bytes(block, "big") % FR_MODULUS
 
     def expose(self) -> int:
@@ -171,7 +173,8 @@ def contribute(ceremony: Ceremony, name: str, entropy: bytes = b"", progress: Pr
     if len(ceremony.contributions) >= MAX_CONTRIBUTIONS:
         raise CeremonyInvalidError(f"a ceremony takes at most {MAX_CONTRIBUTIONS} contributions")
     verify_ceremony(ceremony)
-    factor, nonce = SecretScalar(entropy), SecretScalar(entropy)
+    factor = SecretScalar(b"factor", entropy)
+    nonce = SecretScalar(b"nonce", entropy, factor.expose().to_bytes(32, "big"), ceremony.digest, name.encode())
     count = ceremony.powers.shape[0]
     powers, weights = np.empty_like(ceremony.powers), FR.powers(factor.expose(), count)
     for start in range(0, count, CHUNK_POINTS):

@@ -1,8 +1,9 @@
 """The public state of a setup ceremony: its records, their digests, and its file. The protocol is in `zk.ceremony`.
 
-State file, version 1 (big-endian): ``TALLYCER`` ‖ version u16 ‖ k u8 ‖ length u8, label ‖ random number (32) ‖ count u16 ‖
-per contribution: length u8, name ‖ previous digest (32) ‖ [τ_k]_1 (64) ‖ [τ_k]_2 (128) ‖ R (64) ‖ z (32) ‖ N+9 points ‖
-SHA-256 of all before. Nothing may follow. Files are replaced atomically: after a crash the old state is there.
+State file, version 1 (big-endian): ``TALLYCER`` ‖ version u16 ‖ k u8 ‖ length u8, label ‖ random number (32) ‖
+count u16 ‖ per contribution: length u8, name ‖ previous digest (32) ‖ [τ_k]_1 (64) ‖ [τ_k]_2 (128) ‖ R (64) ‖ z (32) ‖
+N+9 points ‖ SHA-256 of all before. Nothing may follow. Files are replaced atomically: after a crash the old state is
+there.
 """
 
 from __future__ import annotations

@@ -46,13 +46,18 @@ def cross_columns(relation: Relation, owners: Mapping[int, int]) -> tuple[int, .
     """Columns that stand in a term with a column of another owner, increasing: the ones to be shared.
 
     Raises:
-        RelationInvalidError: a witness column is defined by columns of different owners (needs a reshared intermediate).
+        RelationInvalidError: a witness column is defined by columns of different owners (it would need a reshare).
     """
     for column in relation.witness_indices():
         if any(owners[i] != owners[column] for t in relation.definition(column) for i in (t.left, t.right) if i != ONE):
             raise RelationInvalidError(f"witness column {column} mixes the columns of several owners")
-    crossing = {index for form in relation.zero_forms + relation.sum_forms for term in form
-                if owner_of_term(term, owners) is None for index in (term.left, term.right)}
+    crossing = {
+        index
+        for form in relation.zero_forms + relation.sum_forms
+        for term in form
+        if owner_of_term(term, owners) is None
+        for index in (term.left, term.right)
+    }
     return tuple(sorted(crossing))
 
 
@@ -98,7 +103,9 @@ class ProductSum:
         """Return the (size, 4) part. Terms of one right factor share one multiplication."""
         total = FR.zeros(self._size)
         for right in sorted({w.term.right for w in terms}):
-            mine = [w for w in terms if w.term.right == right and owner_of_term(w.term, self._owners) == self._contributor]
+            mine = [
+                w for w in terms if w.term.right == right and owner_of_term(w.term, self._owners) == self._contributor
+            ]
             cross = [w for w in terms if w.term.right == right and owner_of_term(w.term, self._owners) is None]
             if mine:
                 total = FR.add(total, FR.mul(self._left(mine, None), self._plain(right)))

@@ -34,8 +34,8 @@ def encode_points(points: Sequence[tuple[int, int] | None]) -> Words:
         PointNotOnCurveError: a point is not on the curve.
     """
     for point in points:
-        if point is not None and (point == (0, 0) or not all(0 <= coordinate < FQ_MODULUS for coordinate in point)):
-            raise NonCanonicalEncodingError("a coordinate is not below the field modulus, or a point is (0, 0)")
+        if point is not None and (point == (0, 0) or not all(isinstance(c, int) and 0 <= c < FQ_MODULUS for c in point)):
+            raise NonCanonicalEncodingError("a coordinate is no integer below the field modulus, or a point is (0, 0)")
     return _on_curve(FQ.from_integers([c for point in points for c in (point or (0, 0))]).reshape(-1, 8))
 
 

@@ -117,9 +117,24 @@ def encode_relation(relation: Relation) -> list[int]:
     products = [_pair_word(chunk, more=False) for chunk in _chunks(list(table.products))]
     if table.first_product + len(table.products) > MAX_TABLE:
         raise RelationInvalidError(f"the relation needs more than {MAX_TABLE} scalars: ask for fewer sums at a time")
-    header = [RELATION_VERSION, relation.log_rows, len(relation.registered), relation.witness_count, 0,
-              len(relation.opened), len(relation.sum_forms), len(relation.zero_forms), len(constants), len(products),
-              len(program), 0, 0, 0, COMPILER_VERSION, 0]
+    header = [
+        RELATION_VERSION,
+        relation.log_rows,
+        len(relation.registered),
+        relation.witness_count,
+        0,
+        len(relation.opened),
+        len(relation.sum_forms),
+        len(relation.zero_forms),
+        len(constants),
+        len(products),
+        len(program),
+        0,
+        0,
+        0,
+        COMPILER_VERSION,
+        0,
+    ]
     words = [sum(field << 16 * k for k, field in enumerate(header))]
     words += _byte_words(relation.opened) + _byte_words(relation.guards)
     words += [encode_column(column) for column in relation.registered]
@@ -198,13 +213,17 @@ def decode_relation(words: Sequence[int]) -> Relation:
     reader = _Reader(words)
     (head,) = reader.take(1)
     header = [head >> 16 * k & 0xFFFF for k in range(HEADER_FIELDS)]
-    _, log_rows, registered, witnesses, _, opened_count, sums, zeros, constant_count, product_words, program_words = header[:11]
+    _, log_rows, registered, witnesses, _, opened_count, sums, zeros, constant_count, product_words, program_words = (
+        header[:11]
+    )
     opened = reader.bytes(opened_count)
     guards = reader.bytes(sums)
     columns = tuple(decode_column(word) for word in reader.take(registered))
     constants = reader.take(constant_count)
     products = [pair for word in reader.take(product_words) for pair in _pairs(word)]
-    forms = _decode_program(reader.take(program_words), (registered + witnesses, opened, sums, zeros), constants, products)
+    forms = _decode_program(
+        reader.take(program_words), (registered + witnesses, opened, sums, zeros), constants, products
+    )
     if not reader.done:
         raise RelationInvalidError("the relation's words go on after the program")
     relation = Relation(log_rows, columns, witnesses, opened, forms[sums:], forms[:sums], guards)
@@ -213,8 +232,12 @@ def decode_relation(words: Sequence[int]) -> Relation:
     return relation
 
 
-def _decode_program(program: Sequence[int], shape: tuple[int, tuple[int, ...], int, int], constants: Sequence[int],
-                    products: Sequence[Pair]) -> tuple[tuple[Term, ...], ...]:
+def _decode_program(
+    program: Sequence[int],
+    shape: tuple[int, tuple[int, ...], int, int],
+    constants: Sequence[int],
+    products: Sequence[Pair],
+) -> tuple[tuple[Term, ...], ...]:
     """Rebuild sum-forms and zero-forms (in that order) from the program; wrong pairs fail here or on re-encoding."""
     columns, opened, sums, zeros = shape
     scalars = [1, -1, *(c if c <= FR_MODULUS // 2 else c - FR_MODULUS for c in constants)]

@@ -42,8 +42,18 @@ class Proof:
 
     def words(self) -> list[int]:
         """The proof in canonical order (docs/protocol.md §4)."""
-        return [*flatten(self.witnesses), *self.sums, *self.accumulator, *self.quotient, *self.values,
-                self.shifted_value, self.release, *self.rows, *self.opening, *self.final]
+        return [
+            *flatten(self.witnesses),
+            *self.sums,
+            *self.accumulator,
+            *self.quotient,
+            *self.values,
+            self.shifted_value,
+            self.release,
+            *self.rows,
+            *self.opening,
+            *self.final,
+        ]
 
 
 def encode_proof(proof: Proof) -> bytes:
@@ -74,8 +84,18 @@ def decode_proof(relation: Relation, encoded: bytes) -> Proof:
     values = tuple(words[values_at : values_at + len(relation.opened)])
     opened = tuple(words[fixed : fixed + len(rows)])
     tail = words[fixed + len(rows) :]
-    return Proof(tuple(points[:-3]), points[-3], points[-2], points[-1], values, words[fixed - 2], release, opened,
-                 (tail[0], tail[1]), (tail[2], tail[3]))
+    return Proof(
+        tuple(points[:-3]),
+        points[-3],
+        points[-2],
+        points[-1],
+        values,
+        words[fixed - 2],
+        release,
+        opened,
+        (tail[0], tail[1]),
+        (tail[2], tail[3]),
+    )
 
 
 def release_rows(relation: Relation, release: int) -> tuple[int, ...]:

@@ -13,39 +13,27 @@ first needs it and lives and dies with this object.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from zk.columns import Column, ProductSum, Weighted, cross_columns
-from zk.curve import add_points, decode_points, encode_points, multiply_generator, sum_points
-from zk.errors import ProtocolStateError, RelationInvalidError, SizeMismatchError, WitnessUnsatisfiedError
+from zk.columns import Column, ProductSum, Weighted
+from zk.curve import add_points, decode_points, multiply_generator
+from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.ntt import COSET_SHIFT, coset_intt, coset_ntt, intt, root_of_unity
 from zk.polynomial import add_scaled, blind, divide_by_linear, resize, rows_of, running_total
 from zk.proof import Proof
-from zk.relation import ONE, Relation
+from zk.relation import Relation
 from zk.srs import Srs
 from zk.statement import Point, Rounds, Statement, opened_rows
 from zk.transcript import FR_MODULUS
-from zk.verifier import decode_nonzero_points, verify_values
+from zk.verifier import verify_values
+from zk.witness import HeldColumns, RegisteredSecret
 
-OPENED_BLINDERS = 2
-WITNESS_BLINDERS = 1
-ACCUMULATOR_BLINDERS = 3
+__all__ = ["ACCUMULATOR_BLINDERS", "Contributor", "RegisteredSecret", "commit_registered"]
 
-
-@dataclass(frozen=True, slots=True)
-class RegisteredSecret:
-    """What the owner of a registered column keeps. Secret.
-
-    Args:
-        rows: (N, 4) values.
-        blinder: (1, 4), the b of [c + b·Z_H].
-    """
-
-    rows: Words = field(repr=False)
-    blinder: Words = field(repr=False)
+ACCUMULATOR_BLINDERS: Final = 3  # [A], A(ωζ) and, through r(ζ) = 0, A(ζ) are shown; with the random A(1) one to spare
 
 
 def commit_registered(srs: Srs, secret: RegisteredSecret) -> Point:
@@ -75,25 +63,24 @@ class Contributor:
         RelationInvalidError: a witness column mixes owners, or secrets and owners disagree.
     """
 
-    def __init__(self, statement: Statement, srs: Srs, contributor: int, owners: Mapping[int, int],
-                 secrets: Mapping[int, RegisteredSecret]) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        srs: Srs,
+        contributor: int,
+        owners: Mapping[int, int],
+        secrets: Mapping[int, RegisteredSecret],
+    ) -> None:
         self.relation: Relation = statement.relation
         if srs.log_rows < self.relation.log_rows:
-            raise SizeMismatchError(f"the SRS serves up to 2^{srs.log_rows} rows, the relation has 2^{self.relation.log_rows}")
-        registered = range(1, len(self.relation.registered) + 1)
-        if {i for i in registered if owners[i] == contributor} != set(secrets):
-            raise RelationInvalidError("the secrets given are not those of the columns this contributor owns")
-        self._statement, self._srs, self._me, self._owners = statement, srs, contributor, dict(owners)
-        self.cross_columns = cross_columns(self.relation, owners)
+            raise SizeMismatchError(
+                f"the SRS serves up to 2^{srs.log_rows} rows, the relation has 2^{self.relation.log_rows}"
+            )
+        self._srs, self._me, self._owners = srs, contributor, dict(owners)
+        self._columns = HeldColumns(self.relation, contributor, owners, secrets)
         self._rounds = Rounds(statement)
         self._n = self.relation.rows
         self._step = "columns"
-        self._polynomials: dict[int, Column] = {}
-        for index, secret in secrets.items():
-            if len(secret.rows) != self._n:
-                raise SizeMismatchError(f"registered column {index} does not have {self._n} rows")
-            self._polynomials[index] = Column(blind(secret.rows, secret.blinder))
-        self._derive_witnesses()
         self._sums = FR.zeros(0)
         self._commitments: Words = FR.zeros(0)
         self._accumulator = self._quotient = self._opening = FR.zeros(0)
@@ -110,42 +97,22 @@ class Contributor:
 
     # --- columns and sums ----------------------------------------------------------------------------------------
 
-    def _derive_witnesses(self) -> None:
-        """Compute the witness columns this contributor owns, with fresh blinders, from their definitions."""
-        rows = {i: Column(rows_of(column.plain, self._n)) for i, column in self._polynomials.items() if column.plain is not None}
-        for index in self.relation.witness_indices():
-            if self._owners[index] != self._me:
-                continue
-            terms = [Weighted(term.coefficient, term) for term in self.relation.definition(index)]
-            values = ProductSum(self._me, self._owners, rows, self._n)(terms)
-            rows[index] = Column(values)
-            count = OPENED_BLINDERS if index in self.relation.opened else WITNESS_BLINDERS
-            self._polynomials[index] = Column(blind(values, FR.random(count)))
+    @property
+    def cross_columns(self) -> tuple[int, ...]:
+        """Columns that stand in a term with another owner's column: the ones that are shared."""
+        return self._columns.crossing
 
     def shared_polynomials(self) -> dict[int, Words]:
         """My columns among `cross_columns` as (N+3, 4) coefficients: secret, to be shared replicated."""
-        return {i: resize(self._plain(i), self._n + 3) for i in self.cross_columns if self._owners[i] == self._me}
+        return self._columns.shared_polynomials()
 
     def accept_shares(self, column: int, first: Words, second: Words) -> None:
         """Take my replicated components of a cross column's coefficients, (N+3, 4) each; secret."""
         self._expect("columns", "columns")
-        if column not in self.cross_columns or len(first) != self._n + 3 or len(second) != self._n + 3:
-            raise SizeMismatchError(f"unexpected shares for column {column}")
-        self._polynomials.setdefault(column, Column()).shares = (first, second)
+        self._columns.accept_shares(column, first, second)
 
     def _plain(self, index: int) -> Words:
-        column = self._polynomials.get(index)
-        if column is None or column.plain is None:
-            raise ProtocolStateError(f"column {index} is not held in plaintext")
-        return column.plain
-
-    def _mapped(self, linear: object) -> dict[int, Column]:
-        """Every held view under one linear map."""
-        apply = linear
-        if not callable(apply):
-            raise ProtocolStateError("a linear map is a function")
-        return {i: Column(None if c.plain is None else apply(c.plain), None if c.shares is None else (apply(c.shares[0]), apply(c.shares[1])))
-                for i, c in self._polynomials.items()}
+        return self._columns.plain(index)
 
     def _expect(self, step: str, following: str) -> None:
         if self._step != step:
@@ -155,7 +122,7 @@ class Contributor:
     def sum_parts(self) -> Words:
         """My additive part of every sum, (S, 4); secret."""
         self._expect("columns", "sums")
-        self._rows = self._mapped(lambda p: rows_of(p, self._n))
+        self._rows = self._columns.mapped(lambda p: rows_of(p, self._n))
         product = ProductSum(self._me, self._owners, self._rows, self._n)
         parts = [FR.total(product([Weighted(t.coefficient, t) for t in form])) for form in self.relation.sum_forms]
         return np.concatenate(parts)
@@ -186,10 +153,7 @@ class Contributor:
 
     def commit_shares(self, column: int) -> Words:
         """Commitments of my two components of a cross column, (2, 8): a bound upload (M13)."""
-        shares = self._polynomials[column].shares if column in self.cross_columns else None
-        if shares is None:
-            raise ProtocolStateError(f"there are no shares of column {column}")
-        return np.concatenate([self._srs.commit(share) for share in shares])
+        return np.concatenate([self._srs.commit(share) for share in self._columns.shares(column)])
 
     def commit_sums(self, part: Words, blinder: Words) -> Words:
         """Commitment of a component of s, (1, 8), for binding the shares of the sums to the proof (M2)."""
@@ -222,7 +186,11 @@ class Contributor:
         self._rounds.accumulator(self._proof["accumulator"][0])
 
     def _sum_terms(self, columns: Mapping[int, Column], size: int) -> Words:
-        weighted = [Weighted(-weight * t.coefficient, t) for weight, form in self._rounds.weighted_forms()[: len(self.relation.sum_forms)] for t in form]
+        weighted = [
+            Weighted(-weight * t.coefficient, t)
+            for weight, form in self._rounds.weighted_forms()[: len(self.relation.sum_forms)]
+            for t in form
+        ]
         return ProductSum(self._me, self._owners, columns, size)(weighted)
 
     def commit_quotient(self, mask: Words) -> Words:
@@ -234,7 +202,7 @@ class Contributor:
             return coset_ntt(polynomial, log_coset)
 
         weighted = [Weighted(weight * t.coefficient, t) for weight, form in self._rounds.weighted_forms() for t in form]
-        numerator = ProductSum(self._me, self._owners, self._mapped(spread), size)(weighted)
+        numerator = ProductSum(self._me, self._owners, self._columns.mapped(spread), size)(weighted)
         weights = intt(resize(FR.powers(self._rounds.alpha, len(self.relation.sum_forms)), self._n))
         numerator = FR.add(numerator, FR.mul(spread(weights), spread(self._sums)))
         rotated = FR.mul(self._accumulator, FR.powers(self._rounds.omega, len(self._accumulator)))
@@ -270,10 +238,8 @@ class Contributor:
         out = {}
         for i in self.relation.opened:
             if i in self.cross_columns:
-                shares = self._polynomials[i].shares
-                if shares is None:
-                    raise ProtocolStateError(f"there are no shares of column {i}")
-                out[i] = (FR.evaluate(shares[0], self._rounds.zeta), FR.evaluate(shares[1], self._rounds.zeta))
+                first, second = self._columns.shares(i)
+                out[i] = (FR.evaluate(first, self._rounds.zeta), FR.evaluate(second, self._rounds.zeta))
         return out
 
     def absorb_values(self, values: Mapping[int, int]) -> None:
@@ -295,7 +261,9 @@ class Contributor:
     def verify_values_opening(self, weight: int, point: Words) -> None:
         """Check the summed batch opening. Raises ProofRejectedError."""
         places = [i - len(self.relation.registered) - 1 for i in self.relation.opened]
-        verify_values(self._srs.tau_g2, self._commitments[places], list(self._values.values()), self._rounds.zeta, weight, point)
+        verify_values(
+            self._srs.tau_g2, self._commitments[places], list(self._values.values()), self._rounds.zeta, weight, point
+        )
 
     def remainder_part(self) -> Words:
         """My part of r(ζ), (1, 4): secret; all parts sum to zero iff the columns satisfy the relation."""
@@ -384,8 +352,18 @@ class Contributor:
             raise ProtocolStateError("nothing has been opened")
         release, rows, opening = self._release
         witnesses = self._proof["witnesses"]
-        return Proof(witnesses[:-1], witnesses[-1], self._proof["accumulator"][0], self._proof["quotient"][0],
-                     tuple(self._values.values()), self._shifted, release, rows, opening, _points(point)[0])
+        return Proof(
+            witnesses[:-1],
+            witnesses[-1],
+            self._proof["accumulator"][0],
+            self._proof["quotient"][0],
+            tuple(self._values.values()),
+            self._shifted,
+            release,
+            rows,
+            opening,
+            _points(point)[0],
+        )
 
     def row_opening_parts(self, sums: Sequence[int], value_masks: Words, point_masks: Words) -> tuple[Words, Words]:
         """My parts of the released values, (k, 4), and of their quotients [(s − S_v)/(X − ω^v)], (k, 8)."""
@@ -395,7 +373,9 @@ class Contributor:
         values = FR.add(rows_of(self._sums, self._n)[list(sums)], value_masks)
         points = multiply_generator(point_masks)
         for place, v in enumerate(sums):
-            quotient = self._srs.commit(divide_by_linear(self._sums, pow(root_of_unity(self.relation.log_rows), v, FR_MODULUS)))
+            quotient = self._srs.commit(
+                divide_by_linear(self._sums, pow(root_of_unity(self.relation.log_rows), v, FR_MODULUS))
+            )
             points[place : place + 1] = add_points(points[place : place + 1], quotient)
         return values, points
 

@@ -58,7 +58,11 @@ class RegisteredColumn:
     kind: ColumnKind
 
     def __post_init__(self) -> None:
-        for name, value, bits in (("dataset", self.dataset, 128), ("version", self.version, 32), ("column", self.column, 32)):
+        for name, value, bits in (
+            ("dataset", self.dataset, 128),
+            ("version", self.version, 32),
+            ("column", self.column, 32),
+        ):
             if not 0 <= value < 1 << bits:
                 raise RelationInvalidError(f"{name} of a registered column must lie in [0, 2^{bits})")
 
@@ -152,7 +156,9 @@ def _require(condition: bool, message: str) -> None:
 
 def _validate(relation: Relation) -> None:
     registered = len(relation.registered)
-    _require(MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]")
+    _require(
+        MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]"
+    )
     _require(1 <= registered <= MAX_REGISTERED, f"a relation names 1 to {MAX_REGISTERED} registered columns")
     places = [(c.dataset, c.version, c.column) for c in relation.registered]
     _require(len(set(places)) == registered, "a registered column is named twice")
@@ -160,8 +166,13 @@ def _validate(relation: Relation) -> None:
     _require(len(relation.opened) <= MAX_OPENED, f"at most {MAX_OPENED} columns are opened")
     _require(tuple(sorted(set(relation.opened))) == relation.opened, "opened columns must be strictly increasing")
     _require(all(index in relation.witness_indices() for index in relation.opened), "only witness columns are opened")
-    _require(1 <= len(relation.sum_forms) <= min(MAX_SUMS, relation.rows), f"a relation has 1 to {MAX_SUMS} sums, at most N")
-    _require(relation.witness_count <= len(relation.zero_forms) <= MAX_ZERO_FORMS, "every witness needs its defining zero-form")
+    _require(
+        1 <= len(relation.sum_forms) <= min(MAX_SUMS, relation.rows), f"a relation has 1 to {MAX_SUMS} sums, at most N"
+    )
+    _require(
+        relation.witness_count <= len(relation.zero_forms) <= MAX_ZERO_FORMS,
+        "every witness needs its defining zero-form",
+    )
     for form in relation.zero_forms + relation.sum_forms:
         _validate_form(relation, form)
     used = {index for form in relation.zero_forms + relation.sum_forms for t in form for index in (t.left, t.right)}
@@ -170,24 +181,32 @@ def _validate(relation: Relation) -> None:
         column = registered + 1 + rank
         own = [term for term in form if column in (term.left, term.right)]
         _require(own == [Term(-1, ONE, column)], f"zero-form {rank} must define witness column {column}")
-        _require(all(max(t.left, t.right) <= column for t in form) and len(form) > 1, f"witness column {column} must be defined by earlier columns")
+        _require(
+            all(max(t.left, t.right) <= column for t in form) and len(form) > 1,
+            f"witness column {column} must be defined by earlier columns",
+        )
     _require(len(relation.guards) == len(relation.sum_forms), "every sum names its guard")
     booleans = relation.boolean_columns()
     for guard in relation.guards:
-        _require(0 <= guard < len(relation.sum_forms) and relation.guards[guard] == guard, "a guard must be a sum that guards itself")
+        _require(
+            0 <= guard < len(relation.sum_forms) and relation.guards[guard] == guard,
+            "a guard must be a sum that guards itself",
+        )
         form = relation.sum_forms[guard]
         counted = len(form) == 1 and form[0].coefficient == 1 and {form[0].left, form[0].right} - {ONE} <= booleans
         _require(counted, f"guard sum {guard} must count rows of columns proved boolean")
 
 
 def _validate_form(relation: Relation, form: Form) -> None:
-    _require(0 < len(form), "a form has at least one term")
+    _require(len(form) > 0, "a form has at least one term")
     _require(tuple(sorted(form, key=_term_order)) == form, "terms must be in canonical order")
     _require(len({(t.left, t.right) for t in form}) == len(form), "a product stands once in a form")
     opened = set(relation.opened)
     for term in form:
         _require(0 < abs(term.coefficient) <= FR_MODULUS // 2, "coefficients lie in (-r/2, r/2) and are not 0")
-        _require(0 <= term.left and 0 < term.right <= relation.column_count, "a term names a column that does not exist")
+        _require(
+            term.left >= 0 and 0 < term.right <= relation.column_count, "a term names a column that does not exist"
+        )
         _require(term.left == ONE or term.left in opened, "the left factor of a term is 1 or an opened column")
         both = term.left != ONE and term.right in opened
         _require(not both or term.left <= term.right, "of two opened factors the first in order stands left")
@@ -197,9 +216,16 @@ def _term_order(term: Term) -> tuple[int, int]:
     return term.right, term.left
 
 
-def relation_of(log_rows: int, registered: tuple[RegisteredColumn, ...], witness_count: int, opened: tuple[int, ...],
-                zero_forms: list[list[Term]], sum_forms: list[list[Term]], guards: tuple[int, ...]) -> Relation:
-    """Build a relation from forms in any order of terms; puts terms (and pairs of opened factors) in canonical order."""
+def relation_of(
+    log_rows: int,
+    registered: tuple[RegisteredColumn, ...],
+    witness_count: int,
+    opened: tuple[int, ...],
+    zero_forms: list[list[Term]],
+    sum_forms: list[list[Term]],
+    guards: tuple[int, ...],
+) -> Relation:
+    """Build a relation from forms in any order of terms; puts terms and pairs of opened factors in canonical order."""
     shown = set(opened)
 
     def canonical(form: list[Term]) -> Form:
@@ -211,5 +237,12 @@ def relation_of(log_rows: int, registered: tuple[RegisteredColumn, ...], witness
             merged[left, right] = merged.get((left, right), 0) + term.coefficient
         return tuple(sorted((Term(c, a, b) for (a, b), c in merged.items() if c), key=_term_order))
 
-    return Relation(log_rows, registered, witness_count, opened, tuple(map(canonical, zero_forms)),
-                    tuple(map(canonical, sum_forms)), guards)
+    return Relation(
+        log_rows,
+        registered,
+        witness_count,
+        opened,
+        tuple(map(canonical, zero_forms)),
+        tuple(map(canonical, sum_forms)),
+        guards,
+    )

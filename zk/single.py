@@ -12,7 +12,9 @@ from zk.srs import Srs
 from zk.statement import Statement, opened_rows
 
 
-def prove(srs: Srs, statement: Statement, secrets: Mapping[int, RegisteredSecret], release: int) -> tuple[Proof, list[int]]:
+def prove(
+    srs: Srs, statement: Statement, secrets: Mapping[int, RegisteredSecret], release: int
+) -> tuple[Proof, list[int]]:
     """Prove a statement about columns one party holds.
 
     Args:

@@ -1,8 +1,8 @@
 """The structured reference string: powers of one secret point of evaluation, and the commitments made with them.
 
 An `Srs` for N = 2^k rows holds [τ^i]_1 for 0 ≤ i ≤ N+8 and [τ]_2 and nothing else. It is public; τ must be known to
-nobody, which holds when at least one contributor to the ceremony (`zk.ceremony`) was honest. A development string comes from
-one process that knew τ; it says so, and its flag is part of its id, so that it cannot pass for another.
+nobody, which holds when at least one contributor to the ceremony (`zk.ceremony`) was honest. A development string
+comes from one process that knew τ; it says so, and its flag is part of its id, so that it cannot pass for another.
 
 What `verify_srs` decides, and how (PROTOCOL §1, M16):
 
@@ -14,7 +14,7 @@ What `verify_srs` decides, and how (PROTOCOL §1, M16):
   computed from them. They need not be: τ^(2^28) = 1 holds exactly when σ = τ^(2^k), whose point is there, lies in
   the *known* subgroup of order 2^(28-k). Membership in so small a group is a discrete logarithm within reach:
   writing an element as w^(a + u·b), σ is in it exactly when some [w^(-a)·σ]_1 equals some [w^(u·b)]_1, which takes
-  about 2^((28-k)/2 + 1) multiplications (256 at k = 14, 24,576 at k = 2). The check is therefore complete for all
+  about 2^((28-k)/2 + 1) multiplications (256 at k = 14, 16,384 at k = 2). The check is therefore complete for all
   i ≤ 28 at every size, not only where powers are available.
 
 File format, version 1 (all integers big-endian): ``TALLYSRS`` ‖ version u16 ‖ k u8 ‖ flags u8 (bit 0: development) ‖

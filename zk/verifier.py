@@ -57,7 +57,9 @@ def verify_proof(tau_g2: G2, statement: Statement, proof: Proof) -> None:
     if not all(isinstance(x, int) and 0 <= x < FR_MODULUS for x in scalars):
         raise ProofRejectedError("scalar is not canonical")
     registered = decode_nonzero_points(statement.commitments, "commitment")
-    named = decode_nonzero_points([*proof.witnesses, proof.sums, proof.accumulator, proof.quotient, proof.opening, proof.final], "point")
+    named = decode_nonzero_points(
+        [*proof.witnesses, proof.sums, proof.accumulator, proof.quotient, proof.opening, proof.final], "point"
+    )
     rounds = replay(statement, proof)
     if denominators(statement, proof, rounds) == 0:
         raise ProofRejectedError("denominator")
@@ -126,7 +128,9 @@ def verify_row_openings(tau_g2: G2, log_rows: int, sums: Point, openings: Sequen
     """
     if not openings:
         raise ProofRejectedError("no row opened")
-    if len({row for row, _, _ in openings}) != len(openings) or not all(0 <= row < 1 << log_rows for row, _, _ in openings):
+    if len({row for row, _, _ in openings}) != len(openings) or not all(
+        0 <= row < 1 << log_rows for row, _, _ in openings
+    ):
         raise ProofRejectedError("row number")
     if not all(0 <= value < FR_MODULUS for _, value, _ in openings):
         raise ProofRejectedError("scalar is not canonical")
@@ -142,7 +146,9 @@ def verify_row_openings(tau_g2: G2, log_rows: int, sums: Point, openings: Sequen
         raise ProofRejectedError("row opening")
 
 
-def verify_values(tau_g2: G2, commitments: Words, values: Sequence[int], zeta: int, weight: int, quotient: Words) -> None:
+def verify_values(
+    tau_g2: G2, commitments: Words, values: Sequence[int], zeta: int, weight: int, quotient: Words
+) -> None:
     """Check a batch opening Σ κ^i (o_i − v_i) at ζ among contributors, before anything else is opened (M3).
 
     Args:
@@ -163,6 +169,3 @@ def verify_values(tau_g2: G2, commitments: Words, values: Sequence[int], zeta: i
     left = msm(points, FR.from_integers([constant, zeta, *powers]))
     if not pairing_product_is_one(np.concatenate([left, neg_points(quotient)]), [G2_GENERATOR, tau_g2]):
         raise ProofRejectedError("opened values")
-
-
-

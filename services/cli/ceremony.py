@@ -5,7 +5,8 @@
     tallystick ceremony verify state.tally --receipt HEX                (anyone)
     tallystick ceremony finish state.tally --out srs.tally
 
-Files only; nothing here talks to a network. On bad input every command prints one line to standard error and exits with 1.
+Files only; nothing here talks to a network. On bad input every command prints one line to standard error and exits
+with 1.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MAX_ENTROPY_BYTES: Final = 1 << 20
 
 app = typer.Typer(
     name="ceremony",
-    help="Make and check a structured reference string: sound if one contributor was honest.",
+    help="Make and check a structured reference string; correctness needs one honest ceremony contributor.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -56,7 +57,8 @@ def _one_line_errors() -> Iterator[None]:
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """Show a progress bar on standard error; yields the function to report to."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def report(stage: str, fraction: float) -> None:
@@ -139,8 +141,8 @@ def verify(
         _print(f"{file}: valid, but nobody has contributed: τ is known to be 1 and this must not be used")
         return
     _print(
-        f"{file}: valid. Nobody knows τ if one of its {len(ceremony.contributions)} contributors was honest; "
-        "that the names are theirs, their receipts show."
+        f"{file}: valid, {len(ceremony.contributions)} contributions. Correctness of proofs needs one honest ceremony "
+        "contributor; names are claims, receipts show who is in the chain."
     )
 
 

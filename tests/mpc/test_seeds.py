@@ -13,7 +13,7 @@ from mpc.errors import (
     RingValueError,
     SeedMismatchError,
 )
-from mpc.seeds import agree_seeds
+from mpc.seeds import _commitment, _digest, agree_seeds
 
 SESSION = bytes(range(32))
 LABEL = (SESSION, 0, 0, "probe")
@@ -80,28 +80,29 @@ def test_a_broken_commitment_is_named(cheat):
 def test_two_stories_are_noticed():
     """Party 0 commits and reveals one contribution to party 1 and another, equally consistent, to party 2."""
     network = LoopbackNetwork(3, SESSION)
-    other = LoopbackNetwork(3, SESSION)
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(3) as pool:
         honest = [pool.submit(agree_seeds, network.channels[party], SESSION, 2) for party in (1, 2)]
         cheat = pool.submit(_tell_two_stories, network.channels[0])
         cheat.result(10)
         outcomes = [future.exception(10) for future in honest]
-    other.close()
     assert all(isinstance(outcome, SeedMismatchError) for outcome in outcomes)
+    # the honest two notice it between themselves: each passes party 0 and stumbles over the other
+    assert "party 2 holds" in str(outcomes[0]) and "party 1 holds" in str(outcomes[1])
 
 
 def _tell_two_stories(channel):
-    from mpc.seeds import _commitment
-
     stories = {1: b"\1" * 32, 2: b"\2" * 32}
     for peer, story in stories.items():
         channel.send(peer, "seeds/commit", bytes(32) + _commitment(SESSION, 0, story))
+    revealed = {}
     for peer, story in stories.items():
         channel.receive(peer, "seeds/commit", 2)
         channel.send(peer, "seeds/reveal", story)
     for peer in stories:
-        channel.receive(peer, "seeds/reveal", 2)
-        channel.send(peer, "seeds/check", bytes(32))
+        revealed[peer] = channel.receive(peer, "seeds/reveal", 2)
+    for peer, story in stories.items():
+        common = _digest(b"common", SESSION, story, revealed[1], revealed[2])
+        channel.send(peer, "seeds/check", _digest(b"check", SESSION, common))
 
 
 def test_a_short_message_is_refused():
@@ -133,8 +134,6 @@ def test_only_three_parties_agree():
 
 
 def test_commitments_differ_by_party_and_session():
-    from mpc.seeds import _commitment
-
     cases = itertools.product((SESSION, bytes(32)), (0, 1), (b"\1" * 32, b"\2" * 32))
     values = [_commitment(*case) for case in cases]
     assert len(set(values)) == len(values)

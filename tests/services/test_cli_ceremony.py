@@ -59,7 +59,7 @@ def test_verify_explains_each_contribution_and_finds_receipts(finished: tuple[Pa
     assert result.exit_code == 0, result.output
     for name, receipt in zip(("hospital", "laboratory", "regulator"), receipts, strict=True):
         assert re.search(rf"checked: contribution \d \({name}\): .*{receipt}", result.stdout)
-    assert "one of its 3 contributors was honest" in result.stdout
+    assert "3 contributions. Correctness of proofs needs one honest" in result.stdout
 
 
 def test_verify_refuses_an_unknown_receipt_or_another_string(
@@ -120,8 +120,9 @@ def test_tampered_truncated_and_missing_files_are_refused(
     bad.write_bytes(data)
     refused(call("verify", bad), "checksum")
     bad.write_bytes(state.read_bytes()[:-1])
-    for command in (["verify", bad], ["contribute", bad, "--name", "d"], ["finish", bad, "--out", tmp_path / "srs"]):
-        refused(call(*command), "truncated")
+    refused(call("verify", bad), "truncated")
+    refused(call("contribute", bad, "--name", "d"), "truncated")
+    refused(call("finish", bad, "--out", tmp_path / "srs"), "truncated")
     refused(call("verify", srs), "not a ceremony state")
     refused(call("verify", tmp_path / "none"), "cannot read")
 

@@ -67,7 +67,7 @@ def test_commit_refuses_too_many_coefficients_and_other_shapes(srs: Srs) -> None
     with pytest.raises(SizeMismatchError):
         srs.commit(np.zeros((3, 5), dtype=np.uint64))
     with pytest.raises(SizeMismatchError):
-        srs.commit(np.zeros((3, 4), dtype=np.int64))  # type: ignore[arg-type]
+        srs.commit(np.zeros((3, 4), dtype=np.int64))
 
 
 @pytest.mark.parametrize(("n_rows", "shift"), [(64, 0), (64, 8), (32, 1), (1, 0)])
@@ -176,7 +176,8 @@ def test_tau_g2_outside_its_subgroup_is_refused(srs: Srs, tmp_path: Path) -> Non
 
 def point_outside_the_subgroup() -> tuple[tuple[int, int], tuple[int, int]]:
     """A point of the twist y² = x³ + b: the first small x that has a y. One in about 2^254 has order r."""
-    from py_ecc.optimized_bn128 import FQ2, b2, field_modulus
+    from py_ecc.fields import optimized_bn128_FQ2 as FQ2
+    from py_ecc.optimized_bn128.optimized_curve import b2, field_modulus
 
     def root(a: int) -> int:  # a root of a or of -a, for the modulus is 3 mod 4
         return int(pow(a, (field_modulus + 1) // 4, field_modulus))

@@ -8,8 +8,8 @@ declare them, so that every kernel is compiled once, for one signature, into a c
 
 Numba's cache notices a change of a kernel's own file but not of a file it imports, and its files are pickles. So the
 cache lives in a private directory whose name is a hash over all kernel sources, the versions of Numba, llvmlite and
-NumPy, and the processor. Where ``NUMBA_CACHE_DIR`` is set, the directory is made inside it; else inside
-``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
+NumPy, the processor, and whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the directory is made
+inside it; else inside ``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def cache_key(directory: Path | None = None) -> str:
         source = path.read_bytes()
         digest.update(f"{path.name}:{len(source)}:".encode() + source)
     processor = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
-    digest.update(repr((numba.__version__, llvmlite.__version__, np.__version__, processor)).encode())
+    settings: Any = config
+    versions = numba.__version__, llvmlite.__version__, np.__version__
+    digest.update(repr((versions, processor, settings.BOUNDSCHECK)).encode())
     return digest.hexdigest()[:20]
 
 

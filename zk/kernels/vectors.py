@@ -137,12 +137,12 @@ def from_signed(out: Words, values: NDArray[np.int64], constants: Words) -> None
     zero = np.uint64(0)
     for i in range(values.shape[0]):
         word = np.uint64(values[i])
-        negative = values[i] < 0
-        magnitude = zero - word if negative else word  # modulo 2^64, right for -2^63 too
+        sign = zero - (word >> np.uint64(63))  # all ones if negative
+        magnitude = (word ^ sign) - sign  # modulo 2^64, right for -2^63 too
         x = mod_mul(square, (magnitude, zero, zero, zero), modulus)
-        if negative:
-            x = mod_sub((zero, zero, zero, zero), x, modulus)
-        store(out, i, 0, x)
+        y = mod_sub((zero, zero, zero, zero), x, modulus)
+        for k in range(4):
+            out[i, k] = x[k] ^ ((x[k] ^ y[k]) & sign)
 
 
 @kernel(_TWO)
@@ -159,11 +159,12 @@ def from_wide(out: Words, words: Words, constants: Words) -> None:
 @kernel("int64(uint64[:,::1], uint64[:,::1])")
 def first_not_below(a: Words, constants: Words) -> int:
     """Return the first i where the 256-bit integer a[i] is at or above p, or -1."""
+    p = load(constants, 0, 0)
     for i in range(a.shape[0]):
-        for k in range(4):
-            x, p = a[i, 3 - k], constants[0, 3 - k]
-            if x < p:
-                break
-            if x > p or k == 3:
-                return i
+        x = load(a, i, 0)
+        below = x[0] < p[0]
+        for k in range(1, 4):
+            below = (x[k] < p[k]) | ((x[k] == p[k]) & below)
+        if not below:
+            return i
     return -1

@@ -1,0 +1,62 @@
+# Every target installs what it needs into .venv from the hash-pinned locks in requirements/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: help demo test test-long lint proto contracts lock bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.python: 
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tallystick needs Python 3.11 or newer ($(PYTHON) is older)"; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python requirements/demo.lock pyproject.toml
+	@echo "installing the pinned packages (about a minute on a fresh machine)"
+	@$(INSTALL) --require-hashes -r requirements/demo.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.lock
+	@echo "installing the development packages"
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: $(VENV)/.demo ## a city, three parties, a ledger: questions, proofs, cheats (under 5 minutes)
+	@$(BIN)/tallystick demo
+
+test: $(VENV)/.dev ## every test (under 10 minutes on two cores)
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+test-long: $(VENV)/.dev ## the minutes-long suites
+	@$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.dev ## style, types, import rule, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m proto.generate --check
+	@$(BIN)/python -m ledger.compile --check
+
+proto: $(VENV)/.dev ## regenerate the gRPC modules
+	@$(BIN)/python -m proto.generate
+
+contracts: $(VENV)/.dev ## recompile the contracts into ledger/artifacts
+	@$(BIN)/python -m ledger.compile
+
+lock: $(VENV)/.python ## recompute the locks from pyproject.toml
+	@$(INSTALL) uv
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo pyproject.toml requirements/build.in -o requirements/demo.lock
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo --extra dev pyproject.toml requirements/build.in -c requirements/demo.lock -o requirements/dev.lock
+
+bench: $(VENV)/.dev ## measure the main job; prints ratios
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove what the targets made
+	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

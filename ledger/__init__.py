@@ -1,0 +1,1 @@
+"""The shared ledger: embedded chain, JSON-RPC, contracts and their client."""

@@ -1,0 +1,414 @@
+# pragma version 0.4.3
+# pragma evm-version london
+# pragma optimize gas
+"""
+@title Members, and the directory of registered datasets
+@notice Who may take part, and which committed columns exist. No row and no statistic stands here, only commitments and hashes.
+@dev    `register` checks a zero-knowledge proof that the declared number of rows is Σ present, under a relation that the owner
+        names and the contract only interprets. What the relation says about the columns (present is boolean, absent rows are 0,
+        every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of dataset,
+        version, log_rows and kinds, every party and every auditor recomputes it and compares its hash with `relationHash` stored
+        here, and refuses the dataset otherwise.
+"""
+
+import Verifier as verifier
+
+initializes: verifier
+exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.selfTest)
+
+OWNER: constant(uint256) = 1
+AGENCY: constant(uint256) = 2
+REGULATOR: constant(uint256) = 4
+OPERATOR: constant(uint256) = 8
+
+ACTIVE: constant(uint256) = 1
+WITHDRAWN: constant(uint256) = 2
+
+MAX_COLUMNS: constant(uint256) = 32
+MAX_DATASETS: constant(uint256) = 8
+MIN_MINIMUM_GROUP: constant(uint256) = 3
+LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
+
+
+struct Member:
+    roles: uint256  # sum of OWNER, AGENCY, REGULATOR, OPERATOR; 0 is nobody
+    certificate_hash: bytes32
+    did_hash: bytes32
+
+
+struct Version:
+    # what never changes: log_rows (bits 0..7), columns (8..15), rows (16..47), kinds (64..95)
+    shape: uint256
+    schema_hash: bytes32
+    relation_hash: bytes32
+
+
+struct Policy:
+    hash: bytes32
+    minimum_group: uint256
+
+
+struct Dataset:
+    owner: address
+    status: uint256
+    version: uint256
+    policy_version: uint256
+    policy_hash: bytes32
+    minimum_group: uint256
+
+
+struct DatasetVersion:
+    log_rows: uint256
+    rows: uint256
+    columns: uint256
+    kinds: uint256
+    schema_hash: bytes32
+    relation_hash: bytes32
+
+
+struct Resolution:
+    commitments: DynArray[uint256[2], MAX_COLUMNS]  # of every column named, in order
+    datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version (128, 32, 32 bits), in order of first use
+    minimum_group: uint256  # the largest among the datasets
+
+
+event AdminOffered:
+    candidate: indexed(address)
+
+event AdminChanged:
+    admin: indexed(address)
+
+event MemberChanged:
+    member: indexed(address)
+    roles: uint256
+    certificate_hash: bytes32
+    did_hash: bytes32
+
+event DatasetRegistered:
+    dataset: indexed(uint256)
+    owner: indexed(address)
+    name_hash: bytes32
+    version: uint256
+    log_rows: uint256
+    rows: uint256
+    schema_hash: bytes32
+    kinds: uint256
+    relation_hash: bytes32
+    statement: Bytes[verifier.MAX_STATEMENT_BYTES]  # relation words, then the commitments
+
+event PolicyChanged:
+    dataset: indexed(uint256)
+    policy_version: uint256
+    policy_hash: bytes32
+    minimum_group: uint256
+
+event DatasetWithdrawn:
+    dataset: indexed(uint256)
+    version: uint256
+
+
+admin: public(address)
+candidate: public(address)
+members: public(HashMap[address, Member])
+# owner (bits 96..255), policy version (64..95), current version (32..63), status (0..7)
+heads: HashMap[uint256, uint256]
+policies: HashMap[uint256, Policy]
+versions: HashMap[uint256, Version]  # by dataset ‖ version
+points: HashMap[uint256, uint256[2]]  # by the column's word: dataset ‖ version ‖ kind ‖ column
+holders: public(HashMap[uint256, uint256])  # the column's word by the x-coordinate of its commitment
+
+
+@deploy
+def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool):
+    """
+    @notice The deployer is the first admin; the arguments are those of the verifier
+    """
+    verifier.__init__(chain_id, srs_id, tau_g2, srs_development, production)
+    self.admin = msg.sender
+    log AdminChanged(admin=msg.sender)
+
+
+@external
+def offerAdmin(candidate: address):
+    """
+    @notice Offer the admin's place; it changes hands when the candidate takes it
+    """
+    assert msg.sender == self.admin, "not admin"
+    self.candidate = candidate
+    log AdminOffered(candidate=candidate)
+
+
+@external
+def takeAdmin():
+    """
+    @notice Take the admin's place that was offered to the sender
+    """
+    assert msg.sender == self.candidate, "not offered"
+    self.admin = msg.sender
+    self.candidate = empty(address)
+    log AdminChanged(admin=msg.sender)
+
+
+@external
+def setMember(member: address, roles: uint256, certificate_hash: bytes32, did_hash: bytes32):
+    """
+    @notice Add or change a member; roles 0 removes it
+    """
+    assert msg.sender == self.admin, "not admin"
+    assert member != empty(address) and roles <= OWNER | AGENCY | REGULATOR | OPERATOR, "member"
+    self.members[member] = Member(roles=roles, certificate_hash=certificate_hash, did_hash=did_hash)
+    log MemberChanged(member=member, roles=roles, certificate_hash=certificate_hash, did_hash=did_hash)
+
+
+@external
+def register(
+    name_hash: bytes32,
+    version: uint256,
+    rows: uint256,
+    schema_hash: bytes32,
+    policy_hash: bytes32,
+    minimum_group: uint256,
+    kinds: uint256,
+    statement: Bytes[verifier.MAX_STATEMENT_BYTES],
+    proof: verifier.Proof,
+) -> uint256:
+    """
+    @notice Put a new dataset, or the next version of one, into the directory
+    @param name_hash hash of the dataset's name; the dataset's id is SHA-256(owner ‖ name_hash) >> 128
+    @param version 1 for a new dataset, else the current version plus 1
+    @param rows declared number of present rows, proved to be Σ present
+    @param kinds bit j is the kind of column j; column 0 is `present` and boolean
+    @param statement words of the registration relation, then the commitments
+    @param proof proof for subject `registrationId`, opening row 0 of s alone
+    @return the dataset's id
+    """
+    assert len(msg.data) == 4 + 32 * 23 + len(statement) + len(proof.round1) + len(proof.evaluations) + len(proof.opening), "calldata length"
+    assert self.members[msg.sender].roles & OWNER != 0, "not an owner"
+    dataset: uint256 = self._dataset_id(msg.sender, name_hash)
+    head: uint256 = self.heads[dataset]
+    assert version == ((head >> 32) & verifier.MASK_32) + 1 and version < 1 << 32, "version"
+    relation: uint256 = extract32(statement, 0, output_type=uint256)
+    at: uint256 = verifier._relation_bytes(relation)
+    log_rows: uint256 = (relation >> 16) & verifier.MASK_16
+    columns: uint256 = (relation >> 32) & verifier.MASK_16
+    assert rows != 0 and rows <= 1 << log_rows, "rows"
+    assert kinds & 1 == 1 and kinds >> columns == 0, "kinds"
+    relation_hash: bytes32 = sha256(slice(statement, 0, at))
+
+    # the relation's registered columns are columns 0 .. n-1 of this version, and no commitment was ever registered
+    words_at: uint256 = verifier._columns_at(relation)
+    for j: uint256 in range(columns, bound=MAX_COLUMNS):
+        word: uint256 = (dataset << 96) | (version << 64) | (((kinds >> j) & 1) << 32) | j
+        assert extract32(statement, words_at + 32 * j, output_type=uint256) == word, "column"
+        x: uint256 = extract32(statement, at + 64 * j, output_type=uint256)
+        y: uint256 = extract32(statement, at + 64 * j + 32, output_type=uint256)
+        verifier.precompiles._check_point(x, y)
+        assert self.holders[x] == 0, "commitment registered before"
+        self.holders[x] = word
+        self.points[word] = [x, y]
+
+    subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
+    opened: uint256 = verifier._verify(subject, sha256(statement), statement, proof, 1)
+    assert opened == 1 and extract32(proof.opening, 32, output_type=uint256) == rows, "row count"
+
+    policy_version: uint256 = ((head >> 64) & verifier.MASK_32) + 1
+    self.versions[(dataset << 32) | version] = Version(
+        shape=log_rows | (columns << 8) | (rows << 16) | (kinds << 64), schema_hash=schema_hash, relation_hash=relation_hash
+    )
+    self._set_policy(dataset, msg.sender, policy_version, version, policy_hash, minimum_group)
+    log DatasetRegistered(
+        dataset=dataset, owner=msg.sender, name_hash=name_hash, version=version, log_rows=log_rows, rows=rows,
+        schema_hash=schema_hash, kinds=kinds, relation_hash=relation_hash, statement=statement,
+    )
+    return dataset
+
+
+@external
+def setPolicy(dataset: uint256, policy_hash: bytes32, minimum_group: uint256):
+    """
+    @notice Replace a dataset's policy; queries proposed under the old one can no longer be approved or published
+    """
+    head: uint256 = self._own(dataset)
+    policy_version: uint256 = ((head >> 64) & verifier.MASK_32) + 1
+    assert policy_version < 1 << 32, "policy version"
+    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & verifier.MASK_32, policy_hash, minimum_group)
+
+
+@external
+def withdraw(dataset: uint256, version: uint256):
+    """
+    @notice Withdraw the current version; nothing can be proposed, approved or published over it any more
+    """
+    head: uint256 = self._own(dataset)
+    assert (head >> 32) & verifier.MASK_32 == version, "version"
+    self.heads[dataset] = head - ACTIVE + WITHDRAWN
+    log DatasetWithdrawn(dataset=dataset, version=version)
+
+
+@external
+@view
+def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resolution:
+    """
+    @notice Commitments, datasets and largest minimum group of a relation's registered columns
+    @param columns their words; each must be of the current version of an active dataset with 2^log_rows rows, of the kind named
+    """
+    found: Resolution = empty(Resolution)
+    for word: uint256 in columns:
+        known: bool = False
+        for entry: uint256 in found.datasets:
+            if entry >> 32 == word >> 64:
+                known = True
+        if not known:
+            dataset: uint256 = word >> 96
+            head: uint256 = self.heads[dataset]
+            assert head & 255 == ACTIVE, "dataset not active"
+            assert (head >> 32) & verifier.MASK_32 == (word >> 64) & verifier.MASK_32, "dataset version"
+            assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
+            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & verifier.MASK_32))
+            found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)
+        point: uint256[2] = self.points[word]
+        assert point[1] != 0, "unknown column"
+        found.commitments.append(point)
+    return found
+
+
+@external
+@view
+def requireCurrent(datasets: DynArray[uint256, MAX_DATASETS]) -> bool:
+    """
+    @notice True; reverts unless every dataset ‖ version ‖ policy version is active and current
+    """
+    for entry: uint256 in datasets:
+        self._require_current(entry)
+    return True
+
+
+@external
+@view
+def requireApprover(approver: address, entry: uint256) -> bool:
+    """
+    @notice True; reverts unless the account is a member with role owner, owns the dataset, and the entry is active and current
+    """
+    assert self.members[approver].roles & OWNER != 0, "not an owner"
+    head: uint256 = self._require_current(entry)
+    assert convert(head >> 96, address) == approver, "not the dataset's owner"
+    return True
+
+
+@external
+@view
+def hasRole(member: address, role: uint256) -> bool:
+    """
+    @notice Whether the account has every role of the given sum
+    """
+    return role != 0 and self.members[member].roles & role == role
+
+
+@external
+@view
+def ownerOf(dataset: uint256) -> address:
+    """
+    @notice Owner of a dataset, the zero address where there is none
+    """
+    return convert(self.heads[dataset] >> 96, address)
+
+
+@external
+@view
+def dataset(dataset: uint256) -> Dataset:
+    """
+    @notice A dataset's owner, status, current version and policy
+    """
+    head: uint256 = self.heads[dataset]
+    policy: Policy = self.policies[dataset]
+    return Dataset(
+        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & verifier.MASK_32,
+        policy_version=(head >> 64) & verifier.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
+    )
+
+
+@external
+@view
+def datasetVersion(dataset: uint256, version: uint256) -> DatasetVersion:
+    """
+    @notice What was registered as a version of a dataset
+    """
+    found: Version = self.versions[(dataset << 32) | version]
+    return DatasetVersion(
+        log_rows=found.shape & 255, rows=(found.shape >> 16) & verifier.MASK_32, columns=(found.shape >> 8) & 255,
+        kinds=found.shape >> 64, schema_hash=found.schema_hash, relation_hash=found.relation_hash,
+    )
+
+
+@external
+@view
+def commitment(column: uint256) -> uint256[2]:
+    """
+    @notice Commitment of a column by its word dataset ‖ version ‖ kind ‖ column; (0, 0) where there is none
+    """
+    return self.points[column]
+
+
+@external
+@pure
+def datasetId(owner: address, name_hash: bytes32) -> uint256:
+    """
+    @notice The id a dataset of this owner and name has
+    """
+    return self._dataset_id(owner, name_hash)
+
+
+@external
+@pure
+def registrationId(
+    owner: address, dataset: uint256, version: uint256, log_rows: uint256, rows: uint256, schema_hash: bytes32, kinds: uint256
+) -> bytes32:
+    """
+    @notice Subject of a registration's proof; the policy is not part of it
+    """
+    return self._registration_id(owner, dataset, version, log_rows, rows, schema_hash, kinds)
+
+
+@internal
+@pure
+def _dataset_id(owner: address, name_hash: bytes32) -> uint256:
+    return convert(sha256(concat(convert(convert(owner, uint256), bytes32), name_hash)), uint256) >> 128
+
+
+@internal
+@pure
+def _registration_id(
+    owner: address, dataset: uint256, version: uint256, log_rows: uint256, rows: uint256, schema_hash: bytes32, kinds: uint256
+) -> bytes32:
+    return sha256(abi_encode(
+        LABEL_REGISTRATION, convert(7, uint256), owner, dataset, version, log_rows, rows, schema_hash, kinds
+    ))
+
+
+@internal
+@view
+def _require_current(entry: uint256) -> uint256:
+    head: uint256 = self.heads[entry >> 64]
+    assert head & 255 == ACTIVE, "dataset not active"
+    assert (head >> 32) & verifier.MASK_32 == (entry >> 32) & verifier.MASK_32, "dataset version"
+    assert (head >> 64) & verifier.MASK_32 == entry & verifier.MASK_32, "policy version"
+    return head
+
+
+@internal
+@view
+def _own(dataset: uint256) -> uint256:
+    head: uint256 = self.heads[dataset]
+    assert convert(head >> 96, address) == msg.sender and self.members[msg.sender].roles & OWNER != 0, "not the dataset's owner"
+    assert head & 255 == ACTIVE, "dataset not active"
+    return head
+
+
+@internal
+def _set_policy(
+    dataset: uint256, owner: address, policy_version: uint256, version: uint256, policy_hash: bytes32, minimum_group: uint256
+):
+    assert minimum_group >= MIN_MINIMUM_GROUP and minimum_group < 1 << 64, "minimum group"
+    self.heads[dataset] = (convert(owner, uint256) << 96) | (policy_version << 64) | (version << 32) | ACTIVE
+    self.policies[dataset] = Policy(hash=policy_hash, minimum_group=minimum_group)
+    log PolicyChanged(dataset=dataset, policy_version=policy_version, policy_hash=policy_hash, minimum_group=minimum_group)

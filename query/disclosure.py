@@ -1,0 +1,60 @@
+"""What a question discloses, in plain words, and to whom. Everything here follows from the relation alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from query.masks import Key, Product, TableProducts
+from query.schema import PRESENT_INDEX
+
+_POWERS = {1: "", 2: "squares of "}
+
+
+def describe_rows(sides: Sequence[TableProducts], key: Key) -> str:
+    """The rows that a product of booleans counts, e.g. ``"patients in hospital where diabetic"``."""
+    labels = sides[0].table.schema.rows_label
+    places = " and in ".join(side.table.schema.name for side in sides)
+    conditions = [words for side, product in zip(sides, key, strict=True) for words in _conditions(side, product)]
+    return f"{labels} in {places}" + (f" where {' and '.join(conditions)}" if conditions else "")
+
+
+def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key) -> str:
+    """A sum in words.
+
+    Args:
+        sides: the question's tables.
+        key: the summed product.
+        rows: the product of booleans that counts the sum's rows.
+    """
+    if key == rows:
+        return f"the number of {describe_rows(sides, key)}"
+    values = Counter(f"{side.table.schema.name}.{side.physical[column].name}"
+                     for side, product in zip(sides, key, strict=True)
+                     for column in product if not side.is_boolean(column))
+    names = list(values)
+    if len(names) > 1:
+        return f"the sum of products of {' and '.join(names)} over {describe_rows(sides, rows)}"
+    power = _POWERS[next(iter(values.values()))]
+    return f"the sum of {power}{names[0]} over {describe_rows(sides, rows)}"
+
+
+def _conditions(side: TableProducts, product: Product) -> list[str]:
+    words = []
+    for column in product:
+        physical = side.physical[column]
+        name = f"{side.table.schema.name}.{physical.logical}"
+        if column != PRESENT_INDEX:
+            words.append(name if physical.logical == physical.name else f"{name} is known")
+    return words
+
+
+def disclosure_lines(sums: Sequence[tuple[str, bool]], minimum_group: int) -> tuple[str, ...]:
+    """One line for each sum.
+
+    Args:
+        sums: words of each sum, and whether it is a guard.
+        minimum_group: smallest count that is let out.
+    """
+    ledger = f"opened on the ledger, where everyone sees it, and only if at least {minimum_group}"
+    return tuple(f"{words}: {ledger if guard else 'to the agency alone'}" for words, guard in sums)

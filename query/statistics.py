@@ -1,0 +1,157 @@
+"""From exact sums to results. Every moment is centred with exact rationals, so no digit is lost before the last step.
+
+With n rows, S = Σx, Q = Σx², the centred second moment is Q − S²/n = (n·Q − S²)/n; it does not depend on the offset, so
+stored values serve. NULL follows SQL: no rows give None for everything but COUNT; the sample forms need two rows; CORR
+is None where either column is constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Final
+
+from query.aggregates import Statistic
+from query.errors import SumsInvalidError
+from query.plan import Operand, OutputSpec, Plan
+
+Value = int | Decimal | float | None
+
+_ROOTS: Final = Context(prec=60)  # a double has 17 digits; sums have at most 45, so 60 leaves the last double bit right
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One output.
+
+    Args:
+        name: the output's name.
+        statistic: what it is.
+        value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, else the nearest float; None is NULL.
+        exact: the value as a fraction where it is rational and not NULL.
+        count: rows it is over; None where suppressed.
+        suppressed: whether a sum it needs was not released; the value is then None.
+    """
+
+    name: str
+    statistic: Statistic
+    value: Value
+    exact: Fraction | None
+    count: int | None
+    suppressed: bool = False
+
+
+def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
+    """Turn the proved sums into the results.
+
+    Args:
+        plan: the compiled question.
+        sums: one for each sum of the plan, in order: the field element as an integer, or None where not released.
+
+    Returns:
+        One result for each output, in order.
+
+    Raises:
+        SumsInvalidError: the sums do not belong to the plan: their number, type, a bound or an inequality is wrong.
+    """
+    if len(sums) != len(plan.sums):
+        raise SumsInvalidError(f"the plan has {len(plan.sums)} sums, not {len(sums)}")
+    for value, spec in zip(sums, plan.sums, strict=True):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and 0 <= value <= spec.bound):
+            raise SumsInvalidError(f"the sum {spec.name} is outside its bound")
+    return tuple(_finish_output(output, sums) for output in plan.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The released sums of one output; a moment it does not need is 0."""
+
+    n: int
+    x: int
+    y: int
+    xx: int
+    yy: int
+    xy: int
+
+
+def _finish_output(output: OutputSpec, sums: Sequence[int | None]) -> Result:
+    found = []
+    m = output.moments
+    for number in (m.count, m.left, m.right, m.left_left, m.right_right, m.left_right):
+        released = 0 if number is None else sums[number]
+        if released is None:
+            return Result(output.name, output.statistic, None, None, None, suppressed=True)
+        found.append(released)
+    known = _Sums(*found)
+    value, exact = _finish(output.statistic, output.operands, known)
+    return Result(output.name, output.statistic, value, exact, known.n)
+
+
+def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tuple[Value, Fraction | None]:
+    unit = Fraction(1, 10 ** sum(operand.scale for operand in operands))
+    match statistic:
+        case Statistic.COUNT:
+            return s.n, Fraction(s.n)
+        case _ if s.n == 0:
+            return None, None
+        case Statistic.SUM:
+            total = s.x + operands[0].offset * s.n
+            scale = operands[0].scale
+            return (_decimal(total, scale) if scale else total), total * unit
+        case Statistic.AVG:
+            return _rational((Fraction(s.x, s.n) + operands[0].offset) * unit)
+        case Statistic.VAR_POP:
+            return _rational(_variance(s, s.n) * unit**2)
+        case Statistic.STDDEV_POP:
+            return _root(_variance(s, s.n) * unit**2), None
+        case Statistic.COVAR_POP:
+            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * s.n) * unit)
+        case Statistic.CORR:
+            return _correlation(s), None
+        case _ if s.n == 1:
+            return None, None
+        case Statistic.VAR_SAMP:
+            return _rational(_variance(s, s.n - 1) * unit**2)
+        case Statistic.STDDEV_SAMP:
+            return _root(_variance(s, s.n - 1) * unit**2), None
+        case Statistic.COVAR_SAMP:
+            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * (s.n - 1)) * unit)
+
+
+def _variance(s: _Sums, degrees: int) -> Fraction:
+    return Fraction(_spread(s.n, s.x, s.xx), s.n * degrees)
+
+
+def _spread(n: int, total: int, squares: int) -> int:
+    """n·Σx² − (Σx)², which no real column makes negative."""
+    spread = n * squares - total * total
+    if spread < 0:
+        raise SumsInvalidError("sums of squares are smaller than the square of the sum allows")
+    return spread
+
+
+def _rational(value: Fraction) -> tuple[float, Fraction]:
+    return float(value), value  # int/int division rounds correctly
+
+
+def _decimal(total: int, scale: int) -> Decimal:
+    sign, digits = (1, -total) if total < 0 else (0, total)
+    return Decimal((sign, tuple(map(int, str(digits))), -scale))
+
+
+def _root(value: Fraction) -> float:
+    quotient = _ROOTS.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return float(_ROOTS.sqrt(quotient))
+
+
+def _correlation(s: _Sums) -> float | None:
+    left, right = _spread(s.n, s.x, s.xx), _spread(s.n, s.y, s.yy)
+    if left == 0 or right == 0:
+        return None
+    joint = s.n * s.xy - s.x * s.y
+    if joint * joint > left * right:
+        raise SumsInvalidError("the sum of products is larger than the sums of squares allow")
+    return float(_ROOTS.divide(Decimal(joint), _ROOTS.sqrt(Decimal(left * right))))

@@ -1,0 +1,122 @@
+"""First pass over a question: refuse by token, with exact positions, and bound size and nesting before any parser runs.
+
+The second pass (`query.sql`) accepts node by node; this one only gives better names and keeps recursion shallow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from query.errors import Position, SqlSyntaxError, SqlUnsupportedError
+
+MAX_SQL_BYTES: Final = 16 * 1024
+MAX_TOKENS: Final = 2048
+MAX_NESTING: Final = 16
+
+_T = TokenType
+
+_STRUCTURE: Final = frozenset({
+    _T.SELECT, _T.FROM, _T.JOIN, _T.INNER, _T.ON, _T.WHERE, _T.AND, _T.ALIAS, _T.L_PAREN, _T.R_PAREN, _T.COMMA, _T.DOT,
+    _T.STAR, _T.EQ, _T.SEMICOLON, _T.VAR, _T.IDENTIFIER,
+})
+
+_JOINS: Final = "write an inner join of two tables: FROM t JOIN u ON t.key = u.key"
+_FILTER: Final = "WHERE takes boolean columns joined by AND"
+_NUMBERS: Final = "aggregates take columns as they are"
+
+_REFUSED: Final[dict[str, tuple[tuple[TokenType, ...], str]]] = {
+    "GROUP BY": ((_T.GROUP_BY,), "ask once for each group, with WHERE on a boolean column"),
+    "HAVING": ((_T.HAVING,), ""),
+    "ORDER BY": ((_T.ORDER_BY, _T.SORT_BY), "a question has one row of results"),
+    "LIMIT": ((_T.LIMIT, _T.FETCH, _T.OFFSET), "a question has one row of results"),
+    "DISTINCT": ((_T.DISTINCT,), ""),
+    "UNION": ((_T.UNION, _T.EXCEPT, _T.INTERSECT), "ask one question at a time"),
+    "WITH": ((_T.WITH,), "name the registered tables directly"),
+    "OR": ((_T.OR, _T.XOR), _FILTER),
+    "NOT": ((_T.NOT, _T.EXCLAMATION), _FILTER),
+    "comparison": ((_T.LT, _T.LTE, _T.GT, _T.GTE, _T.NEQ, _T.NULLSAFE_EQ, _T.IN, _T.BETWEEN, _T.LIKE, _T.ILIKE,
+                    _T.SIMILAR_TO, _T.RLIKE, _T.IRLIKE, _T.OVERLAPS), _FILTER),
+    "IS": ((_T.IS, _T.ISNULL, _T.NOTNULL), _FILTER + "; aggregates leave out nulls by themselves"),
+    "CASE": ((_T.CASE, _T.WHEN, _T.THEN, _T.ELSE), ""),
+    "EXISTS": ((_T.EXISTS, _T.ANY, _T.ALL, _T.SOME), ""),
+    "arithmetic": ((_T.PLUS, _T.DASH, _T.SLASH, _T.MOD, _T.CARET, _T.DIV, _T.DPIPE, _T.AMP, _T.PIPE, _T.TILDE,
+                    _T.HASH), _NUMBERS),
+    "cast": ((_T.DCOLON,), _NUMBERS),
+    "literal": ((_T.NUMBER, _T.STRING, _T.NATIONAL_STRING, _T.RAW_STRING, _T.HEX_STRING, _T.BIT_STRING, _T.BYTE_STRING,
+                 _T.HEREDOC_STRING, _T.UNICODE_STRING, _T.NULL, _T.TRUE, _T.FALSE),
+                "questions name columns, not values"),
+    "parameter": ((_T.PARAMETER, _T.PLACEHOLDER, _T.COLON, _T.DOLLAR, _T.SESSION_PARAMETER), ""),
+    "subscript": ((_T.L_BRACKET, _T.R_BRACKET, _T.L_BRACE, _T.R_BRACE), ""),
+    "template": ((_T.BLOCK_START, _T.BLOCK_END), ""),
+    "window function": ((_T.OVER, _T.WINDOW, _T.PARTITION_BY), ""),
+    "FILTER": ((_T.FILTER,), "put the boolean column into WHERE"),
+    "QUALIFY": ((_T.QUALIFY,), ""),
+    "INTO": ((_T.INTO,), ""),
+    "FOR": ((_T.FOR,), ""),
+    "TABLESAMPLE": ((_T.TABLE_SAMPLE,), ""),
+    "LATERAL": ((_T.LATERAL,), ""),
+    "USING": ((_T.USING,), _JOINS),
+    "LEFT JOIN": ((_T.LEFT,), _JOINS),
+    "RIGHT JOIN": ((_T.RIGHT,), _JOINS),
+    "FULL JOIN": ((_T.FULL, _T.OUTER), _JOINS),
+    "CROSS JOIN": ((_T.CROSS,), _JOINS),
+    "NATURAL JOIN": ((_T.NATURAL,), _JOINS),
+    "this kind of join": ((_T.ASOF, _T.SEMI, _T.ANTI, _T.STRAIGHT_JOIN), _JOINS),
+}
+
+_CONSTRUCTS: Final = {kind: (name, hint) for name, (kinds, hint) in _REFUSED.items() for kind in kinds}
+_WORDS: Final = frozenset(Postgres.Parser.ID_VAR_TOKENS)
+
+
+def position_of(sql: str, start: int) -> Position:
+    """The place of a character offset."""
+    before = sql[:start]
+    return Position(before.count("\n") + 1, start - before.rfind("\n"))
+
+
+def check_tokens(sql: str) -> None:
+    """Refuse text that is too long, too deep, not one SELECT, or has a token of a construct that is not supported.
+
+    Raises:
+        SqlSyntaxError: the text is empty, too long or has no tokens.
+        SqlUnsupportedError: a construct is outside the subset.
+    """
+    try:
+        length = len(sql.encode())
+    except UnicodeEncodeError as fault:
+        raise SqlSyntaxError("the text is not Unicode") from fault
+    if length > MAX_SQL_BYTES:
+        raise SqlSyntaxError(f"the text is longer than {MAX_SQL_BYTES} bytes")
+    try:
+        tokens = Postgres().tokenize(sql)
+    except SqlglotError as fault:
+        raise SqlSyntaxError("the text cannot be read as SQL (an open quote or comment?)") from fault
+    if not tokens:
+        raise SqlSyntaxError("the text is empty")
+    if len(tokens) > MAX_TOKENS:
+        raise SqlSyntaxError(f"the text has more than {MAX_TOKENS} words and signs")
+    depth = 0
+    for number, token in enumerate(tokens):
+        _check_token(sql, token, number, tokens[number - 1])
+        depth += {_T.L_PAREN: 1, _T.R_PAREN: -1}.get(token.token_type, 0)
+        if depth > MAX_NESTING:
+            raise SqlUnsupportedError(f"nesting deeper than {MAX_NESTING}", position_of(sql, token.start))
+
+
+def _check_token(sql: str, token: Token, number: int, previous: Token) -> None:
+    kind, position = token.token_type, position_of(sql, token.start)
+    if kind in _CONSTRUCTS:
+        construct, hint = _CONSTRUCTS[kind]
+        raise SqlUnsupportedError(construct, position, hint)
+    if number == 0 and kind is not _T.SELECT:
+        raise SqlUnsupportedError("a statement other than SELECT", position)
+    if number and previous.token_type is _T.SEMICOLON and kind is not _T.SEMICOLON:
+        raise SqlUnsupportedError("more than one statement", position, "ask one question at a time")
+    if number and kind is _T.SELECT:
+        raise SqlUnsupportedError("subquery", position, "name the registered tables directly")
+    if kind not in _STRUCTURE and not (kind in _WORDS and token.text.isidentifier()):
+        raise SqlUnsupportedError(f"{token.text[:32]!r}", position, "put a name in double quotes if it is one")

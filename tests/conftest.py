@@ -1,0 +1,33 @@
+"""Shared fixtures: compiled kernels once per session, development reference strings, and the seed of every random test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from zk.kernels import warm_up
+from zk.srs import Srs, development_srs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> float:
+    """Compile (or load) the kernels before any test measures or times out."""
+    return warm_up()
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> Iterator[Random]:
+    """A random source whose seed is printed when the test fails; TALLYSTICK_TEST_SEED repeats it."""
+    seed = int(os.environ.get("TALLYSTICK_TEST_SEED") or secrets.randbits(32))
+    print(f"seed of {request.node.nodeid}: {seed}")
+    yield Random(seed)
+
+
+@pytest.fixture(scope="session")
+def srs32() -> Srs:
+    """A development SRS for up to 32 rows."""
+    return development_srs(5)
