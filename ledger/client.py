@@ -1,7 +1,7 @@
 """The ledger's one client: contract calls, signed transactions, receipts and events over any Ethereum JSON-RPC node.
 
 Transactions are type 0 with an explicit gasPrice of 0 and an explicit nonce, so accounts without a balance can send
-them on free-gas chains. web3.py's own retries are off: a transaction is sent once, and its outcome is looked up by hash.
+them on free-gas chains. web3.py's own retries are off: a transaction is sent once, its outcome is looked up by hash.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@
     │   ├── ExecutionFailedError        a simulated call that reverted or ran out of gas
     │   ├── BlockUnknownError           a block number or hash that this chain does not have
     │   └── LogQueryTooLargeError       a log query with more answers than one reply may hold
+    ├── ArtifactMismatchError           a compiled contract that is missing, unreadable or not what its sources say
+    ├── DeploymentInvalidError          contracts at an address that are not the ones this version deploys
+    ├── RecordInvalidError              what stands on the ledger does not fit together
     ├── RpcError                        one JSON-RPC error object: code, message, data
     └── ClientError                     raised by the client, about a ledger reached over HTTP
         ├── LedgerUnreachableError      no node answers at the endpoint
@@ -68,6 +71,18 @@ class BlockUnknownError(ChainError):
 
 class LogQueryTooLargeError(ChainError):
     """The log query matches more entries than one reply may hold: narrow the block range."""
+
+
+class ArtifactMismatchError(LedgerError):
+    """A compiled contract is missing, unreadable or not what its sources compile to."""
+
+
+class DeploymentInvalidError(LedgerError):
+    """The contracts at an address are not the ones this version deploys, or not set up as expected."""
+
+
+class RecordInvalidError(LedgerError):
+    """What stands on the ledger (a dataset, a query, a record) is unknown or does not fit together."""
 
 
 class RpcError(LedgerError):

@@ -32,10 +32,14 @@ _TABLES: Final = (
     "CREATE INDEX IF NOT EXISTS logs_by_address ON logs (address, topic0, number, position)",
     "CREATE INDEX IF NOT EXISTS logs_by_topic ON logs (topic0, topic1, number, position)",
 )
-_RECEIPT_COLUMNS: Final = "number, block_hash, tx_hash, raw, sender, contract, gas_used, status"
-_LOG_COLUMNS: Final = (
-    "logs.number, logs.position, address, topic0, topic1, topic2, topic3, data, receipts.tx_hash, receipts.block_hash"
+_SELECT_RECEIPT: Final = (
+    "SELECT number, block_hash, tx_hash, raw, sender, contract, gas_used, status FROM receipts WHERE "
 )
+_SELECT_LOGS: Final = (
+    "SELECT logs.number, logs.position, address, topic0, topic1, topic2, topic3, data, receipts.tx_hash, "
+    "receipts.block_hash FROM logs JOIN receipts ON receipts.number = logs.number WHERE "
+)
+_LOG_ORDER: Final = " ORDER BY logs.number, logs.position LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def create_index(connection: sqlite3.Connection) -> None:
 def insert_block(connection: sqlite3.Connection, receipt: StoredReceipt, logs: Sequence[StoredLog]) -> None:
     """Write the receipt and events of one block; only inside the storage transaction of that block."""
     connection.execute(
-        f"INSERT INTO receipts ({_RECEIPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             receipt.number,
             receipt.block_hash,
@@ -126,13 +130,13 @@ def last_number(connection: sqlite3.Connection) -> int:
 
 def receipt_by_hash(connection: sqlite3.Connection, tx_hash: bytes) -> StoredReceipt | None:
     """Return the receipt of a transaction, or None where the chain does not have it."""
-    row = connection.execute(f"SELECT {_RECEIPT_COLUMNS} FROM receipts WHERE tx_hash = ?", (tx_hash,)).fetchone()
+    row = connection.execute(_SELECT_RECEIPT + "tx_hash = ?", (tx_hash,)).fetchone()
     return None if row is None else StoredReceipt(*row)
 
 
 def receipt_by_number(connection: sqlite3.Connection, number: int) -> StoredReceipt | None:
     """Return the receipt of a block's transaction, or None (genesis, unknown block)."""
-    row = connection.execute(f"SELECT {_RECEIPT_COLUMNS} FROM receipts WHERE number = ?", (number,)).fetchone()
+    row = connection.execute(_SELECT_RECEIPT + "number = ?", (number,)).fetchone()
     return None if row is None else StoredReceipt(*row)
 
 
@@ -151,11 +155,8 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> list[StoredLog
             values.extend(alternatives)
     if query.topics:
         conditions.append(f"topic{len(query.topics) - 1} IS NOT NULL")
-    rows = connection.execute(
-        f"SELECT {_LOG_COLUMNS} FROM logs JOIN receipts ON receipts.number = logs.number "
-        f"WHERE {' AND '.join(conditions)} ORDER BY logs.number, logs.position LIMIT ?",
-        (*values, MAX_LOGS_PER_QUERY + 1),
-    ).fetchall()
+    statement = _SELECT_LOGS + " AND ".join(conditions) + _LOG_ORDER  # column names of ours; values are bound
+    rows = connection.execute(statement, (*values, MAX_LOGS_PER_QUERY + 1)).fetchall()
     if len(rows) > MAX_LOGS_PER_QUERY:
         raise LogQueryTooLargeError(f"query returned more than {MAX_LOGS_PER_QUERY} results")
     return [_log_of(row) for row in rows]
@@ -163,11 +164,7 @@ def find_logs(connection: sqlite3.Connection, query: LogQuery) -> list[StoredLog
 
 def logs_of_block(connection: sqlite3.Connection, number: int) -> list[StoredLog]:
     """Return every event of one block."""
-    rows = connection.execute(
-        f"SELECT {_LOG_COLUMNS} FROM logs JOIN receipts ON receipts.number = logs.number "
-        "WHERE logs.number = ? ORDER BY logs.position",
-        (number,),
-    ).fetchall()
+    rows = connection.execute(_SELECT_LOGS + "logs.number = ?" + _LOG_ORDER, (number, -1)).fetchall()
     return [_log_of(row) for row in rows]
 
 

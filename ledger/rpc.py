@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import re
 import signal
 import sqlite3
@@ -37,6 +38,8 @@ from ledger.errors import (
 )
 from ledger.rpc_encoding import Json, hex_data
 from ledger.rpc_methods import RpcMethods
+
+_LOG: Final = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 MAX_BATCH: Final = 100
@@ -114,7 +117,7 @@ class RpcHandler:
         except LedgerError as error:
             reply = _error_reply(identifier, *_describe(error))
         except _INTERNAL_FAULTS as error:
-            print(f"internal error in {method[:64]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            _LOG.error("internal error in %r: %s: %s", method[:64], type(error).__name__, error)
             reply = _error_reply(identifier, INTERNAL_ERROR, f"internal error: {type(error).__name__}")
         return reply if "id" in request else None
 
@@ -275,12 +278,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.port,
             options.chain_id,
             options.production,
-            lambda url: print(f"ready {url}", flush=True),
+            _announce,
         )
     except (LedgerError, OSError, ValueError) as error:
-        print(f"ledger node: {error}", file=sys.stderr)
+        sys.stderr.write(f"ledger node: {error}\n")
         return 1
     return 0
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"ready {url}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

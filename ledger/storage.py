@@ -1,8 +1,8 @@
 """One SQLite file as the key-value store of an EVM chain.
 
-WAL with synchronous=FULL, exactly one connection per file (held exclusively, because the SQLite that stock Python links
-corrupts a WAL that several connections reset), and no write outside an explicit transaction: whatever is written between
-the begin and the commit of ``transaction()`` survives a crash together or not at all.
+WAL with synchronous=FULL, exactly one connection per file (held exclusively, because the SQLite that stock Python
+links corrupts a WAL that several connections reset), and no write outside an explicit transaction: whatever is written
+between the begin and the commit of ``transaction()`` survives a crash together or not at all.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Policy:
             raise PolicyInvalidError("expires_at_s must lie in [0, 2^63)")
         for texts in (self.members, self.roles, self.partners, self.hidden_values, self.hidden_filters):
             if texts is not None and not (len(set(texts)) == len(texts) and all(map(_TEXT.fullmatch, texts))):
-                raise PolicyInvalidError("names in a policy differ; they are 1 to 64 letters, digits and signs of . _ -")
+                raise PolicyInvalidError("names in a policy differ; they have 1 to 64 letters, digits or . _ -")
         if self.statistics is not None and len(set(self.statistics)) != len(self.statistics):
             raise PolicyInvalidError("a policy names a statistic twice")
 

@@ -34,7 +34,7 @@ def encode_points(points: Sequence[tuple[int, int] | None]) -> Words:
         PointNotOnCurveError: a point is not on the curve.
     """
     for point in points:
-        if point is not None and (point == (0, 0) or not all(isinstance(c, int) and 0 <= c < FQ_MODULUS for c in point)):
+        if point is not None and (point == (0, 0) or not all(map(_is_canonical, point))):
             raise NonCanonicalEncodingError("a coordinate is no integer below the field modulus, or a point is (0, 0)")
     return _on_curve(FQ.from_integers([c for point in points for c in (point or (0, 0))]).reshape(-1, 8))
 
@@ -152,6 +152,10 @@ def _to_affine(work: Words) -> Words:
     out = np.empty((len(work), 8), dtype=np.uint64)
     kernels.to_affine(out, work)
     return out
+
+
+def _is_canonical(coordinate: object) -> bool:
+    return isinstance(coordinate, int) and 0 <= coordinate < FQ_MODULUS
 
 
 def _checked(a: Words) -> Words:

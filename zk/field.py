@@ -2,8 +2,9 @@
 
 A vector is a C-contiguous (n, 4) uint64 array: little-endian limbs of the canonical Montgomery form x·2^256 mod p.
 Arithmetic is elementwise and returns new arrays; an operand of one row stands for every row. Elements may be secret:
-arithmetic, ``expand`` and the codecs do not branch on values, except that ``inverse`` stops at a zero, ``decode_bytes``
-at a fault, and Python integers (``from_integers``, ``to_integers``, ``scale``) take variable time.
+arithmetic, ``encode_bytes`` and ``expand`` do not branch on values, except that ``inverse`` stops at a zero. What goes
+through Python integers (``from_integers``, ``to_integers``, ``powers``, ``evaluate`` in x, ``scale`` in c) takes
+variable time, and so do ``from_int64`` on signs and ``decode_bytes`` on faults.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from node_process import SOURCE, NodeProcess  # noqa: E402
+from node_process import SOURCE, NodeProcess
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,13 @@ def contract(client: LedgerClient, deployed: Receipt, compiled: dict[str, Any]) 
 def test_reads(client: LedgerClient, deployed: Receipt) -> None:
     assert client.chain_id == CHAIN_ID
     assert client.block_number() >= deployed.block_number
-    assert deployed.contract_address is not None and client.code(deployed.contract_address)
+    assert deployed.contract_address is not None
+    assert client.code(deployed.contract_address)
     assert client.code("0x" + "11" * 20) == b""
     info = client.chain_info()
-    assert info is not None and info["chainId"] == CHAIN_ID and info["production"] is False
+    assert info is not None
+    assert info["chainId"] == CHAIN_ID
+    assert info["production"] is False
 
 
 def test_account_without_balance_transacts(client: LedgerClient, contract: Any) -> None:
@@ -58,9 +61,11 @@ def test_account_without_balance_transacts(client: LedgerClient, contract: Any) 
     receipt = client.transact(contract.functions.put(42))
     assert client.call(contract.functions.total()) == before + 42
     assert client.call(contract.functions.total(), block=receipt.block_number - 1) == before
-    assert 21_000 < receipt.gas_used < 100_000 and client.receipt(receipt.tx_hash) == receipt
+    assert 21_000 < receipt.gas_used < 100_000
+    assert client.receipt(receipt.tx_hash) == receipt
     (entry,) = receipt.logs
-    assert entry.topics[1][12:].hex() == client.address[2:].lower() and int.from_bytes(entry.data, "big") == 42
+    assert entry.topics[1][12:].hex() == client.address[2:].lower()
+    assert int.from_bytes(entry.data, "big") == 42
     assert client.receipt("0x" + "00" * 32) is None
 
 
@@ -76,16 +81,18 @@ def test_precompile_through_a_contract(client: LedgerClient, contract: Any) -> N
 def test_revert_is_found_before_sending(client: LedgerClient, contract: Any) -> None:
     head = client.block_number()
     for attempt in (client.call, client.transact):
-        with pytest.raises(TransactionRevertedError, match="^amount too big$") as caught:
+        with pytest.raises(TransactionRevertedError, match=r"^amount too big$") as caught:
             attempt(contract.functions.put(100))
-        assert caught.value.reason == "amount too big" and caught.value.tx_hash is None
+        assert caught.value.reason == "amount too big"
+        assert caught.value.tx_hash is None
     assert client.block_number() == head
 
 
 def test_mined_revert_is_explained(client: LedgerClient, contract: Any) -> None:
     with pytest.raises(TransactionRevertedError) as caught:
         client.transact(contract.functions.put(100), gas=200_000)
-    assert caught.value.reason == "amount too big" and caught.value.tx_hash is not None
+    assert caught.value.reason == "amount too big"
+    assert caught.value.tx_hash is not None
     with pytest.raises(TransactionRevertedError, match="mined and failed"):
         client.receipt(caught.value.tx_hash)
     with pytest.raises(TransactionRevertedError, match="OutOfGas"):
@@ -103,11 +110,15 @@ def test_events_are_filtered_and_decoded(client: LedgerClient, contract: Any) ->
         return [event.args["amount"] for event in client.logs(contract.events.Put, from_block=first, **options)]
 
     assert amounts() == [6, 7, 8]
-    assert amounts(where={"kind": 1}) == [7] and amounts(where={"kind": [0, 2]}) == [6, 8]
+    assert amounts(where={"kind": 1}) == [7]
+    assert amounts(where={"kind": [0, 2]}) == [6, 8]
     assert amounts(where={"who": other.address}) == [8]
-    assert amounts(to_block=first) == [6] and amounts(where={"kind": 9}) == []
+    assert amounts(to_block=first) == [6]
+    assert amounts(where={"kind": 9}) == []
     event = client.logs(contract.events.Put, from_block=second.block_number, to_block=second.block_number)[0]
-    assert event.name == "Put" and event.tx_hash == second.tx_hash and event.address == contract.address
+    assert event.name == "Put"
+    assert event.tx_hash == second.tx_hash
+    assert event.address == contract.address
 
 
 def test_threads_of_one_account_do_not_collide(client: LedgerClient, contract: Any) -> None:
@@ -131,7 +142,8 @@ def test_confirmations(client: LedgerClient, contract: Any) -> None:
     hasty = LedgerClient(client.url, KEY, timeout_s=0.3, confirmations=1)
     with pytest.raises(LedgerTimeoutError, match="has not 1 confirmations") as caught:
         hasty.transact(contract.functions.put(1), gas=100_000)
-    assert caught.value.tx_hash is not None and client.receipt(caught.value.tx_hash) is not None
+    assert caught.value.tx_hash is not None
+    assert client.receipt(caught.value.tx_hash) is not None
 
 
 def test_reading_client_cannot_sign(client: LedgerClient, contract: Any) -> None:
@@ -146,11 +158,13 @@ def test_malformed_key_is_refused_without_showing_it(key: Any) -> None:
     with pytest.raises(SigningKeyError) as caught:
         LedgerClient("http://127.0.0.1:1", key)
     shown = key if isinstance(key, str) else key.hex()
-    assert shown not in str(caught.value) and caught.value.__cause__ is None
+    assert shown not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_key_is_not_shown(client: LedgerClient) -> None:
-    assert KEY.hex() not in repr(client) + str(vars(client)) and client.address in repr(client)
+    assert KEY.hex() not in repr(client) + str(vars(client))
+    assert client.address in repr(client)
 
 
 def test_wrong_contract_and_unknown_block(client: LedgerClient, compiled: dict[str, Any], contract: Any) -> None:

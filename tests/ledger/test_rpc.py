@@ -63,13 +63,16 @@ def contract(writer: Writer, compiled: dict[str, Any]) -> str:
 
 
 def code_of(reply: dict[str, Any]) -> int:
-    assert reply["jsonrpc"] == "2.0" and "result" not in reply and reply["error"]["message"]
+    assert reply["jsonrpc"] == "2.0"
+    assert "result" not in reply
+    assert reply["error"]["message"]
     return int(reply["error"]["code"])
 
 
 def test_constant_methods(node: NodeProcess) -> None:
     info = node.rpc("tallystick_chainInfo")["result"]
-    assert info["chainId"] == CHAIN_ID and info["production"] is False
+    assert info["chainId"] == CHAIN_ID
+    assert info["production"] is False
     assert info["client"] == node.rpc("web3_clientVersion")["result"]
     expected = {"eth_chainId": hex(CHAIN_ID), "net_version": str(CHAIN_ID), "eth_gasPrice": "0x0"}
     expected |= {"eth_syncing": False, "eth_accounts": []}
@@ -80,18 +83,21 @@ def test_transaction_block_and_receipt_agree(node: NodeProcess, writer: Writer, 
     receipt = writer.send(contract, "0x" + PUT + word(7))
     number, tx_hash = receipt["blockNumber"], receipt["transactionHash"]
     block = node.rpc("eth_getBlockByNumber", number, True)["result"]
-    assert block["hash"] == receipt["blockHash"] and block["gasUsed"] == receipt["gasUsed"]
+    assert block["hash"] == receipt["blockHash"]
+    assert block["gasUsed"] == receipt["gasUsed"]
     assert block["baseFeePerGas"] == "0x0"
     transaction = node.rpc("eth_getTransactionByHash", tx_hash)["result"]
     assert block["transactions"] == [transaction]
     assert node.rpc("eth_getBlockByHash", block["hash"])["result"]["transactions"] == [tx_hash]
-    assert transaction["from"] == writer.account.address.lower() and transaction["to"] == contract
+    assert transaction["from"] == writer.account.address.lower()
+    assert transaction["to"] == contract
     raw = writer.raw(contract, "0x" + PUT + word(7), nonce=int(transaction["nonce"], 16))
     signature = bytes.fromhex(raw[2:])
     assert all(transaction[name][2:] in signature.hex() for name in ("r", "s"))
     assert int(transaction["v"], 16) in (2 * CHAIN_ID + 35, 2 * CHAIN_ID + 36)
     logs = node.rpc("eth_getLogs", {"fromBlock": number, "toBlock": number})["result"]
-    assert logs == receipt["logs"] and logs[0]["topics"][2] == "0x" + word(1)
+    assert logs == receipt["logs"]
+    assert logs[0]["topics"][2] == "0x" + word(1)
     assert node.rpc("eth_getLogs", {"blockHash": block["hash"]})["result"] == logs
     assert node.rpc("eth_getTransactionReceipt", ZERO_HASH)["result"] is None
     assert node.rpc("eth_getTransactionByHash", ZERO_HASH)["result"] is None
@@ -119,10 +125,13 @@ def test_revert_carries_code_three_and_data(node: NodeProcess, contract: str) ->
     call = {"to": contract, "input": "0x" + PUT + word(100)}
     for method in ("eth_call", "eth_estimateGas"):
         error = node.rpc(method, call)["error"]
-        assert error["code"] == 3 and error["message"] == "execution reverted: amount too big"
-        assert error["data"].startswith("0x08c379a0") and b"amount too big".hex() in error["data"]
+        assert error["code"] == 3
+        assert error["message"] == "execution reverted: amount too big"
+        assert error["data"].startswith("0x08c379a0")
+        assert b"amount too big".hex() in error["data"]
     out_of_gas = node.rpc("eth_call", {**call, "gas": "0x5300", "input": "0x" + PUT + word(1)})["error"]
-    assert out_of_gas["code"] == -32000 and "data" not in out_of_gas
+    assert out_of_gas["code"] == -32000
+    assert "data" not in out_of_gas
 
 
 def test_log_filters(node: NodeProcess, writer: Writer, contract: str) -> None:
@@ -154,7 +163,8 @@ REJECTED_TRANSACTIONS = {
 def test_rejected_transaction(node: NodeProcess, writer: Writer, contract: str, reason: str) -> None:
     raw = writer.raw(contract, "0x" + PUT + word(1), **REJECTED_TRANSACTIONS[reason])
     error = node.rpc("eth_sendRawTransaction", raw)["error"]
-    assert error["code"] == -32000 and error["message"].startswith(reason)
+    assert error["code"] == -32000
+    assert error["message"].startswith(reason)
     assert writer.send(contract, "0x" + PUT + word(1))["status"] == "0x1"
 
 
@@ -184,7 +194,8 @@ BAD_BODIES = {
 def test_malformed_request_gets_its_error_and_the_next_one_works(node: NodeProcess, name: str) -> None:
     body, code = BAD_BODIES[name]
     status, answer = node.post(body)
-    assert status == 200 and code_of(answer) == code
+    assert status == 200
+    assert code_of(answer) == code
     assert node.rpc("eth_chainId")["result"] == hex(CHAIN_ID)
 
 
@@ -235,9 +246,11 @@ def test_odd_but_valid_parameters(node: NodeProcess) -> None:
 
 def test_oversized_body_is_refused_and_the_next_request_works(node: NodeProcess) -> None:
     status, answer = node.post(b" " * (MAX_BODY_BYTES + 1))
-    assert status == 413 and code_of(answer) == -32600
+    assert status == 413
+    assert code_of(answer) == -32600
     status, answer = node.post(b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}' + b" " * (MAX_BODY_BYTES - 100))
-    assert status == 200 and answer["result"] == hex(CHAIN_ID)
+    assert status == 200
+    assert answer["result"] == hex(CHAIN_ID)
 
 
 def test_batch_keeps_order_and_skips_notifications(node: NodeProcess) -> None:
@@ -247,7 +260,8 @@ def test_batch_keeps_order_and_skips_notifications(node: NodeProcess) -> None:
     notification = {"jsonrpc": "2.0", "method": "eth_chainId"}
     batch = [request("a", "eth_chainId"), notification, request(2, "eth_nothing"), 5]
     status, answers = node.post(json.dumps(batch).encode())
-    assert status == 200 and [answer["id"] for answer in answers] == ["a", 2, None]
+    assert status == 200
+    assert [answer["id"] for answer in answers] == ["a", 2, None]
     assert [answers[0]["result"], code_of(answers[1]), code_of(answers[2])] == [hex(CHAIN_ID), -32601, -32600]
     assert node.post(json.dumps(notification).encode()) == (204, None)
 
@@ -262,7 +276,8 @@ def test_health_answers_while_the_evm_is_busy(node: NodeProcess, contract: str) 
     with urllib.request.urlopen(node.url + "/health", timeout=10) as response:
         assert json.load(response)["status"] == "serving"
     elapsed_s = time.perf_counter() - started
-    assert busy.is_alive() and elapsed_s < 0.5
+    assert busy.is_alive()
+    assert elapsed_s < 0.5
     busy.join(timeout=60)
     assert replies[0]["error"]["code"] == -32000
 
@@ -273,11 +288,14 @@ def test_restart_keeps_the_chain_and_refuses_another_id(tmp_path: Path) -> None:
     info = first.rpc("tallystick_chainInfo")["result"]
     assert info["production"] is True
     second = run_node(path, "--production")
-    assert second.returncode == 1 and "in use by another process" in second.stderr
+    assert second.returncode == 1
+    assert "in use by another process" in second.stderr
     assert first.stop(signal.SIGINT) == 0
     for options in (["--production", "--chain-id", "5"], []):
         refused = run_node(path, *options)
-        assert refused.returncode == 1 and "was created with" in refused.stderr and refused.stdout == ""
+        assert refused.returncode == 1
+        assert "was created with" in refused.stderr
+        assert refused.stdout == ""
     with EmbeddedChain(path, chain_id=CHAIN_ID, production=True) as chain:
         assert "0x" + chain.genesis_hash.hex() == info["genesisHash"]
 

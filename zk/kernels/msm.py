@@ -56,9 +56,7 @@ def split_digits(digits: NDArray[np.int32], scalars: Words, negated: NDArray[np.
 
 
 @kernel("void(uint64[:,::1], uint64[:,::1], int32[:,::1], uint64[:,::1], int64, int64)")
-def sum_windows(
-    sums: Words, points: Words, digits: NDArray[np.int32], buckets: Words, first: int, beyond: int
-) -> None:
+def sum_windows(sums: Words, points: Words, digits: NDArray[np.int32], buckets: Words, first: int, beyond: int) -> None:
     """sums[w] = sum of digits[w, i]·points[i] for first <= w < beyond.
 
     sums (windows, 16); points affine, at least as many as digits; buckets (largest digit, 16), scratch.

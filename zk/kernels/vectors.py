@@ -137,12 +137,10 @@ def from_signed(out: Words, values: NDArray[np.int64], constants: Words) -> None
     zero = np.uint64(0)
     for i in range(values.shape[0]):
         word = np.uint64(values[i])
-        sign = zero - (word >> np.uint64(63))  # all ones if negative
-        magnitude = (word ^ sign) - sign  # modulo 2^64, right for -2^63 too
+        negative = values[i] < 0
+        magnitude = zero - word if negative else word  # modulo 2^64, right for -2^63 too
         x = mod_mul(square, (magnitude, zero, zero, zero), modulus)
-        y = mod_sub((zero, zero, zero, zero), x, modulus)
-        for k in range(4):
-            out[i, k] = x[k] ^ ((x[k] ^ y[k]) & sign)
+        store(out, i, 0, mod_sub((zero, zero, zero, zero), x, modulus) if negative else x)
 
 
 @kernel(_TWO)

@@ -1,0 +1,320 @@
+"""What a party must never lose: its registered columns and blinders, its verdicts, the attempts it spent, its parts of
+published results. One SQLite file with mode 0600; it holds the owner's data, so protect the disk as the database's own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.database import Database
+from services.errors import RecordUnknownError, StateConflictError
+
+MAX_ATTEMPTS: Final = 3
+_KIND: Final = 0x54535031  # "TSP1"
+
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE datasets (
+        dataset BLOB NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, schema BLOB NOT NULL, policy BLOB NOT NULL,
+        log_rows INTEGER NOT NULL, rows INTEGER NOT NULL, active INTEGER NOT NULL, stored_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (dataset, version)
+    ) WITHOUT ROWID;
+    CREATE TABLE columns (
+        dataset BLOB NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL, cells BLOB NOT NULL,
+        blinder BLOB NOT NULL, PRIMARY KEY (dataset, version, position),
+        FOREIGN KEY (dataset, version) REFERENCES datasets ON DELETE CASCADE
+    );
+    CREATE TABLE queries (
+        query_id BLOB PRIMARY KEY, sql TEXT NOT NULL, purpose TEXT NOT NULL, proposer TEXT NOT NULL,
+        relation_hash BLOB NOT NULL, minimum INTEGER NOT NULL, verdict TEXT NOT NULL, considered_at_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE attempts (
+        query_id BLOB NOT NULL REFERENCES queries, attempt INTEGER NOT NULL, state TEXT NOT NULL,
+        began_at_ms INTEGER NOT NULL, PRIMARY KEY (query_id, attempt)
+    ) WITHOUT ROWID;
+    CREATE TABLE results (
+        query_id BLOB NOT NULL, attempt INTEGER NOT NULL, proof BLOB NOT NULL, parts BLOB, quotients BLOB,
+        PRIMARY KEY (query_id, attempt), FOREIGN KEY (query_id, attempt) REFERENCES attempts
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+class Verdict(StrEnum):
+    """What a party said about a query."""
+
+    APPROVED = "APPROVED"
+    WAITING = "WAITING"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    REFUSED = "REFUSED"
+    ABANDONED = "ABANDONED"
+
+
+class AttemptState(StrEnum):
+    """How far an attempt came. A SPENT one has let evaluations out; none that is not DONE is ever continued."""
+
+    BEGUN = "BEGUN"
+    SPENT = "SPENT"
+    DONE = "DONE"
+    BURNT = "BURNT"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataset:
+    """One version of a table as its owner keeps it. Public but for the columns, which are read one by one.
+
+    Args:
+        dataset: directory id.
+        version: from 1.
+        name: the table's name.
+        schema: canonical JSON.
+        policy: canonical JSON.
+        log_rows: log2 of the padded number of rows.
+        rows: number of present rows.
+    """
+
+    dataset: int
+    version: int
+    name: str
+    schema: bytes
+    policy: bytes
+    log_rows: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """A committed column. Secret.
+
+    Args:
+        cells: (N,) int64 stored values.
+        blinder: 32 bytes, canonical field element.
+    """
+
+    cells: NDArray[np.int64] = field(repr=False)
+    blinder: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredQuery:
+    """A query this party has considered."""
+
+    query_id: bytes
+    sql: str = field(repr=False)
+    purpose: str = field(repr=False)
+    proposer: str
+    relation_hash: bytes
+    minimum: int
+    verdict: Verdict
+    considered_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """This party's parts of a finished attempt; secret until the proof stands on the ledger."""
+
+    attempt: int
+    proof: bytes
+    parts: bytes = field(repr=False)
+    quotients: bytes = field(repr=False)
+
+
+class PartyStore:
+    """A party's durable state. Safe to use from several threads.
+
+    Args:
+        path: the SQLite file.
+
+    Raises:
+        DatabaseInvalidError: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, _KIND, _MIGRATIONS)
+        with self._database.transaction() as connection:  # what was running when the process ended is burnt (M4)
+            connection.execute("UPDATE attempts SET state = 'BURNT' WHERE state IN ('BEGUN', 'SPENT')")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # --- datasets ------------------------------------------------------------------------------------------------
+
+    def keep_dataset(self, dataset: StoredDataset, columns: Sequence[StoredColumn]) -> None:
+        """Keep a version before it is registered, replacing an earlier draft of it; `activate` follows.
+
+        Raises:
+            StateConflictError: the version is registered already.
+        """
+        key = (_id(dataset.dataset), dataset.version)
+        with self._database.transaction() as connection:
+            found = connection.execute("SELECT active FROM datasets WHERE dataset = ? AND version = ?", key).fetchone()
+            if found is not None and found[0]:
+                raise StateConflictError(f"version {dataset.version} of {dataset.name} is registered already")
+            connection.execute("DELETE FROM datasets WHERE dataset = ? AND version = ?", key)
+            fields = (dataset.name, dataset.schema, dataset.policy, dataset.log_rows, dataset.rows, 0, _now_ms())
+            connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *fields))
+            cells = [(*key, place, column.cells.astype("<i8").tobytes(), column.blinder) for place, column in enumerate(columns)]
+            connection.executemany("INSERT INTO columns VALUES (?, ?, ?, ?, ?)", cells)
+
+    def activate(self, dataset: int, version: int) -> None:
+        """Note that the ledger has a version in its directory."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE datasets SET active = 1 WHERE dataset = ? AND version = ?", (_id(dataset), version))
+
+    def drop_draft(self, dataset: int, version: int) -> None:
+        """Forget a version that was never registered."""
+        with self._database.transaction() as connection:
+            key = (_id(dataset), version)
+            connection.execute("DELETE FROM datasets WHERE dataset = ? AND version = ? AND active = 0", key)
+
+    def datasets(self, *, active: bool = True) -> list[StoredDataset]:
+        """Registered versions, or drafts, in order of storing."""
+        rows = self._database.read(
+            "SELECT dataset, version, name, schema, policy, log_rows, rows FROM datasets WHERE active = ? "
+            "ORDER BY stored_at_ms, dataset, version", (int(active),))
+        return [_dataset(row) for row in rows]
+
+    def column(self, dataset: int, version: int, position: int) -> StoredColumn:
+        """A committed column.
+
+        Raises:
+            RecordUnknownError: this party does not hold it.
+        """
+        rows = self._database.read("SELECT cells, blinder FROM columns WHERE dataset = ? AND version = ? AND position = ?",
+                                   (_id(dataset), version, position))
+        if not rows:
+            raise RecordUnknownError(f"this party does not hold column {position} of version {version} of the dataset")
+        cells, blinder = rows[0]
+        return StoredColumn(np.frombuffer(_bytes(cells), "<i8").astype(np.int64), _bytes(blinder))
+
+    # --- queries -------------------------------------------------------------------------------------------------
+
+    def keep_query(self, query: StoredQuery) -> None:
+        """Keep a verdict; a later one on the same query replaces it."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (query_id) DO UPDATE SET "
+                "relation_hash = excluded.relation_hash, minimum = excluded.minimum, verdict = excluded.verdict",
+                (query.query_id, query.sql, query.purpose, query.proposer, query.relation_hash, query.minimum,
+                 query.verdict.value, query.considered_at_ms))
+
+    def query(self, query_id: bytes) -> StoredQuery | None:
+        """A considered query."""
+        found = self._queries("WHERE query_id = ?", (query_id,))
+        return found[0] if found else None
+
+    def pending(self) -> list[StoredQuery]:
+        """Queries that wait for a person, oldest first."""
+        return self._queries("WHERE verdict = 'WAITING' ORDER BY considered_at_ms, query_id", ())
+
+    def set_verdict(self, query_id: bytes, verdict: Verdict) -> None:
+        """Change the verdict on a considered query."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE queries SET verdict = ? WHERE query_id = ?", (verdict.value, query_id))
+
+    def _queries(self, clause: str, values: Sequence[object]) -> list[StoredQuery]:
+        names = "query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms"
+        return [_query(row) for row in self._database.read(f"SELECT {names} FROM queries {clause}", values)]
+
+    # --- attempts and results ------------------------------------------------------------------------------------
+
+    def begin_attempt(self, query_id: bytes, attempt: int) -> None:
+        """Begin an attempt; it must be newer than every attempt this party has seen, and within the cap.
+
+        Raises:
+            StateConflictError: the number was used or passed, or the cap is reached.
+        """
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT attempt FROM attempts WHERE query_id = ?", (query_id,)).fetchall()
+            if attempt in [number for (number,) in rows] or any(attempt < number for (number,) in rows):
+                raise StateConflictError(f"attempt {attempt} is burnt: every attempt starts afresh under a new number")
+            if not 1 <= attempt <= MAX_ATTEMPTS:
+                raise StateConflictError(f"a query has at most {MAX_ATTEMPTS} attempts")
+            connection.execute("INSERT INTO attempts VALUES (?, ?, 'BEGUN', ?)", (query_id, attempt, _now_ms()))
+
+    def mark_spent(self, query_id: bytes, attempt: int) -> None:
+        """Durably note, before it happens, that evaluations of this attempt leave the party (M4).
+
+        Raises:
+            StateConflictError: the attempt is not the one that was begun, or is spent already.
+        """
+        with self._database.transaction() as connection:
+            _advance(connection, query_id, attempt, AttemptState.BEGUN, AttemptState.SPENT)
+
+    def keep_result(self, query_id: bytes, result: StoredResult) -> None:
+        """End an attempt well: keep its proof and this party's parts until they are acknowledged (M14).
+
+        Raises:
+            StateConflictError: the attempt is not a spent one.
+        """
+        with self._database.transaction() as connection:
+            _advance(connection, query_id, result.attempt, AttemptState.SPENT, AttemptState.DONE)
+            connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)",
+                               (query_id, result.attempt, result.proof, result.parts, result.quotients))
+
+    def burn_attempt(self, query_id: bytes, attempt: int) -> None:
+        """End an attempt badly."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE attempts SET state = 'BURNT' WHERE query_id = ? AND attempt = ? AND state <> 'DONE'",
+                               (query_id, attempt))
+
+    def attempt_state(self, query_id: bytes, attempt: int) -> AttemptState | None:
+        """How far an attempt came; None if it never began here."""
+        rows = self._database.read("SELECT state FROM attempts WHERE query_id = ? AND attempt = ?", (query_id, attempt))
+        return AttemptState(str(rows[0][0])) if rows else None
+
+    def results(self, query_id: bytes) -> list[StoredResult]:
+        """Finished attempts whose parts are still kept."""
+        rows = self._database.read("SELECT attempt, proof, parts, quotients FROM results WHERE query_id = ? "
+                                   "AND parts IS NOT NULL ORDER BY attempt", (query_id,))
+        return [StoredResult(_int(a), _bytes(proof), _bytes(parts), _bytes(points)) for a, proof, parts, points in rows]
+
+    def forget_results(self, query_id: bytes) -> None:
+        """Drop the parts of a query's results; proofs are public and stay."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE results SET parts = NULL, quotients = NULL WHERE query_id = ?", (query_id,))
+
+
+def _advance(connection: sqlite3.Connection, query_id: bytes, attempt: int, expected: AttemptState, state: AttemptState) -> None:
+    done = connection.execute("UPDATE attempts SET state = ? WHERE query_id = ? AND attempt = ? AND state = ?",
+                              (state.value, query_id, attempt, expected.value)).rowcount
+    if done != 1:
+        raise StateConflictError(f"attempt {attempt} is not {expected.value.lower()}: it cannot go on")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _id(dataset: int) -> bytes:
+    return dataset.to_bytes(16, "big")
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def _int(value: Any) -> int:
+    return int(value)
+
+
+def _dataset(row: Sequence[object]) -> StoredDataset:
+    dataset, version, name, schema, policy, log_rows, rows = row
+    return StoredDataset(int.from_bytes(_bytes(dataset), "big"), _int(version), str(name), _bytes(schema), _bytes(policy),
+                         _int(log_rows), _int(rows))
+
+
+def _query(row: Sequence[object]) -> StoredQuery:
+    query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms = row
+    return StoredQuery(_bytes(query_id), str(sql), str(purpose), str(proposer), _bytes(relation_hash), _int(minimum),
+                       Verdict(str(verdict)), _int(considered_at_ms))
