@@ -45,6 +45,7 @@ _STATUS: Final[dict[type[Exception], grpc.StatusCode]] = {
     mpc_errors.MpcError: grpc.StatusCode.ABORTED,
     mpc_errors.ChannelError: grpc.StatusCode.UNAVAILABLE,
     mpc_errors.DeadlineExceededError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    mpc_errors.MessageRejectedError: grpc.StatusCode.INVALID_ARGUMENT,
     mpc_errors.RingValueError: grpc.StatusCode.INVALID_ARGUMENT,
     zk_errors.ZkError: grpc.StatusCode.INVALID_ARGUMENT,
     zk_errors.ProtocolStateError: grpc.StatusCode.FAILED_PRECONDITION,

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12proto/v1/mpc.proto\x12\rtallystick.v1\"\x1a\n\tLinkFrame\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\"\x1d\n\tLinkReply\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x32L\n\nMpcService\x12>\n\x04Link\x12\x18.tallystick.v1.LinkFrame\x1a\x18.tallystick.v1.LinkReply(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12proto/v1/mpc.proto\x12\rtallystick.v1\"N\n\tLinkFrame\x12\x0f\n\x05\x66rame\x18\x01 \x01(\x0cH\x00\x12(\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.tallystick.v1.SessionEndH\x00\x42\x06\n\x04kind\".\n\nSessionEnd\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\x1d\n\tLinkReply\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x32L\n\nMpcService\x12>\n\x04Link\x12\x18.tallystick.v1.LinkFrame\x1a\x18.tallystick.v1.LinkReply(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proto.v1.mpc_pb2', _globals
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LINKFRAME']._serialized_start=37
-  _globals['_LINKFRAME']._serialized_end=63
-  _globals['_LINKREPLY']._serialized_start=65
-  _globals['_LINKREPLY']._serialized_end=94
-  _globals['_MPCSERVICE']._serialized_start=96
-  _globals['_MPCSERVICE']._serialized_end=172
+  _globals['_LINKFRAME']._serialized_end=115
+  _globals['_SESSIONEND']._serialized_start=117
+  _globals['_SESSIONEND']._serialized_end=163
+  _globals['_LINKREPLY']._serialized_start=165
+  _globals['_LINKREPLY']._serialized_end=194
+  _globals['_MPCSERVICE']._serialized_start=196
+  _globals['_MPCSERVICE']._serialized_end=272
 # @@protoc_insertion_point(module_scope)

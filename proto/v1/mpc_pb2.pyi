@@ -18,24 +18,54 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class LinkFrame(_message.Message):
-    """One frame as `mpc.frames` writes it, below 1 MiB. Opaque to the transport except for its session and attempt."""
-
     DESCRIPTOR: _descriptor.Descriptor
 
     FRAME_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     frame: _builtins.bytes
+    """One frame as `mpc.frames` writes it, below 1 MiB. Opaque here except for its session and attempt."""
+    @_builtins.property
+    def end(self) -> Global___SessionEnd:
+        """The caller sends nothing more in this session and attempt."""
+
     def __init__(
         self,
         *,
         frame: _builtins.bytes = ...,
+        end: Global___SessionEnd | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "frame", b"frame", "kind", b"kind"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "frame", b"frame", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["frame", "end"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___LinkFrame: _TypeAlias = LinkFrame  # noqa: Y015
+
+@_typing.final
+class SessionEnd(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    session: _builtins.bytes
+    """32 bytes."""
+    attempt: _builtins.int
+    def __init__(
+        self,
+        *,
+        session: _builtins.bytes = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___LinkFrame: _TypeAlias = LinkFrame  # noqa: Y015
+Global___SessionEnd: _TypeAlias = SessionEnd  # noqa: Y015
 
 @_typing.final
 class LinkReply(_message.Message):

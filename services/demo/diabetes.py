@@ -47,8 +47,8 @@ def diabetes_schemas() -> tuple[TableSchema, TableSchema]:
     def columns(kinds: dict[str, Kind]) -> tuple[ColumnSchema, ...]:
         return tuple(ColumnSchema(name, kind) for name, kind in kinds.items())
 
-    return (TableSchema("patients", "hospital", "patients", KEY, COHORT, columns(_PATIENTS)),
-            TableSchema("serum", "laboratory", "patients", KEY, COHORT, columns(_SERUM)))
+    return (TableSchema("exams", "hospital", "diabetes patients", KEY, COHORT, columns(_PATIENTS)),
+            TableSchema("serum", "laboratory", "diabetes patients", KEY, COHORT, columns(_SERUM)))
 
 
 def load_tables() -> tuple[DemoTable, DemoTable]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.database import Database
+from services.database import Database, DatabaseInvalidError
 from services.errors import RecordUnknownError, StateConflictError
 
 MAX_ATTEMPTS: Final = 3
@@ -301,7 +301,9 @@ def _id(dataset: int) -> bytes:
 
 
 def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else b""
+    if not isinstance(value, bytes):
+        raise DatabaseInvalidError("the state file holds something else than it should")
+    return value
 
 
 def _int(value: Any) -> int:

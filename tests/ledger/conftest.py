@@ -11,7 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from node_process import SOURCE, NodeProcess
+from node_process import CHAIN_ID, SOURCE, NodeProcess
+
+from ledger.chain import EmbeddedChain
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,10 @@ def compiled() -> dict[str, Any]:
     from vyper.compiler.settings import Settings
 
     return vyper.compile_code(SOURCE, output_formats=["abi", "bytecode"], settings=Settings(evm_version="london"))
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[EmbeddedChain]:
+    """An empty development chain in this process."""
+    with EmbeddedChain(tmp_path / "chain.db", chain_id=CHAIN_ID) as opened:
+        yield opened

@@ -56,7 +56,7 @@ def travelled(status: CallStatus) -> RemoteError:
         (ProtocolStateError("twice"), "FAILED_PRECONDITION", "PROTOCOL_STATE"),
         (SrsInvalidError("x"), "FAILED_PRECONDITION", "SRS_INVALID"),
         (DeadlineExceededError("x"), "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
-        (MessageRejectedError("tag"), "UNAVAILABLE", "MESSAGE_REJECTED"),
+        (MessageRejectedError("tag"), "INVALID_ARGUMENT", "MESSAGE_REJECTED"),
         (ShareMismatchError("x"), "ABORTED", "SHARE_MISMATCH"),
         (LedgerUnreachableError("x"), "UNAVAILABLE", "LEDGER_UNREACHABLE"),
         (TransactionRevertedError("no"), "FAILED_PRECONDITION", "TRANSACTION_REVERTED"),

@@ -1,0 +1,1 @@
+"""Benchmarks: each answers one stated question with ratios measured in one run. `python -m benchmarks`."""

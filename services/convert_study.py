@@ -1,0 +1,101 @@
+"""Studies and considerations between protobuf and the services' own types, with every field from outside checked."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from proto.v1 import study_pb2
+from services.coordinator.store import StudyRecord, StudyState
+from services.errors import RequestInvalidError
+
+ID_BYTES: Final = 32
+MAX_SQL_CHARACTERS: Final = 16 * 1024
+MAX_PURPOSE_CHARACTERS: Final = 1000
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_STATES: Final = {
+    StudyState.CONSIDERING: study_pb2.STUDY_STATE_CONSIDERING,
+    StudyState.PROVING: study_pb2.STUDY_STATE_PROVING,
+    StudyState.PUBLISHING: study_pb2.STUDY_STATE_PUBLISHING,
+    StudyState.PUBLISHED: study_pb2.STUDY_STATE_PUBLISHED,
+    StudyState.REFUSED: study_pb2.STUDY_STATE_REFUSED,
+    StudyState.FAILED: study_pb2.STUDY_STATE_FAILED,
+    StudyState.CANCELLED: study_pb2.STUDY_STATE_CANCELLED,
+}
+
+
+def checked_id(field: str, value: bytes) -> bytes:
+    """Return a 32-byte id.
+
+    Raises:
+        RequestInvalidError: another length.
+    """
+    if len(value) != ID_BYTES:
+        raise RequestInvalidError(field, f"expected {ID_BYTES} bytes, got {len(value)}")
+    return value
+
+
+def checked_request_id(value: str) -> str:
+    """Return a request id.
+
+    Raises:
+        RequestInvalidError: empty, too long or with other characters.
+    """
+    if not _REQUEST_ID.fullmatch(value):
+        raise RequestInvalidError("request_id", "expected 1 to 64 letters, digits, dots, dashes or underscores")
+    return value
+
+
+def checked_sql(value: str) -> str:
+    """Return the text of a question; only its length is checked here.
+
+    Raises:
+        RequestInvalidError: empty or too long.
+    """
+    if not value.strip() or len(value) > MAX_SQL_CHARACTERS:
+        raise RequestInvalidError("sql", f"expected 1 to {MAX_SQL_CHARACTERS} characters")
+    return value
+
+
+def checked_purpose(value: str) -> str:
+    """Return a stated purpose.
+
+    Raises:
+        RequestInvalidError: empty, too long or not printable.
+    """
+    if not value.strip() or len(value) > MAX_PURPOSE_CHARACTERS or not value.isprintable():
+        raise RequestInvalidError("purpose", f"expected 1 to {MAX_PURPOSE_CHARACTERS} printable characters")
+    return value
+
+
+def study_from_request(request: study_pb2.SubmitRequest, agency: str) -> StudyRecord:
+    """Return the study a submission asks for.
+
+    Raises:
+        RequestInvalidError: names the field.
+    """
+    return StudyRecord(checked_id("query_id", request.query_id), agency, checked_request_id(request.request_id),
+                       checked_sql(request.sql), checked_purpose(request.purpose), checked_id("salt", request.salt))
+
+
+def study_message(study: StudyRecord) -> study_pb2.Study:
+    """Return a study as a message; the salt stays out."""
+    stages = [study_pb2.Stage(name=name, seconds=seconds) for name, seconds in study.stages]
+    return study_pb2.Study(
+        query_id=study.query_id, request_id=study.request_id, agency=study.agency, sql=study.sql, purpose=study.purpose,
+        state=_STATES[study.state], code=study.code, message=study.message, waiting_for=study.waiting_for,
+        attempts=study.attempts, stages=stages, tx=study.tx, gas=study.gas, proof=study.proof,
+        submitted_at_ms=study.submitted_at_ms, changed_at_ms=study.changed_at_ms, revision=study.revision)
+
+
+def study_state(message: study_pb2.Study) -> StudyState:
+    """Return the state of a study message.
+
+    Raises:
+        RequestInvalidError: a state this release does not know.
+    """
+    for state, number in _STATES.items():
+        if number == message.state:
+            return state
+    raise RequestInvalidError("state", f"unknown study state {message.state}")

@@ -1,0 +1,180 @@
+"""The sending half of a connection between two parties: one stream that is kept up as long as the process lives.
+
+A `PeerLink` has a thread that connects, tries again with growing pauses while the peer is not there, and hands frames to
+gRPC one by one. The queue before it is short, so that a sender waits for the network and not for memory. What was in
+the queue when a stream broke is gone: whoever was using it must give up, and is told so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import grpc
+
+from mpc.errors import ChannelClosedError, DeadlineExceededError
+from proto.v1 import mpc_pb2, mpc_pb2_grpc
+from services.config import PartyEndpoint, TlsConfig
+from services.identity import Identity, Role
+from services.logging import get_logger
+from services.status import remote_error
+from services.transport import open_client
+
+_log = get_logger("services.link")
+
+MAX_QUEUED_FRAMES: Final = 16
+ACCEPT_TIMEOUT_S: Final = 5.0
+JOIN_TIMEOUT_S: Final = 5.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 1.0
+
+
+SessionKey = tuple[bytes, int]
+"""Session and attempt."""
+
+
+class PeerLink:
+    """An outgoing stream to one peer. Thread-safe.
+
+    Args:
+        peer: who and where.
+        tls: our certificate files.
+        on_change: called from the link's thread with the peer's number whenever the stream came up or went down.
+    """
+
+    def __init__(self, peer: PartyEndpoint, tls: TlsConfig, on_change: Callable[[int], None]) -> None:
+        self._peer = peer
+        self._tls = tls
+        self._on_change = on_change
+        self._queue: deque[tuple[SessionKey, mpc_pb2.LinkFrame]] = deque()
+        self._changed = threading.Condition()
+        self._stream_number = 0
+        self._breaks = 0
+        self._up = False
+        self._stopping = False
+        self._cancel: Callable[[], object] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"link-{peer.name}", daemon=True)
+
+    @property
+    def up(self) -> bool:
+        """Whether the peer takes frames now."""
+        return self._up
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def stop(self, flush_s: float = 0.0) -> None:
+        """End the stream after waiting up to ``flush_s`` for the queue to empty; nothing is sent after that."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue or not self._up, flush_s)
+            self._stopping = True
+            cancel = self._cancel
+            self._changed.notify_all()
+        if cancel is not None:
+            cancel()
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_TIMEOUT_S)
+
+    def send(self, key: SessionKey, message: mpc_pb2.LinkFrame, broken: Callable[[], bool], timeout_s: float) -> None:
+        """Queue a message; waits while the queue is full. A message may wait in the queue for the stream to come up.
+
+        Args:
+            key: the session it belongs to.
+            message: what to send.
+            broken: whether the session has given this peer up meanwhile; see `wake`.
+            timeout_s: how long to wait for room.
+
+        Raises:
+            DeadlineExceededError: the queue stayed full.
+            ChannelClosedError: the link was stopped, its stream broke while waiting, or the session gave up.
+        """
+        with self._changed:
+            breaks = self._breaks
+
+            def gone() -> bool:
+                return self._stopping or breaks != self._breaks or broken()
+
+            if not self._changed.wait_for(lambda: gone() or len(self._queue) < MAX_QUEUED_FRAMES, timeout_s):
+                raise DeadlineExceededError(f"party {self._peer.number} took no frame for {timeout_s:g} s")
+            if gone():
+                raise ChannelClosedError(f"the stream to party {self._peer.number} ended")
+            self._queue.append((key, message))
+            self._changed.notify_all()
+
+    def discard(self, key: SessionKey) -> None:
+        """Drop what one session has waiting and wake its senders."""
+        with self._changed:
+            self._queue = deque(item for item in self._queue if item[0] != key)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        identity = Identity(Role.PARTY, self._peer.name)
+        while not self._stopping:
+            with open_client(self._peer.address, self._tls, identity) as channel:
+                was_up = self._stream(mpc_pb2_grpc.MpcServiceStub(channel))
+            pause_s = _FIRST_PAUSE_S if was_up else min(2 * pause_s, _LONGEST_PAUSE_S)
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping, pause_s)
+
+    def _stream(self, stub: mpc_pb2_grpc.MpcServiceStub) -> bool:
+        """Run one stream to its end; returns whether the peer ever accepted it."""
+        call = stub.Link(self._messages(self._stream_number))
+        with self._changed:
+            self._cancel = call.cancel
+            if self._stopping:
+                call.cancel()
+        # A frozen peer's kernel still accepts connections; without this the handshake would wait for long.
+        late = threading.Timer(ACCEPT_TIMEOUT_S, call.cancel)
+        late.daemon = True
+        late.start()
+        try:
+            for reply in call:
+                late.cancel()
+                if reply.accepted and not self._up:
+                    self._set_up()
+        except grpc.RpcError as error:
+            if self._up and not self._stopping:
+                _log.warning("link lost", peer=self._peer.name, reason=remote_error(error).code)
+        finally:
+            late.cancel()
+            was_up = self._set_down()
+        return was_up
+
+    def _set_up(self) -> None:
+        with self._changed:
+            self._up = True
+            self._changed.notify_all()
+        _log.info("link up", peer=self._peer.name)
+        self._on_change(self._peer.number)
+
+    def _set_down(self) -> bool:
+        with self._changed:
+            was_up, self._up, self._cancel = self._up, False, None
+            self._stream_number += 1
+            if was_up:
+                # What one stream began no other can go on with. Before the first stream the queue just waits.
+                self._breaks += 1
+                self._queue.clear()
+            self._changed.notify_all()
+        if was_up:
+            self._on_change(self._peer.number)
+        return was_up
+
+    def _messages(self, stream_number: int) -> Iterator[mpc_pb2.LinkFrame]:
+        """What gRPC's sending thread draws from; it takes the next message only when the last is written."""
+
+        def over() -> bool:
+            return self._stopping or stream_number != self._stream_number
+
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: over() or (self._up and bool(self._queue)))
+                if over():
+                    return
+                _, message = self._queue.popleft()
+                self._changed.notify_all()
+            yield message
