@@ -28,6 +28,7 @@ class Artifact:
         sources: SHA-256 of each source by file name.
         abi: JSON interface.
         bytecode: creation code.
+        runtime: the code a deployed contract begins with; its immutables follow.
     """
 
     contract: str
@@ -36,6 +37,7 @@ class Artifact:
     sources: tuple[tuple[str, str], ...]
     abi: tuple[dict[str, Any], ...]
     bytecode: bytes
+    runtime: bytes
 
 
 @lru_cache(maxsize=8)
@@ -59,6 +61,7 @@ def load_artifact(contract: str) -> Artifact:
             sources=tuple(sorted(stored["sources"].items())),
             abi=tuple(stored["abi"]),
             bytecode=bytes.fromhex(stored["bytecode"].removeprefix("0x")),
+            runtime=bytes.fromhex(stored["runtime"].removeprefix("0x")),
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ArtifactMismatchError(f"the artifact of {contract} cannot be read: {type(error).__name__}") from error

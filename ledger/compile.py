@@ -57,6 +57,7 @@ def compile_contract(name: str) -> str:
         "sources": source_hashes(),
         "abi": output["abi"],
         "bytecode": output["bytecode"],
+        "runtime": output["bytecode_runtime"],
     }
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
 

@@ -1,8 +1,8 @@
 """Channels between computing parties over gRPC: many sessions over one stream for each ordered pair of parties.
 
-`PeerNetwork` is both ends: it serves ``MpcService`` for what the peers send and keeps a `services.link.PeerLink` to each
-of them. A session and attempt gets an `mpc` channel with `PeerNetwork.channel`; who sent a frame is taken from the
-certificate of the stream it came by, never from the frame.
+`PeerNetwork` is both ends: it serves ``MpcService`` for what the peers send and keeps a `services.link.PeerLink` to
+each of them. A session and attempt gets an `mpc` channel with `PeerNetwork.channel`; who sent a frame is taken from
+the certificate of the stream it came by, never from the frame.
 
 What can go wrong, and what a waiting receiver sees:
 
@@ -12,8 +12,8 @@ What can go wrong, and what a waiting receiver sees:
 * A peer ends its side of a session: what it sent before can still be received, then the same.
 * A peer sends what does not belong: that session, or for a forged frame the whole stream, is closed.
 
-A broken session is never mended: the next attempt is another session. Frames that arrive before a session is opened here
-wait for it, within limits.
+A broken session is never mended: the next attempt is another session. Frames that arrive before a session is opened
+here wait for it, within limits.
 """
 
 from __future__ import annotations
@@ -221,8 +221,9 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
         for link in self._links.values():
             if not link.up:
                 link.discard(channel.key)
+                continue
             try:
-                link.send(channel.key, message, lambda: False, 0.0)
+                link.send(channel.key, message, lambda: False, _FLUSH_S)
             except ChannelError:
                 _log.debug("session end not sent", attempt=attempt)
 

@@ -1,7 +1,7 @@
 """The sending half of a connection between two parties: one stream that is kept up as long as the process lives.
 
-A `PeerLink` has a thread that connects, tries again with growing pauses while the peer is not there, and hands frames to
-gRPC one by one. The queue before it is short, so that a sender waits for the network and not for memory. What was in
+A `PeerLink` has a thread that connects, tries again with growing pauses while the peer is not there, and hands frames
+to gRPC one by one. The queue before it is short, so that a sender waits for the network and not for memory. What was in
 the queue when a stream broke is gone: whoever was using it must give up, and is told so.
 """
 
@@ -84,7 +84,7 @@ class PeerLink:
         Args:
             key: the session it belongs to.
             message: what to send.
-            broken: whether the session has given this peer up meanwhile; see `wake`.
+            broken: whether the session has given this peer up meanwhile; see `discard`.
             timeout_s: how long to wait for room.
 
         Raises:

@@ -1,10 +1,9 @@
-"""Shared fixtures: compiled kernels once per session, development reference strings, and the seed of every random test."""
+"""Shared fixtures: kernels compiled once, development reference strings, and the seed of every random test."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -20,11 +19,11 @@ def compiled_kernels() -> float:
 
 
 @pytest.fixture
-def rng(request: pytest.FixtureRequest) -> Iterator[Random]:
+def rng(request: pytest.FixtureRequest) -> Random:
     """A random source whose seed is printed when the test fails; TALLYSTICK_TEST_SEED repeats it."""
     seed = int(os.environ.get("TALLYSTICK_TEST_SEED") or secrets.randbits(32))
     print(f"seed of {request.node.nodeid}: {seed}")
-    yield Random(seed)
+    return Random(seed)
 
 
 @pytest.fixture(scope="session")

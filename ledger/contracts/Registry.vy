@@ -14,7 +14,7 @@
 import Verifier as verifier
 
 initializes: verifier
-exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.selfTest)
+exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
 
 OWNER: constant(uint256) = 1
 AGENCY: constant(uint256) = 2

@@ -12,7 +12,7 @@
 import Verifier as verifier
 
 initializes: verifier
-exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.selfTest)
+exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
 
 MAX_COLUMNS: constant(uint256) = 32
 MAX_DATASETS: constant(uint256) = 8

@@ -136,6 +136,15 @@ def srsId() -> bytes32:
 
 @external
 @view
+def tauG2() -> uint256[4]:
+    """
+    @notice [tau]_2 as x1, x0, y1, y0, to compare with the string's own file
+    """
+    return [TAU_X1, TAU_X0, TAU_Y1, TAU_Y0]
+
+
+@external
+@view
 def selfTest() -> uint256:
     """
     @notice Check precompiles 0x02 and 0x05 to 0x08 against vectors, and [tau]_2

@@ -39,7 +39,7 @@ KEY: Final = "person"
 MAX_BALANCE_CENTS: Final = 100_000_000
 MAX_ARREARS_CENTS: Final = 20_000_000
 
-Reals = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)

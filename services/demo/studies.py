@@ -76,7 +76,8 @@ STUDIES: Final = (
     ),
     Study(
         "Blood pressure and debt (a hospital column that is sometimes missing with a credit column)",
-        "SELECT CORR(h.systolic, c.balance_cents) AS correlation, COVAR_POP(h.systolic, c.balance_cents) AS covariance\n"
+        "SELECT CORR(h.systolic, c.balance_cents) AS correlation,\n"
+        "       COVAR_POP(h.systolic, c.balance_cents) AS covariance\n"
         "FROM hospital h JOIN credit c ON h.person = c.person",
         ("hospital", "credit"),
         (Output("correlation", "CORR", (("hospital", "systolic"), ("credit", "balance_cents"))),
@@ -103,7 +104,8 @@ STUDIES: Final = (
     ),
     Study(
         "442 real patients: blood pressure with the logarithm of triglycerides",
-        "SELECT COVAR_SAMP(e.bp, s.s5) AS covariance, STDDEV_SAMP(s.s5) AS spread_of_s5, VAR_SAMP(e.bp) AS variance_of_bp\n"
+        "SELECT COVAR_SAMP(e.bp, s.s5) AS covariance, STDDEV_SAMP(s.s5) AS spread_of_s5,\n"
+        "       VAR_SAMP(e.bp) AS variance_of_bp\n"
         "FROM exams e JOIN serum s ON e.patient = s.patient",
         ("exams", "serum"),
         (Output("covariance", "COVAR_SAMP", (("exams", "bp"), ("serum", "s5"))),

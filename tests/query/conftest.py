@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from query_tables import HOSPITAL, LABORATORY, registered  # noqa: E402
+from query_tables import HOSPITAL, LABORATORY, registered
 
-from query.directory import Directory  # noqa: E402
+from query.directory import Directory
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""Proofs and statements in the form the contracts take them. Public data only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from zk.encoding import decode_relation, encode_relation
+from zk.proof import Proof, decode_proof, inverse_hint
+from zk.relation import Relation
+from zk.statement import Point, Statement, flatten
+from zk.transcript import encode_words
+
+WORD_BYTES: Final = 32
+
+
+def encode_statement(relation: Relation, commitments: Sequence[Point]) -> bytes:
+    """Relation words followed by the commitments of the registered columns; its SHA-256 is the statement hash.
+
+    Raises:
+        RelationInvalidError: the relation does not fit the limits of its encoding.
+        NonCanonicalEncodingError: a coordinate does not fit a word.
+    """
+    return encode_words([*encode_relation(relation), *flatten(commitments)])
+
+
+def decode_statement(encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
+    """Inverse of `encode_statement`; points are not checked.
+
+    Raises:
+        RelationInvalidError: the bytes are not a canonical relation and its commitments.
+    """
+    words = [int.from_bytes(encoded[i : i + WORD_BYTES], "big") for i in range(0, len(encoded), WORD_BYTES)]
+    registered = words[0] >> 32 & 0xFFFF if words else 0
+    split = max(len(words) - 2 * registered, 0)
+    relation = decode_relation(words[:split] if len(encoded) % WORD_BYTES == 0 else [])
+    return relation, tuple(zip(words[split::2], words[split + 1 :: 2]))
+
+
+@dataclass(frozen=True, slots=True)
+class ContractProof:
+    """The contracts' `Proof` argument: the words of docs/protocol.md §4 cut where the transcript absorbs them."""
+
+    round1: bytes
+    accumulator: Point
+    quotient: Point
+    evaluations: bytes
+    opening: bytes
+    final: Point
+    hint: int
+
+    def argument(self) -> tuple[Any, ...]:
+        """The tuple web3.py encodes."""
+        return (self.round1, self.accumulator, self.quotient, self.evaluations, self.opening, self.final, self.hint)
+
+
+def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
+    """Cut a proof for the contract and add the inverse hint.
+
+    Raises:
+        ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
+        NonCanonicalEncodingError: a word does not fit 256 bits.
+    """
+    return ContractProof(
+        round1=encode_words([*flatten(proof.witnesses), *proof.sums]),
+        accumulator=proof.accumulator,
+        quotient=proof.quotient,
+        evaluations=encode_words([*proof.values, proof.shifted_value]),
+        opening=encode_words([proof.release, *proof.rows, *proof.opening]),
+        final=proof.final,
+        hint=inverse_hint(statement, proof),
+    )
+
+
+def decode_contract_proof(relation: Relation, argument: Any) -> Proof:
+    """Read the proof back out of a transaction's `Proof` argument.
+
+    Args:
+        argument: the decoded tuple, or a mapping with the struct's field names.
+
+    Raises:
+        ProofRejectedError: the lengths do not fit the relation.
+    """
+    fields = list(argument.values()) if isinstance(argument, dict) else list(argument)
+    round1, accumulator, quotient, evaluations, opening, final = fields[:6]
+    encoded = b"".join((round1, encode_words(accumulator), encode_words(quotient), evaluations, opening, encode_words(final)))
+    return decode_proof(relation, encoded)

@@ -1,0 +1,195 @@
+"""A typed client of one party, for the coordinator, the agency and the operator. Every failure is a typed error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import grpc
+
+from proto.v1 import party_pb2, party_pb2_grpc
+from services.config import PartyEndpoint, TlsConfig
+from services.errors import PeerUnavailableError, RemoteError
+from services.identity import Identity, Role
+from services.status import remote_errors
+from services.transport import CHUNK_BYTES, open_client
+
+CALL_TIMEOUT_S: Final = 30.0
+REGISTER_TIMEOUT_S: Final = 600.0
+PROVE_TIMEOUT_S: Final = 600.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class TableDocument:
+    """Canonical JSON of a table's schema and policy; public, and checked against the ledger's hashes by its reader."""
+
+    schema: bytes
+    policy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registered version. Public."""
+
+    dataset: int
+    version: int
+    rows: int
+    columns: int
+    tx: str
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuery:
+    """A query that waits for a person."""
+
+    query_id: bytes
+    sql: str
+    purpose: str
+    proposer: str
+    considered_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedParts:
+    """One party's additive parts of released sums; secret until summed.
+
+    Args:
+        sums: numbers of the sums.
+        values: 32 bytes each.
+        points: 64 bytes each.
+    """
+
+    sums: tuple[int, ...]
+    values: bytes = field(repr=False)
+    points: bytes = field(repr=False)
+
+
+class PartyClient:
+    """Calls one party. Thread-safe.
+
+    Args:
+        endpoint: its name, number and address.
+        tls: our certificate files.
+    """
+
+    def __init__(self, endpoint: PartyEndpoint, tls: TlsConfig) -> None:
+        self.name = endpoint.name
+        self.number = endpoint.number
+        self._channel = open_client(endpoint.address, tls, Identity(Role.PARTY, endpoint.name))
+        self._stub = party_pb2_grpc.PartyServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def register(self, schema: bytes, policy: bytes, csv: bytes, log_rows: int, row_column: str = "") -> Registered:
+        """Register a table (operators only).
+
+        Args:
+            schema: JSON.
+            policy: JSON.
+            csv: UTF-8 text with a header line; secret.
+            log_rows: log2 of the padded number of rows.
+            row_column: name of the CSV column with row numbers, or empty.
+
+        Raises:
+            RemoteError: the party or the ledger refused.
+            PeerUnavailableError: the party does not answer.
+        """
+        header = party_pb2.RegisterHeader(schema=schema, policy=policy, log_rows=log_rows, row_column=row_column)
+
+        def messages() -> Iterator[party_pb2.RegisterRequest]:
+            yield party_pb2.RegisterRequest(header=header)
+            for start in range(0, len(csv), CHUNK_BYTES):
+                yield party_pb2.RegisterRequest(csv=csv[start : start + CHUNK_BYTES])
+
+        reply = self._call(lambda: self._stub.Register(messages(), timeout=REGISTER_TIMEOUT_S))
+        return Registered(int.from_bytes(reply.dataset, "big"), reply.version, reply.rows, reply.columns, reply.tx, reply.gas)
+
+    def pending(self) -> list[PendingQuery]:
+        """Queries that wait for a person (operators only); raises as `register`."""
+        reply = self._call(lambda: self._stub.Pending(party_pb2.PendingRequest(), timeout=CALL_TIMEOUT_S))
+        return [PendingQuery(q.query_id, q.sql, q.purpose, q.proposer, q.considered_at_ms) for q in reply.queries]
+
+    def decide(self, query_id: bytes, approve: bool) -> None:
+        """Approve or refuse a waiting query (operators only); raises as `register`."""
+        request = party_pb2.DecideRequest(query_id=query_id, approve=approve)
+        self._call(lambda: self._stub.Decide(request, timeout=CALL_TIMEOUT_S))
+
+    def tables(self, timeout_s: float = CALL_TIMEOUT_S) -> list[TableDocument]:
+        """Schemas and policies of the party's tables; raises as `register`."""
+        reply = self._call(lambda: self._stub.Tables(party_pb2.TablesRequest(), timeout=timeout_s))
+        return documents_of(reply.tables)
+
+    def consider(self, request: party_pb2.ConsiderRequest) -> party_pb2.Verdict:
+        """Have the party consider a query (the coordinator only).
+
+        Raises:
+            RemoteError: it refuses; `code` is the rule.
+            PeerUnavailableError: the party does not answer.
+        """
+        return self._call(lambda: self._stub.Consider(request, timeout=CALL_TIMEOUT_S)).verdict
+
+    def prove(self, query_id: bytes, attempt: int, on_event: Callable[[party_pb2.ProveEvent], None],
+              on_start: Callable[[Callable[[], object]], None] = lambda cancel: None) -> bytes:
+        """Run this party's part of an attempt (the coordinator only) and return the proof.
+
+        Args:
+            query_id: 32 bytes.
+            attempt: from 1.
+            on_event: called for every progress event.
+            on_start: called with a function that cancels the call.
+
+        Raises:
+            RemoteError: the attempt failed at this party.
+            PeerUnavailableError: the party does not answer.
+        """
+        request = party_pb2.ProveRequest(query_id=query_id, attempt=attempt)
+
+        def run() -> bytes:
+            call = self._stub.Prove(request, timeout=PROVE_TIMEOUT_S)
+            on_start(call.cancel)
+            proof = b""
+            for event in call:
+                on_event(event)
+                proof = event.proof or proof
+            return proof
+
+        return self._call(run)
+
+    def abandon(self, query_id: bytes) -> None:
+        """Have the party forget an unfinished query (the coordinator only); raises as `register`."""
+        self._call(lambda: self._stub.Abandon(party_pb2.AbandonRequest(query_id=query_id), timeout=CALL_TIMEOUT_S))
+
+    def release(self, query_id: bytes) -> ReleasedParts:
+        """This party's parts of a published result (its proposer only); raises as `register`."""
+        request = party_pb2.ReleaseRequest(query_id=query_id)
+        reply = self._call(lambda: self._stub.Release(request, timeout=CALL_TIMEOUT_S))
+        return ReleasedParts(tuple(reply.sums), reply.values, reply.points)
+
+    def acknowledge(self, query_id: bytes) -> None:
+        """Tell the party that the result has arrived (its proposer only); raises as `register`."""
+        self._call(lambda: self._stub.Acknowledge(party_pb2.AcknowledgeRequest(query_id=query_id), timeout=CALL_TIMEOUT_S))
+
+    def _call(self, run: Callable[[], _T]) -> _T:
+        try:
+            with remote_errors():
+                return run()
+        except RemoteError as error:
+            if error.code == grpc.StatusCode.UNAVAILABLE.name:
+                raise PeerUnavailableError(f"party {self.name} does not answer") from error
+            raise
+
+
+def documents_of(messages: Sequence[party_pb2.TableDocument]) -> list[TableDocument]:
+    """Table documents from their messages."""
+    return [TableDocument(message.schema, message.policy) for message in messages]
+
+
+def document_messages(documents: Sequence[TableDocument]) -> list[party_pb2.TableDocument]:
+    """Messages of table documents."""
+    return [party_pb2.TableDocument(schema=document.schema, policy=document.policy) for document in documents]
