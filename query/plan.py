@@ -234,7 +234,7 @@ class _Compiler:
         return number
 
     def _factors(self, key: Key) -> tuple[int, int]:
-        """The two factors of a sum's one term: the parts of two tables, or one table's product split before its last."""
+        """The factors of a sum's one term: the parts of two tables, or one table's product split before its last."""
         handles = [[self._handle(side, column) for column in product]
                    for side, product in zip(self.sides, key, strict=True)]
         if len(handles) == 1:

@@ -164,28 +164,22 @@ class ProveHeader(_message.Message):
     STATEMENT_FIELD_NUMBER: _builtins.int
     BLINDERS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
-    PUBLIC_SUMS_FIELD_NUMBER: _builtins.int
     blinders: _builtins.bytes
     """One field element for each registered column. Secret."""
     release: _builtins.bytes
-    """Bit v set: sum v is released."""
+    """Release word, 16 bytes: bit v for a released sum, bit 64 + v for a public one."""
     @_builtins.property
     def statement(self) -> _common_pb2.Statement: ...
-    @_builtins.property
-    def public_sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Sums that are public besides the guards of released sums."""
-
     def __init__(
         self,
         *,
         statement: _common_pb2.Statement | None = ...,
         blinders: _builtins.bytes = ...,
         release: _builtins.bytes = ...,
-        public_sums: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "public_sums", b"public_sums", "release", b"release", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "release", b"release", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -196,15 +190,19 @@ class ProveRegistrationReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROOF_FIELD_NUMBER: _builtins.int
+    SUMS_FIELD_NUMBER: _builtins.int
     proof: _builtins.bytes
+    sums: _builtins.bytes
+    """All sums, field elements. Secret but for the rows that the proof opens."""
     def __init__(
         self,
         *,
         proof: _builtins.bytes = ...,
+        sums: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proof", b"proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proof", b"proof", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,7 +290,7 @@ class SessionHeader(_message.Message):
     def statement(self) -> _common_pb2.Statement: ...
     @_builtins.property
     def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The contributor that owns each registered column, in the relation's order."""
+        """The contributor that owns each column, witness columns included, in the relation's order."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -498,11 +496,12 @@ class StepRequest(_message.Message):
     FINAL_PART_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     ROW_OPENING_PARTS_FIELD_NUMBER: _builtins.int
+    COMMIT_SUMS_FIELD_NUMBER: _builtins.int
     session: _builtins.bytes
     @_builtins.property
     def sum_parts(self) -> Global___NoInput: ...
     @_builtins.property
-    def accept_sums(self) -> Global___AcceptSums: ...
+    def accept_sums(self) -> Global___SumsComponent: ...
     @_builtins.property
     def commit_witnesses(self) -> Global___Masks: ...
     @_builtins.property
@@ -545,12 +544,14 @@ class StepRequest(_message.Message):
     def finish(self) -> Global___Points: ...
     @_builtins.property
     def row_opening_parts(self) -> Global___RowOpenings: ...
+    @_builtins.property
+    def commit_sums(self) -> Global___SumsComponent: ...
     def __init__(
         self,
         *,
         session: _builtins.bytes = ...,
         sum_parts: Global___NoInput | None = ...,
-        accept_sums: Global___AcceptSums | None = ...,
+        accept_sums: Global___SumsComponent | None = ...,
         commit_witnesses: Global___Masks | None = ...,
         commit_shares: Global___CommitShares | None = ...,
         absorb_witnesses: Global___Points | None = ...,
@@ -572,12 +573,13 @@ class StepRequest(_message.Message):
         final_part: Global___Masks | None = ...,
         finish: Global___Points | None = ...,
         row_opening_parts: Global___RowOpenings | None = ...,
+        commit_sums: Global___SumsComponent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_witnesses", "commit_shares", "absorb_witnesses", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_witnesses", "commit_shares", "absorb_witnesses", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -641,7 +643,9 @@ class Points(_message.Message):
 Global___Points: _TypeAlias = Points  # noqa: Y015
 
 @_typing.final
-class AcceptSums(_message.Message):
+class SumsComponent(_message.Message):
+    """A component of the column of sums. Secret."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PART_FIELD_NUMBER: _builtins.int
@@ -660,7 +664,7 @@ class AcceptSums(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AcceptSums: _TypeAlias = AcceptSums  # noqa: Y015
+Global___SumsComponent: _TypeAlias = SumsComponent  # noqa: Y015
 
 @_typing.final
 class CommitShares(_message.Message):
@@ -685,19 +689,20 @@ Global___CommitShares: _TypeAlias = CommitShares  # noqa: Y015
 class ValuesOpening(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    KAPPA_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
-    kappa: _builtins.bytes
+    weight: _builtins.bytes
+    """The combining challenge, a field element."""
     mask: _builtins.bytes
     def __init__(
         self,
         *,
-        kappa: _builtins.bytes = ...,
+        weight: _builtins.bytes = ...,
         mask: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kappa", b"kappa", "mask", b"mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -707,19 +712,19 @@ Global___ValuesOpening: _TypeAlias = ValuesOpening  # noqa: Y015
 class ValuesOpeningCheck(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    KAPPA_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     POINT_FIELD_NUMBER: _builtins.int
-    kappa: _builtins.bytes
+    weight: _builtins.bytes
     point: _builtins.bytes
     def __init__(
         self,
         *,
-        kappa: _builtins.bytes = ...,
+        weight: _builtins.bytes = ...,
         point: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kappa", b"kappa", "point", b"point"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point", b"point", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -730,22 +735,22 @@ class OpeningPart(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RELEASE_FIELD_NUMBER: _builtins.int
-    ROWS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
     release: _builtins.bytes
+    values: _builtins.bytes
+    """Values of the opened rows, field elements in the order of the rows."""
     mask: _builtins.bytes
-    @_builtins.property
-    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
         release: _builtins.bytes = ...,
-        rows: _abc.Iterable[_builtins.int] | None = ...,
+        values: _builtins.bytes = ...,
         mask: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "release", b"release", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "release", b"release", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -760,7 +765,6 @@ class AbsorbOpening(_message.Message):
     POINT_FIELD_NUMBER: _builtins.int
     release: _builtins.bytes
     values: _builtins.bytes
-    """Values of the opened rows, field elements in the order of the rows."""
     point: _builtins.bytes
     def __init__(
         self,

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator
 from itertools import compress
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from query.schema import encode_schema
-from services.demo.city import KEY, MODEL_VERSION, City
+from services.demo.city import MODEL_VERSION, City
 from services.demo.errors import DemoFileError
 from services.demo.tables import DemoTable
 
 PREFIX: Final = "synthetic_city"
+ROW: Final = "row"
 _NOTE: Final = (
     "SYNTHETIC DATA. No row is about a real person. Made by `tallystick city`; the model is documented in "
-    "services/demo/city.py. Person SYN-<k> has row k (from 0) of the cohort's agreed order; a register lists only the "
-    "persons it has; an empty field is an unknown value."
+    "services/demo/city.py. The column row is the person's place (from 0) in the cohort's agreed order; a register "
+    "lists only the persons it has; an empty field is an unknown value."
 )
 
 
@@ -40,7 +41,8 @@ def store_city(city: City, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for table in city.tables:
             rows, schema = folder / f"{PREFIX}_{table.name}.csv", folder / f"{PREFIX}_{table.name}.schema.json"
-            _write_rows(table, rows)
+            with rows.open("w", newline="", encoding="ascii") as stream:
+                _write_rows(table, stream, key=True)
             schema.write_text(schema_text(table), encoding="ascii")
             written += [rows, schema]
         note = folder / f"{PREFIX}.json"
@@ -61,18 +63,20 @@ def _note(city: City) -> dict[str, object]:
             "seed": city.seed, "log_rows": city.tables[0].log_rows, "rows": rows}
 
 
-def _write_rows(table: DemoTable, path: Path) -> None:
+def table_csv(table: DemoTable) -> bytes:
+    """A table as the CSV its owner registers; the column `ROW` has the row number. Secret."""
+    stream = io.StringIO(newline="")
+    _write_rows(table, stream, key=False)
+    return stream.getvalue().encode("ascii")
+
+
+def _write_rows(table: DemoTable, stream: TextIO, key: bool) -> None:
     names = [column.name for column in table.schema.columns]
-    with path.open("w", newline="", encoding="ascii") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([KEY, *names])
-        writer.writerows(_lines(table, names))
-
-
-def _lines(table: DemoTable, names: list[str]) -> Iterator[tuple[object, ...]]:
-    persons = (f"SYN-{row:07d}" for row in range(len(table.present)))
-    columns = [_texts(table, name) for name in names]
-    return compress(zip(persons, *columns, strict=True), table.present.tolist())
+    rows = range(len(table.present))
+    columns = [rows, *([(f"SYN-{row:07d}" for row in rows)] if key else []), *(_texts(table, name) for name in names)]
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([ROW, *([table.schema.key] if key else []), *names])
+    writer.writerows(compress(zip(*columns, strict=True), table.present.tolist()))
 
 
 def _texts(table: DemoTable, name: str) -> list[object]:

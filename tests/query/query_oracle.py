@@ -61,7 +61,9 @@ class Twin:
         for record in records:
             if record is not None:
                 values = [str(v) if isinstance(v, Decimal) else v for v in (record[name] for name in types)]
-                self._connection.execute(f"INSERT INTO {schema.name} VALUES (?, {marks})", [record[schema.key], *values])
+                self._connection.execute(
+                    f"INSERT INTO {schema.name} VALUES (?, {marks})", [record[schema.key], *values]
+                )
 
     def ask(self, sql: str) -> tuple[object, ...]:
         row = self._connection.execute(sql).fetchone()

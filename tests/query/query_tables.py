@@ -13,19 +13,33 @@ from query.schema import ColumnSchema, TableSchema
 
 LOG_ROWS = 6
 
-HOSPITAL = TableSchema("hospital", "st-anne", "patients", "person", "city", (
-    ColumnSchema("age", BoundedInteger(0, 120)),
-    ColumnSchema("bmi", ScaledDecimal(1, 100, 800), nullable=True),
-    ColumnSchema("balance", BoundedInteger(-(10**9), 10**9), nullable=True),
-    ColumnSchema("diabetic", Boolean()),
-    ColumnSchema("smoker", Boolean(), nullable=True),
-    ColumnSchema("region", Category(("north", "south", "west")), nullable=True),
-))
-LABORATORY = TableSchema("laboratory", "biolab", "patients", "person", "city", (
-    ColumnSchema("hba1c", ScaledDecimal(2, -500, 2000), nullable=True),
-    ColumnSchema("chol", BoundedInteger(50, 500)),
-    ColumnSchema("abnormal", Boolean()),
-))
+HOSPITAL = TableSchema(
+    "hospital",
+    "st-anne",
+    "patients",
+    "person",
+    "city",
+    (
+        ColumnSchema("age", BoundedInteger(0, 120)),
+        ColumnSchema("bmi", ScaledDecimal(1, 100, 800), nullable=True),
+        ColumnSchema("balance", BoundedInteger(-(10**9), 10**9), nullable=True),
+        ColumnSchema("diabetic", Boolean()),
+        ColumnSchema("smoker", Boolean(), nullable=True),
+        ColumnSchema("region", Category(("north", "south", "west")), nullable=True),
+    ),
+)
+LABORATORY = TableSchema(
+    "laboratory",
+    "biolab",
+    "patients",
+    "person",
+    "city",
+    (
+        ColumnSchema("hba1c", ScaledDecimal(2, -500, 2000), nullable=True),
+        ColumnSchema("chol", BoundedInteger(50, 500)),
+        ColumnSchema("abnormal", Boolean()),
+    ),
+)
 
 Record = dict[str, object]
 

@@ -27,14 +27,28 @@ MASKS = {
     "SELECT COUNT(region) FROM hospital WHERE diabetic": ["hospital.diabetic*hospital.region__known"],
     "SELECT SUM(age) FROM hospital": ["hospital.present", "hospital.age"],
     "SELECT SUM(bmi) FROM hospital": ["hospital.bmi__known", "hospital.bmi"],
-    "SELECT VAR_POP(age), AVG(age), COUNT(*) FROM hospital": ["hospital.present", "hospital.age", "hospital.age*hospital.age"],
-    "SELECT COVAR_POP(age, bmi) FROM hospital": ["hospital.bmi__known", "hospital.bmi__known*hospital.age", "hospital.bmi",
-                                                 "hospital.age*hospital.bmi"],
+    "SELECT VAR_POP(age), AVG(age), COUNT(*) FROM hospital": [
+        "hospital.present",
+        "hospital.age",
+        "hospital.age*hospital.age",
+    ],
+    "SELECT COVAR_POP(age, bmi) FROM hospital": [
+        "hospital.bmi__known",
+        "hospital.bmi__known*hospital.age",
+        "hospital.bmi",
+        "hospital.age*hospital.bmi",
+    ],
     f"SELECT COUNT(*) {J}": ["hospital.present*laboratory.present"],
-    f"SELECT SUM(age) {J} WHERE diabetic": ["hospital.diabetic*laboratory.present",
-                                            "hospital.diabetic*hospital.age*laboratory.present"],
-    f"SELECT COVAR_SAMP(age, chol) {J}": ["hospital.present*laboratory.present", "hospital.age*laboratory.present",
-                                          "hospital.present*laboratory.chol", "hospital.age*laboratory.chol"],
+    f"SELECT SUM(age) {J} WHERE diabetic": [
+        "hospital.diabetic*laboratory.present",
+        "hospital.diabetic*hospital.age*laboratory.present",
+    ],
+    f"SELECT COVAR_SAMP(age, chol) {J}": [
+        "hospital.present*laboratory.present",
+        "hospital.age*laboratory.present",
+        "hospital.present*laboratory.chol",
+        "hospital.age*laboratory.chol",
+    ],
     # a boolean's sum counts rows, so it is a guard and subject to the minimum group
     "SELECT AVG(diabetic) FROM hospital": ["hospital.present", "hospital.diabetic"],
 }
@@ -46,11 +60,19 @@ def test_masks_are_simplified(sql: str, expected: list[str], directory: Director
 
 
 def test_every_sum_is_guarded_by_the_count_of_its_rows(directory: Directory) -> None:
-    plan = compile_question(f"SELECT CORR(bmi, chol), CORR(age, abnormal), AVG(smoker), COUNT(*) {J} WHERE diabetic", directory)
+    plan = compile_question(
+        f"SELECT CORR(bmi, chol), CORR(age, abnormal), AVG(smoker), COUNT(*) {J} WHERE diabetic", directory
+    )
     guards = {spec.name: plan.sums[spec.guard].name for spec in plan.sums}
-    assert guards["hospital.diabetic*hospital.bmi*laboratory.chol"] == "hospital.bmi__known*hospital.diabetic*laboratory.present"
+    assert (
+        guards["hospital.diabetic*hospital.bmi*laboratory.chol"]
+        == "hospital.bmi__known*hospital.diabetic*laboratory.present"
+    )
     assert guards["hospital.diabetic*hospital.age*laboratory.abnormal"] == "hospital.diabetic*laboratory.abnormal"
-    assert guards["hospital.diabetic*hospital.smoker*laboratory.present"] == "hospital.diabetic*hospital.smoker*laboratory.present"
+    assert (
+        guards["hospital.diabetic*hospital.smoker*laboratory.present"]
+        == "hospital.diabetic*hospital.smoker*laboratory.present"
+    )
     assert tuple(spec.guard for spec in plan.sums) == plan.relation.guards
 
 
@@ -69,10 +91,15 @@ def test_no_form_multiplies_more_than_one_part_of_each_owner(directory: Director
 def test_columns_name_what_to_bring(directory: Directory) -> None:
     plan = compile_question(f"SELECT SUM(bmi) {J} WHERE abnormal", directory)
     assert [(c.owner, c.table, c.name) for c in plan.columns] == [
-        ("st-anne", "hospital", "bmi__known"), ("biolab", "laboratory", "abnormal"), ("st-anne", "hospital", "bmi")]
+        ("st-anne", "hospital", "bmi__known"),
+        ("biolab", "laboratory", "abnormal"),
+        ("st-anne", "hospital", "bmi"),
+    ]
     assert [c.registered for c in plan.columns] == list(plan.relation.registered)
     assert [(use.table, use.values, use.filters, use.partners) for use in plan.uses] == [
-        ("hospital", ("bmi",), (), ("biolab",)), ("laboratory", (), ("abnormal",), ("st-anne",))]
+        ("hospital", ("bmi",), (), ("biolab",)),
+        ("laboratory", (), ("abnormal",), ("st-anne",)),
+    ]
 
 
 def test_the_same_question_has_the_same_identity_and_another_has_not(directory: Directory) -> None:
@@ -110,7 +137,8 @@ def test_disclosures_are_plain_and_complete(directory: Directory) -> None:
         f"the sum of laboratory.chol over {rows}: to the agency alone",
         f"the sum of squares of hospital.age over {rows}: to the agency alone",
         f"the sum of squares of laboratory.chol over {rows}: to the agency alone",
-        f"the sum of products of hospital.age and laboratory.chol over {rows}: to the agency alone")
+        f"the sum of products of hospital.age and laboratory.chol over {rows}: to the agency alone",
+    )
     known = compile_question("SELECT SUM(bmi) FROM hospital", directory)
     assert known.disclosures[0].startswith("the number of patients in hospital where hospital.bmi is known: opened")
 
@@ -118,7 +146,14 @@ def test_disclosures_are_plain_and_complete(directory: Directory) -> None:
 def test_explain_names_everything(directory: Directory) -> None:
     plan = compile_question(f"SELECT AVG(age) AS mean {J}", directory)
     text = explain_plan(plan)
-    for part in ("hospital of st-anne", "laboratory.present", "mean: AVG", "is its own guard", "guarded by sum 0", *plan.disclosures):
+    for part in (
+        "hospital of st-anne",
+        "laboratory.present",
+        "mean: AVG",
+        "is its own guard",
+        "guarded by sum 0",
+        *plan.disclosures,
+    ):
         assert part in text
 
 
@@ -129,8 +164,10 @@ def test_directory_refuses_what_does_not_fit(directory: Directory) -> None:
     for changes in ({"dataset": -1}, {"version": 1 << 32}, {"log_rows": 2}, {"rows": 65}, {"minimum_group": 1}):
         with pytest.raises(DirectoryInvalidError):
             registered(HOSPITAL, **({"dataset": 1} | changes))
-    twice: list[list[RegisteredTable]] = [[registered(HOSPITAL, 1), registered(HOSPITAL, 2)],
-                                          [registered(HOSPITAL, 1), registered(LABORATORY, 1)]]
+    twice: list[list[RegisteredTable]] = [
+        [registered(HOSPITAL, 1), registered(HOSPITAL, 2)],
+        [registered(HOSPITAL, 1), registered(LABORATORY, 1)],
+    ]
     for tables in twice:
         with pytest.raises(DirectoryInvalidError):
             Directory(tables)

@@ -17,8 +17,17 @@ from query.policy import Asker, Policy, check_policy, encode_policy, parse_polic
 
 SQL = "SELECT AVG(age), COUNT(*) FROM hospital h JOIN laboratory l ON h.person = l.person WHERE diabetic"
 ASKER = Asker("statistics-office", "agency")
-FULL = Policy(20, False, ("statistics-office",), ("agency", "auditor"), (Statistic.AVG, Statistic.COUNT), ("biolab",),
-              ("bmi",), ("smoker",), 2_000_000_000)
+FULL = Policy(
+    20,
+    False,
+    ("statistics-office",),
+    ("agency", "auditor"),
+    (Statistic.AVG, Statistic.COUNT),
+    ("biolab",),
+    ("bmi",),
+    ("smoker",),
+    2_000_000_000,
+)
 
 
 def check(policy: Policy, asker: Asker = ASKER, now_s: int = 1_000_000_000) -> None:
@@ -26,7 +35,9 @@ def check(policy: Policy, asker: Asker = ASKER, now_s: int = 1_000_000_000) -> N
     check_policy(compile_question(SQL, Directory([table, registered(LABORATORY, 2)])), table, asker, now_s)
 
 
-@pytest.mark.parametrize("policy", [Policy(), FULL, Policy(members=(), statistics=())], ids=["default", "full", "empty"])
+@pytest.mark.parametrize(
+    "policy", [Policy(), FULL, Policy(members=(), statistics=())], ids=["default", "full", "empty"]
+)
 def test_canonical_text_round_trips(policy: Policy) -> None:
     assert parse_policy(encode_policy(policy)) == policy
     assert policy_hash(parse_policy(json.dumps(json.loads(encode_policy(policy)), indent=1))) == policy_hash(policy)
@@ -42,8 +53,12 @@ def test_a_question_within_the_policy_passes(policy: Policy) -> None:
 
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "member": {"members": ("someone-else",)}, "role": {"roles": ()}, "statistic": {"statistics": (Statistic.AVG,)},
-    "partner": {"partners": ("a-bank",)}, "value": {"hidden_values": ("age",)}, "filter": {"hidden_filters": ("diabetic",)},
+    "member": {"members": ("someone-else",)},
+    "role": {"roles": ()},
+    "statistic": {"statistics": (Statistic.AVG,)},
+    "partner": {"partners": ("a-bank",)},
+    "value": {"hidden_values": ("age",)},
+    "filter": {"hidden_filters": ("diabetic",)},
     "expiry": {"expires_at_s": 1_000_000_000},
 }
 
@@ -77,11 +92,28 @@ def changed(**fields: Any) -> str:
     return json.dumps({**json.loads(encode_policy(Policy())), **fields})
 
 
-@pytest.mark.parametrize("text", ["", "[]", changed(format="x"), changed(minimum_group=1), changed(minimum_group=True),
-                                  changed(minimum_group=None), changed(automatic=1), changed(members="all"), changed(members=[1]),
-                                  changed(members=["a", "a"]), changed(members=["\n"]), changed(statistics=["MEDIAN"]),
-                                  changed(hidden_values=None), changed(expires_at_s=-1), changed(expires_at_s="x"), changed(more=1)],
-                         ids=range(16))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        changed(format="x"),
+        changed(minimum_group=1),
+        changed(minimum_group=True),
+        changed(minimum_group=None),
+        changed(automatic=1),
+        changed(members="all"),
+        changed(members=[1]),
+        changed(members=["a", "a"]),
+        changed(members=["\n"]),
+        changed(statistics=["MEDIAN"]),
+        changed(hidden_values=None),
+        changed(expires_at_s=-1),
+        changed(expires_at_s="x"),
+        changed(more=1),
+    ],
+    ids=range(16),
+)
 def test_text_that_is_no_policy(text: str) -> None:
     with pytest.raises(PolicyInvalidError):
         parse_policy(text)

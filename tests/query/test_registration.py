@@ -39,12 +39,18 @@ def test_its_shape() -> None:
 
 # row 0 is present and knows everything, row 1 is absent, row 2 is present and knows nothing it may lack
 CHEATS = {
-    "present is 2": ("present", 0, 2), "present is -1": ("present", 0, -1), "a boolean is 2": ("diabetic", 0, 2),
-    "known is 2": ("bmi__known", 0, 2), "a value in an absent row": ("age", 1, 5),
+    "present is 2": ("present", 0, 2),
+    "present is -1": ("present", 0, -1),
+    "a boolean is 2": ("diabetic", 0, 2),
+    "known is 2": ("bmi__known", 0, 2),
+    "a value in an absent row": ("age", 1, 5),
     "a boolean in an absent row": ("diabetic", 1, 1),
-    "a nullable value in an absent row": ("bmi", 1, 5), "known in an absent row": ("bmi__known", 1, 1),
-    "a value that is not known": ("bmi", 2, 5), "a true that is not known": ("smoker", 2, 1),
-    "a category that is not known": ("region", 2, 1), "a weight in place of present": ("present", 0, 1000),
+    "a nullable value in an absent row": ("bmi", 1, 5),
+    "known in an absent row": ("bmi__known", 1, 1),
+    "a value that is not known": ("bmi", 2, 5),
+    "a true that is not known": ("smoker", 2, 1),
+    "a category that is not known": ("region", 2, 1),
+    "a weight in place of present": ("present", 0, 1000),
 }
 
 

@@ -29,14 +29,26 @@ J = "FROM hospital h JOIN laboratory l ON h.person = l.person"
 
 
 def test_every_aggregate_join_and_filter_parses() -> None:
-    question = parse_question(f"""SELECT COUNT(*), count(h.age) AS n, SUM(age), AVG((bmi)), VAR_POP(age), VARIANCE(age) v,
+    question = parse_question(f"""SELECT COUNT(*), count(h.age) AS n, SUM(age), AVG((bmi)), VAR_POP(age),
+        VARIANCE(age) v,
         VAR_SAMP(age), STDDEV_POP(age), STDDEV(age) s, STDDEV_SAMP(age), COVAR_POP(age, chol), COVAR_SAMP(age, chol),
         (CORR(age, chol)) -- a comment
         {J} WHERE h.diabetic AND (l.abnormal AND "smoker"); /* the end */""")
     assert [a.statistic for a in question.aggregates] == [
-        Statistic.COUNT, Statistic.COUNT, Statistic.SUM, Statistic.AVG, Statistic.VAR_POP, Statistic.VAR_SAMP,
-        Statistic.VAR_SAMP, Statistic.STDDEV_POP, Statistic.STDDEV_SAMP, Statistic.STDDEV_SAMP, Statistic.COVAR_POP,
-        Statistic.COVAR_SAMP, Statistic.CORR]
+        Statistic.COUNT,
+        Statistic.COUNT,
+        Statistic.SUM,
+        Statistic.AVG,
+        Statistic.VAR_POP,
+        Statistic.VAR_SAMP,
+        Statistic.VAR_SAMP,
+        Statistic.STDDEV_POP,
+        Statistic.STDDEV_SAMP,
+        Statistic.STDDEV_SAMP,
+        Statistic.COVAR_POP,
+        Statistic.COVAR_SAMP,
+        Statistic.CORR,
+    ]
     assert [a.name for a in question.aggregates][:4] == ["count(*)", "n", "sum(age)", "avg(bmi)"]
     assert [str(name) for name in question.where] == ["h.diabetic", "l.abnormal", "smoker"]
     assert [(table.name, table.alias) for table in question.tables] == [("hospital", "h"), ("laboratory", "l")]
@@ -123,10 +135,26 @@ def test_position_is_exact() -> None:
     assert refusal.value.position == Position(2, 4)
 
 
-@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing", "SELECT", "SELECT FROM hospital", "SELECT COUNT(* FROM hospital",
-                                 "SELECT COUNT(*) FROM", "SELECT 'open", "SELECT /* open", "SELECT COUNT(*) FROM hospital WHERE",
-                                 "SELECT COUNT(*) FROM hospital" + " " * 17000, "SELECT \ud800", "SELECT CORR(age) FROM hospital",
-                                 "SELECT COUNT(*) FROM hospital WHERE diabetic" + " AND diabetic" * 1200])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "  ",
+        ";",
+        "-- nothing",
+        "SELECT",
+        "SELECT FROM hospital",
+        "SELECT COUNT(* FROM hospital",
+        "SELECT COUNT(*) FROM",
+        "SELECT 'open",
+        "SELECT /* open",
+        "SELECT COUNT(*) FROM hospital WHERE",
+        "SELECT COUNT(*) FROM hospital" + " " * 17000,
+        "SELECT \ud800",
+        "SELECT CORR(age) FROM hospital",
+        "SELECT COUNT(*) FROM hospital WHERE diabetic" + " AND diabetic" * 1200,
+    ],
+)
 def test_text_that_is_not_sql(sql: str) -> None:
     with pytest.raises((SqlSyntaxError, SqlUnsupportedError)):
         parse_question(sql)
@@ -165,8 +193,11 @@ def test_a_column_of_both_tables_needs_its_table() -> None:
     assert len(compile_question(f"SELECT SUM(h.age), SUM(l.age) {J}", directory).outputs) == 2
 
 
-@pytest.mark.parametrize("other", [registered(replace(LABORATORY, cohort="village"), 2), registered(LABORATORY, 2, log_rows=7)],
-                         ids=["cohort", "log_rows"])
+@pytest.mark.parametrize(
+    "other",
+    [registered(replace(LABORATORY, cohort="village"), 2), registered(LABORATORY, 2, log_rows=7)],
+    ids=["cohort", "log_rows"],
+)
 def test_tables_that_are_not_aligned(other: object) -> None:
     with pytest.raises(CohortMismatchError):
         compile_question(f"SELECT COUNT(*) {J}", Directory([registered(HOSPITAL, 1), other]))  # type: ignore[list-item]

@@ -16,12 +16,20 @@ from query.plan import compile_question
 
 TABLES = Directory([registered(HOSPITAL, 1), registered(LABORATORY, 2)])
 
-WORDS = ["SELECT", "COUNT", "SUM", "AVG", "CORR", "COVAR_POP", "VAR_POP", "STDDEV", "MAX", "MEDIAN", "(", ")", "(", ")", "*", ",", ",", ".", "=", ";", "AS", "FROM", "JOIN", "INNER", "LEFT", "ON", "WHERE", "AND", "OR", "NOT", "hospital", "laboratory", "h", "l", "age", "bmi", "chol", "diabetic", "abnormal", "smoker", "region", "person", '"age"', "date", "row", "count", "1", "'x'", "NULL", "-", "+", "<", "IN", "BETWEEN", "IS", "CASE", "WHEN", "END", "GROUP", "BY", "HAVING", "ORDER", "LIMIT", "DISTINCT", "UNION", "ALL", "EXISTS", "OVER", "FILTER", "CAST", "INTERVAL", "ARRAY", "[", "]", "::", "$1", "?", "@", "{", "}", "--", "/*", "*/", "\\", ";", "VALUES", "WITH", "LATERAL", "UNNEST", "EXTRACT", "POSITION", "TRIM", "XMLTABLE", "JSON_TABLE", "MATCH_RECOGNIZE", "PIVOT", "TABLE", "ONLY", "ROWS", "WINDOW", "FETCH", "FIRST", "USING", "NATURAL", "%"]
+TEXT = """
+    SELECT COUNT SUM AVG CORR COVAR_POP VAR_POP STDDEV MAX MEDIAN ( ) ( ) * , , . = ; AS FROM JOIN INNER LEFT
+    ON WHERE AND OR NOT hospital laboratory h l age bmi chol diabetic abnormal smoker region person "age" date
+    row count 1 'x' NULL - + < IN BETWEEN IS CASE WHEN END GROUP BY HAVING ORDER LIMIT DISTINCT UNION ALL
+    EXISTS OVER FILTER CAST INTERVAL ARRAY [ ] :: $1 ? @ { } -- /* */ \\ ; VALUES WITH LATERAL UNNEST EXTRACT
+    POSITION TRIM XMLTABLE JSON_TABLE PIVOT MATCH_RECOGNIZE TABLE ONLY ROWS WINDOW FETCH FIRST USING NATURAL %
+"""
+WORDS = TEXT.split()
 
 SOUP = st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)
 NEAR = st.tuples(SOUP, SOUP, SOUP).map(lambda p: f"SELECT COUNT(*) {p[0]} FROM hospital h {p[1]} WHERE diabetic {p[2]}")
-CLOSE = st.lists(st.sampled_from(["COUNT(*)", "AVG(age)", "SUM(h.bmi)", "CORR(age, bmi)", "region", "MAX(age)"]),
-                 max_size=4).map(lambda a: f"SELECT {', '.join(a)} FROM hospital AS h WHERE h.diabetic AND smoker")
+CLOSE = st.lists(
+    st.sampled_from(["COUNT(*)", "AVG(age)", "SUM(h.bmi)", "CORR(age, bmi)", "region", "MAX(age)"]), max_size=4
+).map(lambda a: f"SELECT {', '.join(a)} FROM hospital AS h WHERE h.diabetic AND smoker")
 
 
 @settings(max_examples=1500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

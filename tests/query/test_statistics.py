@@ -17,12 +17,20 @@ from query.plan import compile_question
 from query.schema import ColumnSchema, TableSchema
 from query.statistics import Result, finish_plan
 
-SCHEMA = TableSchema("t", "o", "rows", "person", "city", (
-    ColumnSchema("x", BoundedInteger(-(2 * 10**9), 2 * 10**9)), ColumnSchema("y", ScaledDecimal(3, -(10**9), 10**9))))
+SCHEMA = TableSchema(
+    "t",
+    "o",
+    "rows",
+    "person",
+    "city",
+    (ColumnSchema("x", BoundedInteger(-(2 * 10**9), 2 * 10**9)), ColumnSchema("y", ScaledDecimal(3, -(10**9), 10**9))),
+)
 TABLE = Directory([RegisteredTable(SCHEMA, 1, 1, 20, 10**6, 10)])
 
-EVERYTHING = ("SELECT COUNT(*) n, SUM(x) s, SUM(y) d, AVG(x) m, VAR_POP(x) vp, VAR_SAMP(x) vs, STDDEV_POP(x) sp, STDDEV_SAMP(x) ss, "
-              "COVAR_POP(x, y) cp, COVAR_SAMP(x, y) cs, CORR(x, y) r FROM t")
+EVERYTHING = (
+    "SELECT COUNT(*) n, SUM(x) s, SUM(y) d, AVG(x) m, VAR_POP(x) vp, VAR_SAMP(x) vs, STDDEV_POP(x) sp, STDDEV_SAMP(x) "
+    "ss, COVAR_POP(x, y) cp, COVAR_SAMP(x, y) cs, CORR(x, y) r FROM t"
+)
 
 
 def finish(sql: str, xs: list[int], ys: list[int]) -> dict[str, Result]:
@@ -40,11 +48,19 @@ def finish(sql: str, xs: list[int], ys: list[int]) -> dict[str, Result]:
 
 def test_every_statistic_of_a_small_table() -> None:
     r = finish(EVERYTHING, [2, 4, 4, 4, 5, 5, 7, 9], [1000, 3000, 2000, 2500, 4000, 3500, 5000, -7001])
-    assert {name: r[name].value for name in ("n", "s", "m", "vp", "sp")} == {"n": 8, "s": 40, "m": 5.0, "vp": 4.0, "sp": 2.0}
+    assert {name: r[name].value for name in ("n", "s", "m", "vp", "sp")} == {
+        "n": 8,
+        "s": 40,
+        "m": 5.0,
+        "vp": 4.0,
+        "sp": 2.0,
+    }
     assert r["d"].value == Decimal("13.999")
     assert str(r["d"].value) == "13.999"
     assert r["vs"].exact == Fraction(32, 7)
-    assert r["r"].value == pytest.approx(statistics.correlation([2, 4, 4, 4, 5, 5, 7, 9], [1, 3, 2, 2.5, 4, 3.5, 5, -7.001]))
+    assert r["r"].value == pytest.approx(
+        statistics.correlation([2, 4, 4, 4, 5, 5, 7, 9], [1, 3, 2, 2.5, 4, 3.5, 5, -7.001])
+    )
     assert {result.count for result in r.values()} == {8}
 
 
@@ -65,10 +81,15 @@ def test_correlation_keeps_its_digits() -> None:
     xs = [10**9 + i for i in range(100)]
     assert finish("SELECT CORR(x, y) r FROM t", xs, [10**9 - 1 - i for i in range(100)])["r"].value == -1.0
     assert finish("SELECT CORR(x, y) r FROM t", xs, [i % 2 for i in range(100)])["r"].value == pytest.approx(
-        statistics.correlation(range(100), [i % 2 for i in range(100)]), rel=1e-12)
+        statistics.correlation(range(100), [i % 2 for i in range(100)]), rel=1e-12
+    )
 
 
-NULLS: dict[int, set[str]] = {0: {"s", "d", "m", "vp", "vs", "sp", "ss", "cp", "cs", "r"}, 1: {"vs", "ss", "cs", "r"}, 2: set()}
+NULLS: dict[int, set[str]] = {
+    0: {"s", "d", "m", "vp", "vs", "sp", "ss", "cp", "cs", "r"},
+    1: {"vs", "ss", "cs", "r"},
+    2: set(),
+}
 
 
 @pytest.mark.parametrize("rows", NULLS)
@@ -85,11 +106,31 @@ def test_correlation_with_a_constant_is_null() -> None:
 def test_a_sum_that_was_not_released_suppresses_what_needs_it() -> None:
     plan = compile_question("SELECT COUNT(*) n, AVG(x) m, VAR_POP(x) v FROM t", TABLE)
     count, mean, variance = finish_plan(plan, [10, 10 * 2 * 10**9, None])
-    assert (count.value, count.suppressed, mean.value, variance.suppressed, variance.value) == (10, False, 0.0, True, None)
+    assert (count.value, count.suppressed, mean.value, variance.suppressed, variance.value) == (
+        10,
+        False,
+        0.0,
+        True,
+        None,
+    )
 
 
-@pytest.mark.parametrize("sums", [[], [1], [1, 2, 3, 4], [1, -1, 0], [(1 << 20) + 1, 0, 0], [1, 10**20, 0], [1.0, 0, 0],
-                                  [True, 0, 0], [2, 10, 20], ["1", 0, 0]], ids=range(10))
+@pytest.mark.parametrize(
+    "sums",
+    [
+        [],
+        [1],
+        [1, 2, 3, 4],
+        [1, -1, 0],
+        [(1 << 20) + 1, 0, 0],
+        [1, 10**20, 0],
+        [1.0, 0, 0],
+        [True, 0, 0],
+        [2, 10, 20],
+        ["1", 0, 0],
+    ],
+    ids=range(10),
+)
 def test_sums_that_cannot_be(sums: list[Any]) -> None:
     plan = compile_question("SELECT VAR_POP(x) FROM t", TABLE)
     with pytest.raises(SumsInvalidError):

@@ -36,7 +36,7 @@ def booleans_of(schema: TableSchema, alias: str) -> list[str]:
 
 
 def random_question(rng: Random, joined: bool, statistics: list[Statistic]) -> tuple[str, str]:
-    """The question, and DuckDB's text of it with, after the outputs, the spread that each one's error is measured in."""
+    """The question, and DuckDB's text of it followed by the spread that each output's error is measured in."""
     numbers = numbers_of(HOSPITAL, "h") + (numbers_of(LABORATORY, "l") if joined else [])
     booleans = booleans_of(HOSPITAL, "h") + (booleans_of(LABORATORY, "l") if joined else [])
     ours, theirs, spreads = [], [], []
@@ -89,14 +89,16 @@ def test_results_equal_duckdb(rng: Random, joined: bool, present: int) -> None:
         assert all(evaluation.sums[spec.guard] <= 1 << LOG_ROWS for spec in plan.sums)
         pooled = twin.ask(theirs)
         results = finish_plan(plan, evaluation.sums)
-        for result, answer, spread in zip(results, pooled[: len(asked)], pooled[len(asked):]):
+        for result, answer, spread in zip(results, pooled[: len(asked)], pooled[len(asked) :]):
             assert_same(result, answer, spread)
 
 
 def test_a_changed_cell_changes_the_answer(rng: Random) -> None:
     directory = Directory([registered(HOSPITAL, 1), registered(LABORATORY, 2)])
-    records = [{"person": i, "age": 30 + i, "bmi": None, "balance": 0, "diabetic": True, "smoker": None, "region": None}
-               for i in range(20)]
+    records = [
+        {"person": i, "age": 30 + i, "bmi": None, "balance": 0, "diabetic": True, "smoker": None, "region": None}
+        for i in range(20)
+    ]
     plan = compile_question("SELECT AVG(age) FROM hospital WHERE diabetic", directory)
     before = evaluate_plan(plan, {"hospital": encode_rows(HOSPITAL, records, LOG_ROWS)})
     records[7]["age"] = 90

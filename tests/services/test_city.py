@@ -15,7 +15,9 @@ from query.schema import parse_schema, physical_columns, schema_hash
 from services.cli.city import app
 from services.demo.city import City, make_city
 from services.demo.errors import DemoFileError, DemoSizeError
-from services.demo.export import store_city
+from services.demo.export import store_city, table_csv
+from services.errors import RequestInvalidError
+from services.party.records import parse_records
 
 SEED = 2026
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "schemas"
@@ -114,8 +116,22 @@ def test_command_writes_files_that_say_they_are_synthetic(tmp_path: Path) -> Non
         assert len(rows) == table.rows == note["rows"][table.name]
         assert all(row["person"].startswith("SYN-") for row in rows)
         name = table.schema.columns[-1].name
-        cells = [table.cells(name)[int(row["person"][4:])] for row in rows]
+        cells = [table.cells(name)[int(row["row"])] for row in rows]
         assert [row[name] for row in rows] == ["" if c is None else str(c).lower() for c in cells]
+
+
+def test_registration_csv_reads_back_as_the_same_rows(city: City) -> None:
+    for table in city.tables:
+        text = table_csv(table).decode("ascii")
+        assert parse_records(table.schema, text, "row", table.log_rows) == _without_tail(table.records())
+        with pytest.raises(RequestInvalidError):
+            parse_records(table.schema, text.replace("row,", "line,", 1), "row", table.log_rows)
+
+
+def _without_tail(records: list[dict[str, object] | None]) -> list[dict[str, object] | None]:
+    while records and records[-1] is None:
+        records.pop()
+    return records
 
 
 def test_command_refuses_bad_input_in_one_line(tmp_path: Path) -> None:

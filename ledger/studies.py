@@ -1,0 +1,303 @@
+"""The studies contract in Python: proposing, approving and publishing queries, and checking what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from hexbytes import HexBytes
+
+from ledger.artifacts import load_artifact
+from ledger.client import Event, LedgerClient, Receipt
+from ledger.client_errors import translated_errors
+from ledger.errors import RecordInvalidError
+from ledger.identifiers import address_word, query_id, record_hash
+from ledger.proof_codec import decode_contract_proof, decode_statement, encode_contract_proof, encode_statement
+from zk.encoding import decode_relation, encode_relation, relation_hash
+from zk.errors import ZkError
+from zk.proof import Proof
+from zk.relation import Relation
+from zk.statement import Point, Statement, opened_rows
+from zk.transcript import encode_words, proof_domain
+
+
+class QueryState(IntEnum):
+    """Where a query stands. The last four are for ever."""
+
+    UNKNOWN = 0
+    PROPOSED = 1
+    APPROVED = 2
+    PUBLISHED = 3
+    REFUSED = 4
+    FAILED = 5
+    CANCELLED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDataset:
+    """A dataset a query uses, with the version and policy version it had when the query was proposed."""
+
+    dataset: int
+    version: int
+    policy_version: int
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """A query as the ledger holds it. Public.
+
+    Args:
+        query_id: 32 bytes; subject of its proof.
+        state: where it stands.
+        proposer: address of the agency.
+        nonce: the proposer's.
+        relation: what is asked.
+        relation_hash, statement_hash, sql_hash, purpose_hash: 32 bytes each; the SQL text stays off-chain, salted.
+        minimum_group: largest minimum group of its datasets.
+        datasets: in order of first use.
+        block_number: of the proposal.
+    """
+
+    query_id: bytes
+    state: QueryState
+    proposer: str
+    nonce: int
+    relation: Relation
+    relation_hash: bytes
+    statement_hash: bytes
+    sql_hash: bytes
+    purpose_hash: bytes
+    minimum_group: int
+    datasets: tuple[QueryDataset, ...]
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRecord:
+    """What publication left on the ledger. Public.
+
+    Args:
+        query_id: 32 bytes.
+        record: hash stored for ever, see `ledger.identifiers.record_hash`.
+        sums: [s], which seals all sums.
+        release: release word.
+        rows: values of the opened rows of s in increasing order.
+        block_number, tx_hash: where it was published.
+    """
+
+    query_id: bytes
+    record: bytes
+    sums: Point
+    release: int
+    rows: tuple[int, ...]
+    block_number: int
+    tx_hash: str
+
+    def opened(self, relation: Relation) -> dict[int, int]:
+        """Values of the opened sums (guards and public ones) by their number.
+
+        Raises:
+            RecordInvalidError: the release word does not belong to this relation.
+        """
+        try:
+            numbers = opened_rows(relation, self.release)
+        except ZkError as error:
+            raise RecordInvalidError("the release word of a record does not fit its relation") from error
+        if len(numbers) != len(self.rows):
+            raise RecordInvalidError("the opened rows of a record do not fit its release word")
+        return dict(zip(numbers, self.rows))
+
+
+def verify_record(query: QueryRecord, published: PublishedRecord, binding: bytes) -> None:
+    """Check that an announced publication is the one the ledger stored.
+
+    Args:
+        query: the query, from its proposal.
+        published: from the event.
+        binding: 32 bytes stored for the query.
+
+    Raises:
+        RecordInvalidError: it is not.
+    """
+    expected = record_hash(query.statement_hash, published.sums, published.release, published.rows)
+    if published.query_id != query.query_id or not expected == published.record == binding:
+        raise RecordInvalidError(f"the record of query {query.query_id.hex()} does not fit what was published")
+    published.opened(query.relation)
+
+
+class Studies:
+    """The studies contract at an address.
+
+    Args:
+        client: ledger client; its account signs what this object sends.
+        address: of the contract.
+    """
+
+    def __init__(self, client: LedgerClient, address: str) -> None:
+        self.client = client
+        self.contract = client.contract_at(load_artifact("Studies").abi, address)
+        self.address = str(self.contract.address)
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        return self.client.call(self.contract.get_function_by_name(function)(*arguments))
+
+    def _send(self, function: str, *arguments: Any, gas: int | None = None) -> Receipt:
+        return self.client.transact(self.contract.get_function_by_name(function)(*arguments), gas=gas)
+
+    def registry_address(self) -> str:
+        """Address of the registry this contract reads."""
+        return str(self._call("REGISTRY"))
+
+    def domain(self) -> bytes:
+        """Domain of query proofs: chain, this contract, SRS."""
+        chain_id, srs_id, _ = self.parameters()
+        return proof_domain(chain_id, address_word(self.address), srs_id)
+
+    def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
+        """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
+        return int(self._call("chainId")), bytes(self._call("srsId")), tuple(self._call("tauG2"))
+
+    def self_test(self) -> int:
+        """0, or the number of the chain's precompile that is wrong, or 255 for [τ]_2."""
+        return int(self._call("selfTest"))
+
+    def query_id(self, proposer: str, nonce: int, relation: Relation) -> bytes:
+        """Id a query has, computed here."""
+        return query_id(self._call("chainId"), self.address, proposer, nonce, relation_hash(relation))
+
+    def statement(self, query: bytes, relation: Relation, commitments: Sequence[Point]) -> Statement:
+        """The statement a query's contributors prove."""
+        return Statement(relation, self.domain(), query, tuple(commitments))
+
+    # sending
+
+    def propose(self, relation: Relation, *, nonce: int, sql_hash: bytes, purpose_hash: bytes) -> bytes:
+        """Propose a query as this client's account (an agency) and return its id.
+
+        Args:
+            nonce: below 2^256, not used before with this relation.
+            sql_hash: salted hash of the SQL text, 32 bytes.
+            purpose_hash: hash of the purpose, 32 bytes.
+
+        Raises:
+            TransactionRevertedError: the contract refused; the reason names the check.
+        """
+        self._send("propose", nonce, encode_words(encode_relation(relation)), sql_hash, purpose_hash)
+        return self.query_id(self.client.address, nonce, relation)
+
+    def approve(self, query: bytes, relation: Relation, dataset: int, policy_version: int) -> Receipt:
+        """Approve a query over one's own dataset, for the relation one compiled and the policy one checked."""
+        return self._send("approve", query, relation_hash(relation), dataset, policy_version)
+
+    def refuse(self, query: bytes, dataset: int, code: int) -> Receipt:
+        """Refuse a query as owner of a dataset it uses; ``code`` is public, 0 to 255."""
+        return self._send("refuse", query, dataset, code)
+
+    def fail(self, query: bytes, code: int) -> Receipt:
+        """Give a query up as its proposer; ``code`` is public, 0 to 255."""
+        return self._send("fail", query, code)
+
+    def cancel(self, query: bytes) -> Receipt:
+        """Take a query back as its proposer."""
+        return self._send("cancel", query)
+
+    def publish(self, statement: Statement, proof: Proof, *, gas: int | None = None) -> Receipt:
+        """Publish an approved query; ``statement.subject`` is its id.
+
+        Raises:
+            TransactionRevertedError: the contract refused; the reason names the check.
+            ProofRejectedError: the proof has no inverse hint.
+        """
+        return self._send(
+            "publish", statement.subject, encode_statement(statement.relation, statement.commitments),
+            encode_contract_proof(statement, proof).argument(), gas=gas,
+        )
+
+    # reading
+
+    def state(self, query: bytes) -> QueryState:
+        """Where a query stands; `QueryState.UNKNOWN` if it was never proposed."""
+        return QueryState(self._call("state", query))
+
+    def query(self, query: bytes) -> QueryRecord:
+        """Return a query.
+
+        Raises:
+            RecordInvalidError: it was never proposed, or its event and its storage disagree.
+        """
+        events = self.client.logs(self.contract.events.Proposed, where={"query_id": query})
+        if len(events) != 1:
+            raise RecordInvalidError(f"no query {query.hex()} was proposed")
+        return self._query(events[0])
+
+    def queries(self) -> list[QueryRecord]:
+        """Return every readable query in the order proposed; `query` tells what is wrong with another."""
+        found = []
+        for event in self.client.logs(self.contract.events.Proposed):
+            with suppress(RecordInvalidError):
+                found.append(self._query(event))
+        return found
+
+    def binding(self, query: bytes) -> bytes:
+        """The 32 bytes stored for a query: its statement hash, and its record once published."""
+        return bytes(self._call("query", query)[3])
+
+    def published(self, query: bytes) -> PublishedRecord:
+        """Return a query's publication, checked against the record stored for it.
+
+        Raises:
+            RecordInvalidError: it was not published, or event and record disagree.
+        """
+        events = self.client.logs(self.contract.events.Published, where={"query_id": query})
+        if len(events) != 1:
+            raise RecordInvalidError(f"query {query.hex()} was not published")
+        (event,) = events
+        found = PublishedRecord(
+            query, bytes(event.args["record"]), (event.args["s_x"], event.args["s_y"]), event.args["release"],
+            tuple(event.args["rows"]), event.block_number, event.tx_hash,
+        )
+        verify_record(self.query(query), found, self.binding(query))
+        return found
+
+    def published_proof(self, query: bytes) -> tuple[Statement, Proof]:
+        """Return statement and proof from the publishing transaction, for verification away from the chain.
+
+        Raises:
+            RecordInvalidError: the query was not published, or not by a direct transaction to this contract.
+        """
+        tx_hash = HexBytes(self.published(query).tx_hash)
+        with translated_errors(self.client.url):
+            data = self.contract.w3.eth.get_transaction(tx_hash)["input"]
+        try:
+            function, arguments = self.contract.decode_function_input(data)
+            relation, commitments = decode_statement(arguments["statement"])
+            proof = decode_contract_proof(relation, arguments["proof"])
+        except (ValueError, KeyError, ZkError) as error:
+            raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
+        if function.fn_name != "publish" or bytes(arguments["query_id"]) != query:
+            raise RecordInvalidError(f"the transaction that published {query.hex()} holds another proof")
+        return self.statement(query, relation, commitments), proof
+
+    def _query(self, event: Event) -> QueryRecord:
+        args, key = event.args, bytes(event.args["query_id"])
+        state, proposer, minimum_group, _, hashed, datasets, approved = self._call("query", key)
+        words = [int.from_bytes(args["relation"][i : i + 32], "big") for i in range(0, len(args["relation"]), 32)]
+        try:
+            relation = decode_relation(words)
+        except ZkError as error:
+            raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
+        if (relation_hash(relation), list(datasets), proposer) != (bytes(hashed), list(args["datasets"]), args["proposer"]):
+            raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")
+        used = tuple(
+            QueryDataset(entry >> 64, entry >> 32 & 0xFFFFFFFF, entry & 0xFFFFFFFF, bool(approved >> i & 1))
+            for i, entry in enumerate(datasets)
+        )
+        return QueryRecord(
+            key, QueryState(state), str(proposer), args["nonce"], relation, bytes(hashed),
+            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group, used,
+            event.block_number,
+        )

@@ -1,0 +1,116 @@
+"""Three parties in three threads over a loopback whose every message is recorded and may be tampered with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from samples import Sample
+
+from mpc.channel import FramedChannel, LoopbackNetwork
+from mpc.frames import decode_frame
+from services.party.session import JointSession, SessionPlan, SessionResult, session_id
+from zk.columns import witness_owners
+from zk.prover import Contributor
+
+TIMEOUT_S = 20.0
+Tamper = Callable[[int, int, str, bytes], bytes]
+
+
+@dataclass
+class Outcome:
+    """What happened in one attempt.
+
+    Args:
+        results: by party: what `JointSession.run` returned or raised.
+        messages: (sender, receiver, tag, payload) in the order of delivery.
+        stages: by party: stages begun.
+        spent: by party: stages begun when `spend` was called.
+    """
+
+    results: list[SessionResult | Exception | None] = field(default_factory=lambda: [None] * 3)
+    messages: list[tuple[int, int, str, bytes]] = field(default_factory=list)
+    stages: list[list[str]] = field(default_factory=lambda: [[], [], []])
+    spent: list[list[int]] = field(default_factory=lambda: [[], [], []])
+    provers: list[Any] = field(default_factory=lambda: [None] * 3)
+
+    def tags(self, *parties: int) -> set[str]:
+        """Tags that these parties (all, if none is named) sent."""
+        return {tag for sender, _, tag, _ in self.messages if not parties or sender in parties}
+
+    def proof(self) -> Any:
+        assert all(isinstance(result, SessionResult) for result in self.results), self.results
+        return self.results[0].proof  # type: ignore[union-attr]
+
+
+class TamperedNetwork(LoopbackNetwork):
+    """Records every message; `tamper(sender, receiver, tag, payload)` returns what is delivered instead."""
+
+    def __init__(self, session: bytes, attempt: int, outcome: Outcome, tamper: Tamper | None) -> None:
+        super().__init__(3, session, attempt)
+        for channel in self.channels:
+            channel.send = self._sender(channel, outcome, tamper)  # type: ignore[method-assign]
+
+    @staticmethod
+    def _sender(channel: FramedChannel, outcome: Outcome, tamper: Tamper | None) -> Callable[[int, str, bytes], None]:
+        def send(peer: int, tag: str, payload: bytes) -> None:
+            delivered = tamper(channel.party, peer, tag, payload) if tamper else payload
+            outcome.messages.append((channel.party, peer, tag, delivered))
+            FramedChannel.send(channel, peer, tag, delivered)
+
+        return send
+
+
+def run_session(
+    sample: Sample,
+    owners: Mapping[int, int],
+    *,
+    minimum: int = 3,
+    wrap: Callable[[int, Contributor], Any] = lambda party, prover: prover,
+    session: Callable[[int], type[JointSession]] = lambda party: JointSession,
+    tamper: Tamper | None = None,
+    absent: tuple[int, ...] = (),
+    timeout_s: float = TIMEOUT_S,
+    attempt: int = 1,
+) -> Outcome:
+    """Run one attempt.
+
+    Args:
+        owners: party of each registered column.
+        wrap: replaces a party's prover.
+        session: the class a party runs.
+        tamper: changes messages on their way.
+        absent: parties that never start.
+    """
+    outcome = Outcome()
+    identifier = session_id(sample.statement.subject, attempt)
+    network = TamperedNetwork(identifier, attempt, outcome, tamper)
+    everyone = witness_owners(sample.relation, owners)
+    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s)
+
+    def run(party: int) -> None:
+        secrets = {i: secret for i, secret in sample.secrets.items() if owners[i] == party}
+        prover = wrap(party, Contributor(sample.statement, sample.srs, party, everyone, secrets))
+        outcome.provers[party] = prover
+        stages, spent = outcome.stages[party], outcome.spent[party]
+        joint = session(party)(plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))),
+                               stages.append)
+        try:
+            outcome.results[party] = joint.run()
+        except Exception as error:  # the test looks at it
+            outcome.results[party] = error
+            for channel in network.channels:
+                if channel.party != party:
+                    channel.mailbox.close(party)
+
+    def sent_by(party: int) -> list[str]:
+        return [tag for sender, _, tag, _ in outcome.messages if sender == party]
+
+    threads = [threading.Thread(target=run, args=(party,)) for party in range(3) if party not in absent]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcome

@@ -1,0 +1,214 @@
+"""A slow prover in dense integer polynomials whose every step a subclass may falsify: what an attacker would run.
+
+It shares with `zk.prover` only the relation language, the transcript (`zk.statement.Rounds`, so that a test can weaken
+it for both sides) and the `Proof` container. Commitments are exponents: the attacker is even granted τ for computing
+them, but every forgery below needs only polynomials it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from samples import TAU, R, Sample, form_rows
+
+from zk.curve import decode_points, multiply_generator
+from zk.field import FR
+from zk.proof import Proof
+from zk.relation import Form
+from zk.statement import Point, Rounds, Statement, opened_rows
+
+Polynomial = list[int]
+
+
+def add(*terms: Sequence[int]) -> Polynomial:
+    total = [0] * max(map(len, terms))
+    for term in terms:
+        for i, c in enumerate(term):
+            total[i] = (total[i] + c) % R
+    return total
+
+
+def scale(p: Sequence[int], c: int) -> Polynomial:
+    return [x * c % R for x in p]
+
+
+def mul(a: Sequence[int], b: Sequence[int]) -> Polynomial:
+    product = [0] * (len(a) + len(b) - 1)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            product[i + j] = (product[i + j] + x * y) % R
+    return product
+
+
+def evaluate(p: Sequence[int], x: int) -> int:
+    total = 0
+    for c in reversed(p):
+        total = (total * x + c) % R
+    return total
+
+
+def divide_linear(p: Sequence[int], root: int) -> Polynomial:
+    """(p − p(root)) / (X − root)."""
+    quotient, carry = [0] * (len(p) - 1), 0
+    for i in range(len(p) - 1, 0, -1):
+        carry = (p[i] + carry * root) % R
+        quotient[i - 1] = carry
+    return quotient
+
+
+def divide_vanishing(p: Sequence[int], n: int) -> Polynomial:
+    """Quotient by X^n − 1; the remainder, not zero for a false statement, is dropped."""
+    rest, quotient = list(p), [0] * max(len(p) - n, 1)
+    for i in range(len(p) - 1, n - 1, -1):
+        quotient[i - n] = rest[i]
+        rest[i - n] = (rest[i - n] + rest[i]) % R
+    return quotient
+
+
+def commit(p: Sequence[int], tau: int = TAU) -> Point:
+    point = decode_points(multiply_generator(FR.from_integers([evaluate(p, tau)])))[0]
+    assert point is not None
+    return point
+
+
+class Forger:
+    """Proves honestly unless a subclass overrides a step.
+
+    Args:
+        target: statement and columns; its registered polynomials are the committed ones.
+        release: release word.
+    """
+
+    def __init__(self, target: Sample, release: int = 1, seed: int = 7) -> None:
+        self.statement: Statement = target.statement
+        self.relation = target.relation
+        self.n, self.release, self.rng = self.relation.rows, release, Random(seed)
+        self.rows = target.rows()
+        self.rounds = Rounds(self.statement)
+        self.omega = self.rounds.omega
+        self.poly: dict[int, Polynomial] = {0: [1]}
+        for i, secret in target.secrets.items():
+            self.poly[i] = self.blind(FR.to_integers(secret.rows), FR.to_integers(secret.blinder))
+
+    # --- what an attacker changes --------------------------------------------------------------------------------
+
+    def witness_rows(self, column: int) -> list[int]:
+        return form_rows(self.relation.definition(column), self.rows, self.n)
+
+    def sum_rows(self) -> list[int]:
+        return [sum(form_rows(form, self.rows, self.n)) % R for form in self.relation.sum_forms]
+
+    def steps(self, total: Polynomial) -> list[int]:
+        """A(ω^(i+1)) − A(ω^i)."""
+        return self.on_rows(total)
+
+    def quotient(self, numerator: Polynomial) -> Polynomial:
+        return divide_vanishing(numerator, self.n)
+
+    def values(self) -> list[int]:
+        return [evaluate(self.poly[c], self.rounds.zeta) for c in self.relation.opened]
+
+    def opening(self, pieces: Sequence[tuple[Polynomial, int]]) -> Polynomial:
+        return add(*(divide_linear(f, root) for f, root in pieces))
+
+    def shown_rows(self) -> list[int]:
+        return [self.sums[row] for row in opened_rows(self.relation, self.release)]
+
+    # --- the protocol --------------------------------------------------------------------------------------------
+
+    def interpolate(self, values: Sequence[int]) -> Polynomial:
+        n, inverse = self.n, pow(self.n, -1, R)
+        return [sum(v * pow(self.omega, -i * j, R) for j, v in enumerate(values)) * inverse % R for i in range(n)]
+
+    def blind(self, values: Sequence[int], blinders: Sequence[int]) -> Polynomial:
+        return add(self.interpolate(values), mul(blinders, [R - 1, *[0] * (self.n - 1), 1]))
+
+    def random(self, count: int) -> list[int]:
+        return [self.rng.randrange(R) for _ in range(count)]
+
+    def on_rows(self, p: Polynomial) -> list[int]:
+        return [evaluate(p, pow(self.omega, i, R)) for i in range(self.n)]
+
+    def form(self, form: Form) -> Polynomial:
+        return add([0], *(scale(mul(self.poly[t.left], self.poly[t.right]), t.coefficient) for t in form))
+
+    def commit_round1(self) -> None:
+        for column in self.relation.witness_indices():
+            self.rows[column] = self.witness_rows(column)
+            self.poly[column] = self.blind(self.rows[column], self.random(2))
+        self.witnesses = tuple(commit(self.poly[c]) for c in self.relation.witness_indices())
+        self.sums = self.sum_rows()
+        self.s = self.blind([*self.sums, *[0] * (self.n - len(self.sums))], self.random(1))
+        self.rounds.witnesses([*self.witnesses, commit(self.s)])
+
+    def total(self) -> tuple[Polynomial, Polynomial]:
+        """E, and the interpolated e."""
+        alpha, sums = self.rounds.alpha, self.relation.sum_forms
+        e = self.interpolate([pow(alpha, v, R) if v < len(sums) else 0 for v in range(self.n)])
+        forms = (scale(self.form(f), pow(alpha, v, R)) for v, f in enumerate(sums))
+        return add(*forms, scale(mul(e, self.s), -1)), e
+
+    def linearised(self, values: Mapping[int, int]) -> Polynomial:
+        """r(X) without A(ωζ)."""
+        zeta = self.rounds.zeta
+        parts = [scale(self.a, -1), scale(self.s, evaluate(self.e, zeta)), scale(self.t, 1 - pow(zeta, self.n, R))]
+        for weight, form in self.rounds.weighted_forms():
+            parts += [scale(self.poly[t.right], weight * t.coefficient * values[t.left]) for t in form]
+        return add(*parts)
+
+    def prove(self) -> Proof:
+        self.commit_round1()
+        rounds, omega = self.rounds, self.omega
+        total, self.e = self.total()
+        rows = self.random(1)
+        for step in self.steps(total)[:-1]:
+            rows.append((rows[-1] + step) % R)
+        self.a = self.blind(rows, self.random(3))
+        a_point = commit(self.a)
+        rounds.accumulator(a_point)
+        shifted = add([c * pow(omega, i, R) for i, c in enumerate(self.a)], scale(self.a, -1), scale(total, -1))
+        zeros = rounds.weighted_forms()[len(self.relation.sum_forms) :]
+        self.t = self.quotient(add(shifted, *(scale(self.form(form), weight) for weight, form in zeros)))
+        t_point = commit(self.t)
+        rounds.quotient(t_point)
+        zeta = rounds.zeta
+        self.shifted = evaluate(self.a, omega * zeta % R)
+        values = tuple(self.values())
+        rounds.evaluations(values, self.shifted)
+        pieces, w, opened, w_point = self.open(values)
+        z = rounds.z
+        scaled = [scale(f, (z - zeta) * pow(z - root, -1, R)) for f, root in pieces]
+        final = scale(add(*scaled, scale(w, zeta - z)), pow(rounds.vanishing(), -1, R))
+        v_point = commit(divide_linear(final, z))
+        return Proof(self.witnesses, commit(self.s), a_point, t_point, values, self.shifted, self.release, opened,
+                     w_point, v_point)
+
+    def pieces(self, values: Sequence[int], shown: Sequence[int]) -> list[tuple[Polynomial, int]]:
+        """(f_i, point) of the batch."""
+        rounds, gamma, m = self.rounds, self.rounds.gamma, len(self.relation.opened)
+        at_zeta = {0: 1, **dict(zip(self.relation.opened, values))}
+        opened = enumerate(self.relation.opened, start=1)
+        batch = (scale(add(self.poly[c], [-at_zeta[c]]), pow(gamma, i, R)) for i, c in opened)
+        f1 = add(self.linearised(at_zeta), [self.shifted], *batch)
+        f2 = scale(add(self.a, [-self.shifted]), pow(gamma, m + 1, R))
+        found = [(f1, rounds.zeta), (f2, self.omega * rounds.zeta % R)]
+        for k, (row, value) in enumerate(zip(opened_rows(self.relation, self.release), shown)):
+            found.append((scale(add(self.s, [-value]), pow(gamma, m + 2 + k, R)), pow(self.omega, row, R)))
+        return found
+
+    def open(
+        self, values: Sequence[int]
+    ) -> tuple[list[tuple[Polynomial, int]], Polynomial, tuple[int, ...], Point]:
+        """Round 6: the batch, W, the rows shown and [W]."""
+        shown = self.shown_rows()
+        pieces = self.pieces(values, shown)
+        w = self.opening(pieces)
+        self.rounds.opening(self.release, shown, commit(w))
+        return pieces, w, tuple(shown), commit(w)
+
+
+def solve_linear(equation: Callable[[int], int]) -> int:
+    """The root of an affine function modulo r."""
+    at_0, at_1 = equation(0), equation(1)
+    return at_0 * pow(at_0 - at_1, -1, R) % R

@@ -1,0 +1,143 @@
+"""Statements that the proof tests share, over reference strings whose τ the tests know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from random import Random
+
+from zk.builder import RelationBuilder
+from zk.curve import multiply_generator
+from zk.field import FR
+from zk.pairing import G2_GENERATOR, multiply_g2
+from zk.proof import Proof
+from zk.prover import RegisteredSecret, commit_registered
+from zk.relation import ColumnKind, RegisteredColumn, Relation
+from zk.single import prove
+from zk.srs import EXTRA_POWERS, Srs
+from zk.statement import Statement
+
+R = FR.modulus
+TAU = pow(5, 0xC0FFEE, R)
+DOMAIN, SUBJECT = b"\x01" * 32, b"\x02" * 32
+HOSPITAL_COLUMNS, BUREAU_COLUMNS = (1, 2), (3, 4)
+
+
+@lru_cache(maxsize=8)
+def known_srs(log_rows: int, tau: int = TAU) -> Srs:
+    """A reference string with a τ that the caller knows."""
+    powers = multiply_generator(FR.powers(tau, (1 << log_rows) + EXTRA_POWERS))
+    return Srs(log_rows, powers, multiply_g2(G2_GENERATOR, tau), development=True)
+
+
+def integer(dataset: int, column: int) -> RegisteredColumn:
+    return RegisteredColumn(dataset, 1, column, ColumnKind.INTEGER)
+
+
+def boolean(dataset: int, column: int) -> RegisteredColumn:
+    return RegisteredColumn(dataset, 1, column, ColumnKind.BOOLEAN)
+
+
+def scalars(values: Sequence[int]) -> RegisteredSecret:
+    """A column to register, with a fresh blinder."""
+    return RegisteredSecret(FR.from_integers(list(values)), FR.random(1))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A statement with everything its prover knows.
+
+    Args:
+        columns: plaintext rows of the registered columns, by index.
+    """
+
+    srs: Srs
+    statement: Statement
+    secrets: Mapping[int, RegisteredSecret]
+    columns: Mapping[int, Sequence[int]]
+
+    @property
+    def relation(self) -> Relation:
+        return self.statement.relation
+
+    def rows(self) -> dict[int, list[int]]:
+        """Rows of every column, witnesses from their definitions, in plain integers modulo r."""
+        found = {0: [1] * self.relation.rows, **{i: list(values) for i, values in self.columns.items()}}
+        for index in self.relation.witness_indices():
+            found[index] = form_rows(self.relation.definition(index), found, self.relation.rows)
+        return found
+
+    def sums(self) -> list[int]:
+        """What the sums are, in plain integers modulo r."""
+        return [sum(form_rows(form, self.rows(), self.relation.rows)) % R for form in self.relation.sum_forms]
+
+    def prove(self, release: int = 1) -> Proof:
+        return prove(self.srs, self.statement, self.secrets, release)[0]
+
+    def asked(self, **changes: object) -> Statement:
+        """The statement with other public words."""
+        return replace(self.statement, **changes)
+
+
+def form_rows(form: Sequence[object], rows: Mapping[int, Sequence[int]], count: int) -> list[int]:
+    """Values of a form on every row."""
+    return [sum(t.coefficient * rows[t.left][i] * rows[t.right][i] for t in form) % R for i in range(count)]
+
+
+def sample(relation: Relation, columns: Mapping[int, Sequence[int]], srs: Srs | None = None) -> Sample:
+    """Register columns and state a relation about them."""
+    srs = srs or known_srs(relation.log_rows)
+    secrets = {i: scalars(values) for i, values in columns.items()}
+    commitments = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
+    return Sample(srs, Statement(relation, DOMAIN, SUBJECT, commitments), secrets, columns)
+
+
+def two_tables(log_rows: int) -> Relation:
+    """Columns 1 f (boolean) and 2 x of a hospital, 3 q (boolean) and 4 y of a bureau; six sums, guard Σ f·q."""
+    builder = RelationBuilder(log_rows)
+    f, x = builder.registered(boolean(1, 1)), builder.registered(integer(1, 2))
+    q, y = builder.registered(boolean(2, 1)), builder.registered(integer(2, 2))
+    m = builder.product(f, x)
+    guard = builder.sum([(1, f, q)])
+    builder.sum([(1, m, q)], guard)
+    builder.sum([(1, f, y)], guard)
+    builder.sum([(1, m, y)], guard)
+    builder.sum([(1, builder.product(m, x), q)], guard)
+    builder.sum([(7, m, y), (-1, f, y), (-3, 0, x)], guard)
+    return builder.build()
+
+
+def masked_sum(log_rows: int) -> Relation:
+    """Columns 1 m (boolean), 2 x, 3 y; u = m·x; sums 0 Σ m (guard), 1 Σ u, 2 Σ u·y. The smallest with every feature."""
+    builder = RelationBuilder(log_rows)
+    m = builder.registered(boolean(1, 1))
+    x, y = builder.registered(integer(1, 2)), builder.registered(integer(1, 3))
+    u = builder.product(m, x)
+    guard = builder.sum([(1, 0, m)])
+    builder.sum([(1, 0, u)], guard)
+    builder.sum([(1, u, y)], guard)
+    return builder.build()
+
+
+def random_columns(relation: Relation, rng: Random, limit: int = 1000) -> dict[int, list[int]]:
+    """Random rows that fit the columns' kinds."""
+    return {
+        i: [rng.randrange(2 if column.kind is ColumnKind.BOOLEAN else limit) for _ in range(relation.rows)]
+        for i, column in enumerate(relation.registered, start=1)
+    }
+
+
+def two_tables_sample(log_rows: int = 4, seed: int = 1) -> Sample:
+    relation = two_tables(log_rows)
+    columns = random_columns(relation, Random(seed))
+    for row in range(5):  # five persons that both tables know, so that the guard stands above small minima
+        columns[1][row] = columns[3][row] = 1
+    return sample(relation, columns)
+
+
+def masked_sum_sample(log_rows: int = 3, seed: int = 1) -> Sample:
+    relation = masked_sum(log_rows)
+    columns = random_columns(relation, Random(seed))
+    columns[1][:4] = [1, 1, 1, 1]
+    return sample(relation, columns)
