@@ -77,7 +77,7 @@ def check_artifacts() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ledger.compile", description="Compile the contracts.")
-    parser.add_argument("--check", action="store_true", help="compare with the stored artifacts instead of writing them")
+    parser.add_argument("--check", action="store_true", help="compare with the stored artifacts, write nothing")
     options = parser.parse_args(arguments)
     if not options.check:
         ARTIFACTS.mkdir(exist_ok=True)

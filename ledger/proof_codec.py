@@ -84,5 +84,5 @@ def decode_contract_proof(relation: Relation, argument: Any) -> Proof:
     """
     fields = list(argument.values()) if isinstance(argument, dict) else list(argument)
     round1, accumulator, quotient, evaluations, opening, final = fields[:6]
-    encoded = b"".join((round1, encode_words(accumulator), encode_words(quotient), evaluations, opening, encode_words(final)))
-    return decode_proof(relation, encoded)
+    points = encode_words([*accumulator, *quotient])
+    return decode_proof(relation, round1 + points + evaluations + opening + encode_words(final))

@@ -290,7 +290,8 @@ class Studies:
             relation = decode_relation(words)
         except ZkError as error:
             raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
-        if (relation_hash(relation), list(datasets), proposer) != (bytes(hashed), list(args["datasets"]), args["proposer"]):
+        announced = (relation_hash(relation), list(args["datasets"]), args["proposer"])
+        if announced != (bytes(hashed), list(datasets), proposer):
             raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")
         used = tuple(
             QueryDataset(entry >> 64, entry >> 32 & 0xFFFFFFFF, entry & 0xFFFFFFFF, bool(approved >> i & 1))

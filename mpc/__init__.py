@@ -11,6 +11,8 @@ Modules in dependency order:
     channel     how a party sends and receives; the mailbox every transport shares; an in-process loopback
     seeds       the session's seeds, agreed by every pair and by all three
     replicated  the engine: input, linear operations, products, resharing, opening
+    coin        a public random value that nobody chose
+    checked     products that one malicious party cannot bend unnoticed
     compare     disclosure checks: is a shared count below a bound?
     ideal       the same functionality in the clear: the oracle of the tests
 

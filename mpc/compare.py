@@ -4,12 +4,14 @@ For integers g and a bound B, the product P(g) = g (g - 1) ... (g - B + 1) over 
 0 <= g < B. The parties open rho · P(g) with rho uniform, shared and known to nobody: zero if g < B, a uniform
 non-zero element otherwise.
 
-Cost for m counts: B + 1 factors each, so B·m products in ceil(log2(B + 1)) rounds, and one opening. Meant for the
-small groups of disclosure rules (B about 10); for wide comparisons a carry tree is cheaper.
+Cost for m counts: 3·(B + 1)·m elements in ceil(log2(B + 1)) + 1 rounds of products, their check (a coin and two
+openings), and one opening. Meant for the small groups of disclosure rules (B about 10); for wide comparisons a carry
+tree is cheaper.
 
-Leakage: the bit per count. Failure: with probability 1/|F| per count rho is zero and a large count is reported as
-below the bound, which suppresses it; a small count is never reported as large by honest parties. Products are not
-verified here: against a malicious party the opening is safe, the products before it are not.
+Leakage: the bit per count. Security: against one malicious party, with abort. The counts are replicated shares whose
+holders are compared, every product is checked before anything is opened (``mpc.checked``), so a party that bends one
+makes the others raise but for probability below 3/|F|. Failure: with probability 1/|F| per count rho is zero and a
+large count is reported as below the bound, which suppresses it; a small count is never reported as large.
 
 Source: the zero test of a masked product, as in Damgård, Fitzi, Kiltz, Nielsen, Toft (TCC 2006), section 3.
 """
@@ -21,6 +23,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mpc.checked import CheckedProducts
 from mpc.errors import RingValueError
 from mpc.replicated import Engine
 from mpc.rings import Ring
@@ -58,6 +61,7 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     Raises:
         RingValueError: the ring is not a prime field, or the bound is over the limit.
         ShareMismatchError: the holders of a component of the opened product disagree.
+        ProductCheckError: a party bent a product; nothing was opened.
         ProtocolStateError: a repeated label, or a share of another party.
         ChannelError: a peer's message is missing or does not belong here.
     """
@@ -71,15 +75,16 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     repeated = ReplicatedShare(g.party, np.concatenate([g.first] * bound), np.concatenate([g.second] * bound))
     subtrahends = np.repeat(ring.from_integers(range(bound)), m, axis=0)
     differences = engine.add_public(repeated, ring.neg(subtrahends))
-    factors = concatenate_shares([engine.random(m, f"{label}/rho", index=index), differences])
-    blocks, level = bound + 1, 0
+    products = CheckedProducts(engine, label, index=index)
+    factors = products.enter(concatenate_shares([engine.random(m, f"{label}/rho", index=index), differences]))
+    blocks = bound + 1
     while blocks > 1:
         half = blocks // 2
-        left, right = factors[: half * m], factors[half * m : 2 * half * m]
-        products = engine.multiply(left, right, f"{label}/product/{level}", index=index)
-        factors = concatenate_shares([products, factors[2 * half * m :]])
-        blocks, level = blocks - half, level + 1
-    opened = ring.to_integers(engine.open(factors, f"{label}/masked", index=index))
+        multiplied = products.multiply(factors[: half * m], factors[half * m : 2 * half * m])
+        factors = multiplied.followed_by(factors[2 * half * m :])
+        blocks -= half
+    products.verify()
+    opened = ring.to_integers(engine.open(factors.value, f"{label}/masked", index=index))
     return np.array([value == 0 for value in opened], np.bool_)
 
 

@@ -6,6 +6,7 @@
     │   ├── DeadlineExceededError    a peer's message did not come in time
     │   └── MessageRejectedError     a message that does not belong here: replayed, reordered, foreign or malformed
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
+    ├── ProductCheckError            a product of shared values is false: abort, release nothing
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
     ├── ProtocolStateError           an operation out of order: a repeated label, a share of another party
@@ -48,6 +49,10 @@ class MessageRejectedError(ChannelError):
 
 class ShareMismatchError(MpcError):
     """The two holders of a component sent different values. Nothing is released; the attempt is over."""
+
+
+class ProductCheckError(MpcError):
+    """A party bent a product of shared values. Nothing is released; the attempt is over."""
 
 
 class SeedMismatchError(MpcError):

@@ -16,7 +16,8 @@ part is done. Linear operations are free. Costs of the others, per party and ele
 **What is promised.** Against one semi-honest party, privacy: everything a party receives is uniform given its own
 input and the opened values. Against one malicious party, ``open`` either returns the shared value or raises: the two
 holders of each component must agree. Products are not checked here: a malicious party can shift a product by a value
-of its choice, and an additive opening has no second holder. Callers bind such values by a proof or a check.
+of its choice, and an additive opening has no second holder. Callers bind such values by a proof or use
+``mpc.checked``.
 
 Source: Araki et al., CCS 2016, section 2 (products, zero-shares); docs/protocol.md, section 5.
 """
@@ -326,6 +327,19 @@ class Engine:
         self.traffic.rounds += 1
         from_next = self._receive(self._next, tag, len(additive))
         return self.ring.add(self.ring.add(masked, from_next), self._receive(self._previous, tag, len(additive)))
+
+    def exchange_bytes(self, label: str, payload: bytes, *, index: int = 0) -> dict[int, bytes]:
+        """Send public bytes to both peers and return theirs, by party. One round; nothing is secret or confirmed.
+
+        Raises:
+            ProtocolStateError: a repeated label.
+            ChannelError: a peer's message is missing or does not belong here.
+        """
+        tag = self._claim("bytes", label, index)
+        for peer in (self._next, self._previous):
+            self._send(peer, tag, payload)
+        self.traffic.rounds += 1
+        return {peer: self._channel.receive(peer, tag, self._timeout_s) for peer in (self._next, self._previous)}
 
     # Inside
 

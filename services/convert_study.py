@@ -75,18 +75,38 @@ def study_from_request(request: study_pb2.SubmitRequest, agency: str) -> StudyRe
     Raises:
         RequestInvalidError: names the field.
     """
-    return StudyRecord(checked_id("query_id", request.query_id), agency, checked_request_id(request.request_id),
-                       checked_sql(request.sql), checked_purpose(request.purpose), checked_id("salt", request.salt))
+    return StudyRecord(
+        checked_id("query_id", request.query_id),
+        agency,
+        checked_request_id(request.request_id),
+        checked_sql(request.sql),
+        checked_purpose(request.purpose),
+        checked_id("salt", request.salt),
+    )
 
 
 def study_message(study: StudyRecord) -> study_pb2.Study:
     """Return a study as a message; the salt stays out."""
     stages = [study_pb2.Stage(name=name, seconds=seconds) for name, seconds in study.stages]
     return study_pb2.Study(
-        query_id=study.query_id, request_id=study.request_id, agency=study.agency, sql=study.sql, purpose=study.purpose,
-        state=_STATES[study.state], code=study.code, message=study.message, waiting_for=study.waiting_for,
-        attempts=study.attempts, stages=stages, tx=study.tx, gas=study.gas, proof=study.proof,
-        submitted_at_ms=study.submitted_at_ms, changed_at_ms=study.changed_at_ms, revision=study.revision)
+        query_id=study.query_id,
+        request_id=study.request_id,
+        agency=study.agency,
+        sql=study.sql,
+        purpose=study.purpose,
+        state=_STATES[study.state],
+        code=study.code,
+        message=study.message,
+        waiting_for=study.waiting_for,
+        attempts=study.attempts,
+        stages=stages,
+        tx=study.tx,
+        gas=study.gas,
+        proof=study.proof,
+        submitted_at_ms=study.submitted_at_ms,
+        changed_at_ms=study.changed_at_ms,
+        revision=study.revision,
+    )
 
 
 def study_state(message: study_pb2.Study) -> StudyState:

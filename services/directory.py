@@ -91,7 +91,9 @@ def read_directory(registry: Registry, documents: Iterable[TableDocument]) -> Di
         if record.owner not in owners:
             owners[record.owner] = registry.member(record.owner).did_hash
         try:
-            table = _table(record, schemas.get(record.schema_hash), policies.get(record.policy_hash), owners[record.owner])
+            table = _table(
+                record, schemas.get(record.schema_hash), policies.get(record.policy_hash), owners[record.owner]
+            )
         except (RecordInvalidError, QueryError) as error:
             faults[record.dataset] = str(error)
             continue
@@ -116,7 +118,9 @@ def _by_hash(documents: Iterable[TableDocument]) -> tuple[dict[bytes, TableSchem
     return schemas, policies
 
 
-def _table(record: DatasetRecord, schema: TableSchema | None, policy: Policy | None, owner_hash: bytes) -> RegisteredTable:
+def _table(
+    record: DatasetRecord, schema: TableSchema | None, policy: Policy | None, owner_hash: bytes
+) -> RegisteredTable:
     if record.status is not DatasetStatus.ACTIVE:
         raise RecordInvalidError("withdrawn by its owner")
     if schema is None or policy is None:
@@ -124,4 +128,6 @@ def _table(record: DatasetRecord, schema: TableSchema | None, policy: Policy | N
     if owner_hash != member_hash(Role.PARTY, schema.owner):
         raise RecordInvalidError(f"it was not registered by {schema.owner}")
     record.require_relation(registration_relation(schema, record.dataset, record.version, record.log_rows))
-    return RegisteredTable(schema, record.dataset, record.version, record.log_rows, record.rows, record.minimum_group, policy)
+    return RegisteredTable(
+        schema, record.dataset, record.version, record.log_rows, record.rows, record.minimum_group, policy
+    )

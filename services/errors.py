@@ -11,6 +11,7 @@
     ├── StateConflictError          the operation does not fit the present state
     ├── RefusedError                a rule refused the query; `rule` is its public code
     │   └── DisclosureRefusedError  the data refused it: one public code, DISCLOSURE, and nothing else
+    ├── ContributionRejectedError   a contribution to a joint proof was false
     ├── CapacityExceededError       a limit on work in progress
     ├── PeerUnavailableError        another process did not answer in time
     └── RemoteError                 another process refused or failed; `code` is what it said
@@ -86,6 +87,21 @@ class DisclosureRefusedError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(DISCLOSURE_CODE, "the result would disclose too much")
+
+
+class ContributionRejectedError(ServiceError):
+    """A contribution to a joint proof was false; nothing was released and the attempt is burnt.
+
+    Args:
+        check: public name of the failed check.
+        suspects: numbers of the parties of whom at least one lied, as far as the protocol can tell.
+    """
+
+    def __init__(self, check: str, suspects: tuple[int, ...] = (0, 1, 2)) -> None:
+        names = " or ".join(f"party {number}" for number in suspects)
+        super().__init__(f"joint proof abandoned: {check} failed ({names} deviated); nothing was released")
+        self.check = check
+        self.suspects = suspects
 
 
 class CapacityExceededError(ServiceError):

@@ -29,6 +29,8 @@ from services.status import INTERNAL_CODE, CallStatus, call_status, has_status
 from services.transport import SERVER_OPTIONS, server_credentials
 
 _log = get_logger("services.server")
+QUEUED_CALLS_PER_WORKER: Final = 4
+"""Calls beyond this many for each thread are refused with RESOURCE_EXHAUSTED instead of being queued."""
 _PEM_KEY: Final = "x509_pem_cert"
 
 
@@ -235,7 +237,8 @@ def build_server(
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="call")
     guard = _Guard({**authorisation, **HEALTH_RULES})
-    server = grpc.server(pool, interceptors=[guard], options=SERVER_OPTIONS)
+    limit = QUEUED_CALLS_PER_WORKER * workers
+    server = grpc.server(pool, interceptors=[guard], options=SERVER_OPTIONS, maximum_concurrent_rpcs=limit)
     health_servicer = health.HealthServicer(experimental_non_blocking=False)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     health_servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)

@@ -40,6 +40,7 @@ _STATUS: Final[dict[type[Exception], grpc.StatusCode]] = {
     errors.RecordUnknownError: grpc.StatusCode.NOT_FOUND,
     errors.StateConflictError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ContributionRejectedError: grpc.StatusCode.ABORTED,
     errors.CapacityExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PeerUnavailableError: grpc.StatusCode.UNAVAILABLE,
     mpc_errors.MpcError: grpc.StatusCode.ABORTED,

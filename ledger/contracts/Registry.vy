@@ -2,38 +2,30 @@
 # pragma evm-version london
 # pragma optimize gas
 """
-@title Members, and the directory of registered datasets
+@title Directory of registered datasets, and the members who may use it
 @notice Who may take part, and which committed columns exist. No row and no statistic stands here, only commitments and hashes.
 @dev    `register` checks a zero-knowledge proof that the declared number of rows is Σ present, under a relation that the owner
         names and the contract only interprets. What the relation says about the columns (present is boolean, absent rows are 0,
-        every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of dataset,
-        version, log_rows and kinds, every party and every auditor recomputes it and compares its hash with `relationHash` stored
-        here, and refuses the dataset otherwise.
+        every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of schema,
+        dataset, version and log_rows, every party and every auditor recomputes it and compares its hash with `relation_hash`
+        stored here, and refuses the dataset otherwise.
 """
 
+import Membership as membership
 import Verifier as verifier
 
+initializes: membership
 initializes: verifier
+exports: (membership.admin, membership.candidate, membership.members, membership.setMember, membership.offerAdmin, membership.takeAdmin, membership.hasRole)
 exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
-
-OWNER: constant(uint256) = 1
-AGENCY: constant(uint256) = 2
-REGULATOR: constant(uint256) = 4
-OPERATOR: constant(uint256) = 8
 
 ACTIVE: constant(uint256) = 1
 WITHDRAWN: constant(uint256) = 2
 
-MAX_COLUMNS: constant(uint256) = 32
+MAX_COLUMNS: constant(uint256) = verifier.shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MIN_MINIMUM_GROUP: constant(uint256) = 3
 LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
-
-
-struct Member:
-    roles: uint256  # sum of OWNER, AGENCY, REGULATOR, OPERATOR; 0 is nobody
-    certificate_hash: bytes32
-    did_hash: bytes32
 
 
 struct Version:
@@ -72,18 +64,6 @@ struct Resolution:
     minimum_group: uint256  # the largest among the datasets
 
 
-event AdminOffered:
-    candidate: indexed(address)
-
-event AdminChanged:
-    admin: indexed(address)
-
-event MemberChanged:
-    member: indexed(address)
-    roles: uint256
-    certificate_hash: bytes32
-    did_hash: bytes32
-
 event DatasetRegistered:
     dataset: indexed(uint256)
     owner: indexed(address)
@@ -94,7 +74,7 @@ event DatasetRegistered:
     schema_hash: bytes32
     kinds: uint256
     relation_hash: bytes32
-    statement: Bytes[verifier.MAX_STATEMENT_BYTES]  # relation words, then the commitments
+    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES]  # relation words, then the commitments
 
 event PolicyChanged:
     dataset: indexed(uint256)
@@ -107,9 +87,6 @@ event DatasetWithdrawn:
     version: uint256
 
 
-admin: public(address)
-candidate: public(address)
-members: public(HashMap[address, Member])
 # owner (bits 96..255), policy version (64..95), current version (32..63), status (0..7)
 heads: HashMap[uint256, uint256]
 policies: HashMap[uint256, Policy]
@@ -123,41 +100,8 @@ def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_develop
     """
     @notice The deployer is the first admin; the arguments are those of the verifier
     """
+    membership.__init__()
     verifier.__init__(chain_id, srs_id, tau_g2, srs_development, production)
-    self.admin = msg.sender
-    log AdminChanged(admin=msg.sender)
-
-
-@external
-def offerAdmin(candidate: address):
-    """
-    @notice Offer the admin's place; it changes hands when the candidate takes it
-    """
-    assert msg.sender == self.admin, "not admin"
-    self.candidate = candidate
-    log AdminOffered(candidate=candidate)
-
-
-@external
-def takeAdmin():
-    """
-    @notice Take the admin's place that was offered to the sender
-    """
-    assert msg.sender == self.candidate, "not offered"
-    self.admin = msg.sender
-    self.candidate = empty(address)
-    log AdminChanged(admin=msg.sender)
-
-
-@external
-def setMember(member: address, roles: uint256, certificate_hash: bytes32, did_hash: bytes32):
-    """
-    @notice Add or change a member; roles 0 removes it
-    """
-    assert msg.sender == self.admin, "not admin"
-    assert member != empty(address) and roles <= OWNER | AGENCY | REGULATOR | OPERATOR, "member"
-    self.members[member] = Member(roles=roles, certificate_hash=certificate_hash, did_hash=did_hash)
-    log MemberChanged(member=member, roles=roles, certificate_hash=certificate_hash, did_hash=did_hash)
 
 
 @external
@@ -169,7 +113,7 @@ def register(
     policy_hash: bytes32,
     minimum_group: uint256,
     kinds: uint256,
-    statement: Bytes[verifier.MAX_STATEMENT_BYTES],
+    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES],
     proof: verifier.Proof,
 ) -> uint256:
     """
@@ -183,20 +127,20 @@ def register(
     @return the dataset's id
     """
     assert len(msg.data) == 4 + 32 * 23 + len(statement) + len(proof.round1) + len(proof.evaluations) + len(proof.opening), "calldata length"
-    assert self.members[msg.sender].roles & OWNER != 0, "not an owner"
+    membership._require_owner(msg.sender)
     dataset: uint256 = self._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]
-    assert version == ((head >> 32) & verifier.MASK_32) + 1 and version < 1 << 32, "version"
+    assert version == ((head >> 32) & verifier.shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
-    at: uint256 = verifier._relation_bytes(relation)
-    log_rows: uint256 = (relation >> 16) & verifier.MASK_16
-    columns: uint256 = (relation >> 32) & verifier.MASK_16
+    at: uint256 = verifier.shape._relation_bytes(relation)
+    log_rows: uint256 = (relation >> 16) & verifier.shape.MASK_16
+    columns: uint256 = (relation >> 32) & verifier.shape.MASK_16
     assert rows != 0 and rows <= 1 << log_rows, "rows"
     assert kinds & 1 == 1 and kinds >> columns == 0, "kinds"
     relation_hash: bytes32 = sha256(slice(statement, 0, at))
 
     # the relation's registered columns are columns 0 .. n-1 of this version, and no commitment was ever registered
-    words_at: uint256 = verifier._columns_at(relation)
+    words_at: uint256 = verifier.shape._columns_at(relation)
     for j: uint256 in range(columns, bound=MAX_COLUMNS):
         word: uint256 = (dataset << 96) | (version << 64) | (((kinds >> j) & 1) << 32) | j
         assert extract32(statement, words_at + 32 * j, output_type=uint256) == word, "column"
@@ -211,7 +155,7 @@ def register(
     opened: uint256 = verifier._verify(subject, sha256(statement), statement, proof, 1)
     assert opened == 1 and extract32(proof.opening, 32, output_type=uint256) == rows, "row count"
 
-    policy_version: uint256 = ((head >> 64) & verifier.MASK_32) + 1
+    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
     self.versions[(dataset << 32) | version] = Version(
         shape=log_rows | (columns << 8) | (rows << 16) | (kinds << 64), schema_hash=schema_hash, relation_hash=relation_hash
     )
@@ -229,9 +173,9 @@ def setPolicy(dataset: uint256, policy_hash: bytes32, minimum_group: uint256):
     @notice Replace a dataset's policy; queries proposed under the old one can no longer be approved or published
     """
     head: uint256 = self._own(dataset)
-    policy_version: uint256 = ((head >> 64) & verifier.MASK_32) + 1
+    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
     assert policy_version < 1 << 32, "policy version"
-    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & verifier.MASK_32, policy_hash, minimum_group)
+    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & verifier.shape.MASK_32, policy_hash, minimum_group)
 
 
 @external
@@ -240,7 +184,7 @@ def withdraw(dataset: uint256, version: uint256):
     @notice Withdraw the current version; nothing can be proposed, approved or published over it any more
     """
     head: uint256 = self._own(dataset)
-    assert (head >> 32) & verifier.MASK_32 == version, "version"
+    assert (head >> 32) & verifier.shape.MASK_32 == version, "version"
     self.heads[dataset] = head - ACTIVE + WITHDRAWN
     log DatasetWithdrawn(dataset=dataset, version=version)
 
@@ -262,9 +206,9 @@ def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resol
             dataset: uint256 = word >> 96
             head: uint256 = self.heads[dataset]
             assert head & 255 == ACTIVE, "dataset not active"
-            assert (head >> 32) & verifier.MASK_32 == (word >> 64) & verifier.MASK_32, "dataset version"
+            assert (head >> 32) & verifier.shape.MASK_32 == (word >> 64) & verifier.shape.MASK_32, "dataset version"
             assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
-            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & verifier.MASK_32))
+            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & verifier.shape.MASK_32))
             found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)
         point: uint256[2] = self.points[word]
         assert point[1] != 0, "unknown column"
@@ -289,19 +233,10 @@ def requireApprover(approver: address, entry: uint256) -> bool:
     """
     @notice True; reverts unless the account is a member with role owner, owns the dataset, and the entry is active and current
     """
-    assert self.members[approver].roles & OWNER != 0, "not an owner"
+    membership._require_owner(approver)
     head: uint256 = self._require_current(entry)
     assert convert(head >> 96, address) == approver, "not the dataset's owner"
     return True
-
-
-@external
-@view
-def hasRole(member: address, role: uint256) -> bool:
-    """
-    @notice Whether the account has every role of the given sum
-    """
-    return role != 0 and self.members[member].roles & role == role
 
 
 @external
@@ -322,8 +257,8 @@ def dataset(dataset: uint256) -> Dataset:
     head: uint256 = self.heads[dataset]
     policy: Policy = self.policies[dataset]
     return Dataset(
-        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & verifier.MASK_32,
-        policy_version=(head >> 64) & verifier.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
+        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & verifier.shape.MASK_32,
+        policy_version=(head >> 64) & verifier.shape.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
     )
 
 
@@ -335,7 +270,7 @@ def datasetVersion(dataset: uint256, version: uint256) -> DatasetVersion:
     """
     found: Version = self.versions[(dataset << 32) | version]
     return DatasetVersion(
-        log_rows=found.shape & 255, rows=(found.shape >> 16) & verifier.MASK_32, columns=(found.shape >> 8) & 255,
+        log_rows=found.shape & 255, rows=(found.shape >> 16) & verifier.shape.MASK_32, columns=(found.shape >> 8) & 255,
         kinds=found.shape >> 64, schema_hash=found.schema_hash, relation_hash=found.relation_hash,
     )
 
@@ -390,8 +325,8 @@ def _registration_id(
 def _require_current(entry: uint256) -> uint256:
     head: uint256 = self.heads[entry >> 64]
     assert head & 255 == ACTIVE, "dataset not active"
-    assert (head >> 32) & verifier.MASK_32 == (entry >> 32) & verifier.MASK_32, "dataset version"
-    assert (head >> 64) & verifier.MASK_32 == entry & verifier.MASK_32, "policy version"
+    assert (head >> 32) & verifier.shape.MASK_32 == (entry >> 32) & verifier.shape.MASK_32, "dataset version"
+    assert (head >> 64) & verifier.shape.MASK_32 == entry & verifier.shape.MASK_32, "policy version"
     return head
 
 
@@ -399,7 +334,8 @@ def _require_current(entry: uint256) -> uint256:
 @view
 def _own(dataset: uint256) -> uint256:
     head: uint256 = self.heads[dataset]
-    assert convert(head >> 96, address) == msg.sender and self.members[msg.sender].roles & OWNER != 0, "not the dataset's owner"
+    membership._require_owner(msg.sender)
+    assert convert(head >> 96, address) == msg.sender, "not the dataset's owner"
     assert head & 255 == ACTIVE, "dataset not active"
     return head
 

@@ -14,7 +14,7 @@ import Verifier as verifier
 initializes: verifier
 exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
 
-MAX_COLUMNS: constant(uint256) = 32
+MAX_COLUMNS: constant(uint256) = verifier.shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MAX_CODE: constant(uint256) = 255
 
@@ -67,7 +67,7 @@ event Proposed:
     purpose_hash: bytes32
     minimum_group: uint256
     datasets: DynArray[uint256, MAX_DATASETS]
-    relation: Bytes[verifier.MAX_RELATION_BYTES]
+    relation: Bytes[verifier.shape.MAX_RELATION_BYTES]
 
 event DatasetApproved:
     query_id: indexed(bytes32)
@@ -83,7 +83,7 @@ event Published:
     s_x: uint256
     s_y: uint256
     release: uint256
-    rows: DynArray[uint256, verifier.MAX_SUMS]  # values of the opened rows in increasing order
+    rows: DynArray[uint256, verifier.shape.MAX_SUMS]  # values of the opened rows in increasing order
 
 event Ended:
     query_id: indexed(bytes32)
@@ -115,7 +115,7 @@ def __init__(
 
 
 @external
-def propose(nonce: uint256, relation: Bytes[verifier.MAX_RELATION_BYTES], sql_hash: bytes32, purpose_hash: bytes32) -> bytes32:
+def propose(nonce: uint256, relation: Bytes[verifier.shape.MAX_RELATION_BYTES], sql_hash: bytes32, purpose_hash: bytes32) -> bytes32:
     """
     @notice Ask a question: bind a relation to the commitments the directory holds now
     @param nonce any number this proposer has not used with this relation
@@ -127,16 +127,16 @@ def propose(nonce: uint256, relation: Bytes[verifier.MAX_RELATION_BYTES], sql_ha
     assert len(msg.data) == 4 + 32 * 5 + len(relation), "calldata length"
     assert staticcall Directory(REGISTRY).hasRole(msg.sender, AGENCY), "not an agency"
     head: uint256 = extract32(relation, 0, output_type=uint256)
-    assert len(relation) == verifier._relation_bytes(head), "relation length"
+    assert len(relation) == verifier.shape._relation_bytes(head), "relation length"
     relation_hash: bytes32 = sha256(relation)
     query_id: bytes32 = self._query_id(msg.sender, nonce, relation_hash)
     assert self.heads[query_id] == 0, "query exists"
 
     columns: DynArray[uint256, MAX_COLUMNS] = []
-    at: uint256 = verifier._columns_at(head)
-    for i: uint256 in range((head >> 32) & verifier.MASK_16, bound=MAX_COLUMNS):
+    at: uint256 = verifier.shape._columns_at(head)
+    for i: uint256 in range((head >> 32) & verifier.shape.MASK_16, bound=MAX_COLUMNS):
         columns.append(extract32(relation, at + 32 * i, output_type=uint256))
-    found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & verifier.MASK_16, columns)
+    found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & verifier.shape.MASK_16, columns)
     assert len(found.commitments) == len(columns), "directory"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
@@ -167,7 +167,7 @@ def approve(query_id: bytes32, relation_hash: bytes32, dataset: uint256, policy_
     count: uint256 = (head >> 8) & 255
     place: uint256 = self._place(query_id, dataset, count)
     entry: uint256 = self.entries[query_id][place]
-    assert entry & verifier.MASK_32 == policy_version, "policy version"
+    assert entry & verifier.shape.MASK_32 == policy_version, "policy version"
     assert (head >> (16 + place)) & 1 == 0, "approved before"
     assert staticcall Directory(REGISTRY).requireApprover(msg.sender, entry)
     head = head | (1 << (16 + place))
@@ -211,7 +211,7 @@ def cancel(query_id: bytes32):
 
 
 @external
-def publish(query_id: bytes32, statement: Bytes[verifier.MAX_STATEMENT_BYTES], proof: verifier.Proof):
+def publish(query_id: bytes32, statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES], proof: verifier.Proof):
     """
     @notice Publish an approved query with its proof; anyone may send it
     @param statement relation words, then the commitments bound when the query was proposed
@@ -226,7 +226,7 @@ def publish(query_id: bytes32, statement: Bytes[verifier.MAX_STATEMENT_BYTES], p
     for i: uint256 in range((head >> 8) & 255, bound=MAX_DATASETS):
         datasets.append(self.entries[query_id][i])
     assert staticcall Directory(REGISTRY).requireCurrent(datasets)
-    verifier._verify(query_id, statement_hash, statement, proof, (head >> 32) & verifier.MASK_64)
+    verifier._verify(query_id, statement_hash, statement, proof, (head >> 32) & verifier.shape.MASK_64)
 
     # label ‖ count ‖ statement hash ‖ [s] ‖ release word ‖ opened rows
     record: bytes32 = sha256(concat(
@@ -235,8 +235,8 @@ def publish(query_id: bytes32, statement: Bytes[verifier.MAX_STATEMENT_BYTES], p
     ))
     self.bindings[query_id] = record
     self.heads[query_id] = head - APPROVED + PUBLISHED
-    rows: DynArray[uint256, verifier.MAX_SUMS] = []
-    for i: uint256 in range(unsafe_sub(unsafe_div(len(proof.opening), 32), 3), bound=verifier.MAX_SUMS):
+    rows: DynArray[uint256, verifier.shape.MAX_SUMS] = []
+    for i: uint256 in range(unsafe_sub(unsafe_div(len(proof.opening), 32), 3), bound=verifier.shape.MAX_SUMS):
         rows.append(extract32(proof.opening, 32 + 32 * i, output_type=uint256))
     log Published(
         query_id=query_id, record=record, s_x=extract32(proof.round1, len(proof.round1) - 64, output_type=uint256),
@@ -265,7 +265,7 @@ def query(query_id: bytes32) -> Query:
     for i: uint256 in range((head >> 8) & 255, bound=MAX_DATASETS):
         datasets.append(self.entries[query_id][i])
     return Query(
-        state=head & 255, proposer=convert(head >> 96, address), minimum_group=(head >> 32) & verifier.MASK_64,
+        state=head & 255, proposer=convert(head >> 96, address), minimum_group=(head >> 32) & verifier.shape.MASK_64,
         binding=self.bindings[query_id], relation_hash=self.relations[query_id], datasets=datasets, approved=(head >> 16) & 255,
     )
 

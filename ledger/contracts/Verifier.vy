@@ -12,33 +12,15 @@
 """
 
 import Precompiles as precompiles
+import RelationShape as shape
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
 ROOT_OF_ORDER_2_28: constant(uint256) = 19103219067921713944291392827692070036145651957329286315305642004821462161904
 
-MASK_32: constant(uint256) = 2**32 - 1
-MASK_64: constant(uint256) = 2**64 - 1
-MASK_48: constant(uint256) = 2**48 - 1
-MASK_16: constant(uint256) = 2**16 - 1
-
-MIN_LOG_ROWS: constant(uint256) = 3
-MAX_LOG_ROWS: constant(uint256) = 24
-MAX_REGISTERED: constant(uint256) = 32
-MAX_WITNESSES: constant(uint256) = 32
-MAX_OPENED: constant(uint256) = 24
-MAX_SUMS: constant(uint256) = 64
-MAX_ZERO_FORMS: constant(uint256) = 64
-MAX_TABLE: constant(uint256) = 256
-MAX_WORDS: constant(uint256) = 256
-PAIRS_PER_WORD: constant(uint256) = 15
-
-MAX_RELATION_BYTES: constant(uint256) = 32 * MAX_WORDS
-MAX_COMMITMENT_BYTES: constant(uint256) = 64 * MAX_REGISTERED
-MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES + MAX_COMMITMENT_BYTES
-MAX_ROUND1_BYTES: constant(uint256) = 64 * (MAX_WITNESSES + 1)
-MAX_EVALUATION_BYTES: constant(uint256) = 32 * (MAX_OPENED + 1)
-MAX_OPENING_BYTES: constant(uint256) = 32 * (MAX_SUMS + 3)
+MAX_ROUND1_BYTES: constant(uint256) = 64 * (shape.MAX_WITNESSES + 1)
+MAX_EVALUATION_BYTES: constant(uint256) = 32 * (shape.MAX_OPENED + 1)
+MAX_OPENING_BYTES: constant(uint256) = 32 * (shape.MAX_SUMS + 3)
 
 # labels: ASCII, zero bytes on the right
 LABEL_DOMAIN: constant(bytes32) = 0x74616c6c79737469636b2e646f6d61696e2e7631000000000000000000000000
@@ -154,50 +136,9 @@ def selfTest() -> uint256:
 
 
 @internal
-@pure
-def _relation_bytes(head: uint256) -> uint256:
-    """
-    @dev Check the header of a relation and return the length of its words
-    """
-    registered: uint256 = (head >> 32) & MASK_16
-    witnesses: uint256 = (head >> 48) & MASK_16
-    opened: uint256 = (head >> 80) & MASK_16
-    sums: uint256 = (head >> 96) & MASK_16
-    zeros: uint256 = (head >> 112) & MASK_16
-    constants: uint256 = (head >> 128) & MASK_16
-    products: uint256 = (head >> 144) & MASK_16
-    program: uint256 = (head >> 160) & MASK_16
-    log_rows: uint256 = (head >> 16) & MASK_16
-    # second-round columns, table bits, groups, lookups and the last field belong to later versions
-    assert (
-        head & MASK_16 == 1 and (head >> 64) & MASK_16 == 0 and (head >> 176) & MASK_48 == 0 and head >> 240 == 0
-    ), "relation version"
-    assert (
-        log_rows >= MIN_LOG_ROWS and log_rows <= MAX_LOG_ROWS
-        and registered != 0 and registered <= MAX_REGISTERED
-        and witnesses <= MAX_WITNESSES and opened <= MAX_OPENED and opened <= witnesses
-        and sums != 0 and sums <= MAX_SUMS and sums <= 1 << log_rows
-        and zeros >= witnesses and zeros <= MAX_ZERO_FORMS
-        and 2 + constants + 2 * opened + sums + zeros <= MAX_TABLE
-    ), "relation limits"
-    words: uint256 = 1 + (opened + 31) // 32 + (sums + 31) // 32 + registered + constants + products + program
-    assert words <= MAX_WORDS, "relation limits"
-    return 32 * words
-
-
-@internal
-@pure
-def _columns_at(head: uint256) -> uint256:
-    """
-    @dev Where the words of the registered columns begin in a relation, in bytes
-    """
-    return 32 * (1 + (((head >> 80) & MASK_16) + 31) // 32 + (((head >> 96) & MASK_16) + 31) // 32)
-
-
-@internal
 @view
 def _verify(
-    subject: bytes32, bound: bytes32, statement: Bytes[MAX_STATEMENT_BYTES], proof: Proof, minimum: uint256
+    subject: bytes32, bound: bytes32, statement: Bytes[shape.MAX_STATEMENT_BYTES], proof: Proof, minimum: uint256
 ) -> uint256:
     """
     @dev Revert unless the proof is valid and every opened guard g satisfies minimum <= g <= N
@@ -208,12 +149,12 @@ def _verify(
     @return bitmap of the opened rows of s
     """
     head: uint256 = extract32(statement, 0, output_type=uint256)
-    commitments_at: uint256 = self._relation_bytes(head)
-    log_rows: uint256 = (head >> 16) & MASK_16
-    registered: uint256 = (head >> 32) & MASK_16
-    witnesses: uint256 = (head >> 48) & MASK_16
-    opened: uint256 = (head >> 80) & MASK_16
-    sums: uint256 = (head >> 96) & MASK_16
+    commitments_at: uint256 = shape._relation_bytes(head)
+    log_rows: uint256 = (head >> 16) & shape.MASK_16
+    registered: uint256 = (head >> 32) & shape.MASK_16
+    witnesses: uint256 = (head >> 48) & shape.MASK_16
+    opened: uint256 = (head >> 80) & shape.MASK_16
+    sums: uint256 = (head >> 96) & shape.MASK_16
     assert (
         len(statement) == unsafe_add(commitments_at, unsafe_mul(64, registered))
         and len(proof.round1) == unsafe_mul(64, unsafe_add(witnesses, 1))
@@ -223,12 +164,12 @@ def _verify(
     # opened rows: the guards of released sums and the public sums
     at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_add(opened, 31) // 32))
     release: uint256 = extract32(proof.opening, 0, output_type=uint256)
-    released: uint256 = release & MASK_64
+    released: uint256 = release & shape.MASK_64
     shown: uint256 = release >> 64
     assert released != 0 and released >> sums == 0 and shown & ~released == 0, "release word"
     guards: uint256 = 0
     word: uint256 = 0
-    for v: uint256 in range(sums, bound=MAX_SUMS):
+    for v: uint256 in range(sums, bound=shape.MAX_SUMS):
         if v & 31 == 0:
             word = extract32(statement, at, output_type=uint256)
             at = unsafe_add(at, 32)
@@ -269,7 +210,7 @@ def _verify(
     weight: uint256 = 1  # (alpha·omega)^v
     factor: uint256 = 1  # gamma^k
     step: uint256 = uint256_mulmod(alpha, omega, FR)
-    for v: uint256 in range(sums, bound=MAX_SUMS):
+    for v: uint256 in range(sums, bound=shape.MAX_SUMS):
         minus: uint256 = unsafe_sub(FR, power)
         difference: uint256 = uint256_addmod(zeta, minus, FR)
         e_top = uint256_addmod(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR), FR)
@@ -306,11 +247,11 @@ def _verify(
     row_ratio: uint256 = uint256_mulmod(uint256_mulmod(inverse, z_zeta, FR), uint256_mulmod(head_part, z_next, FR), FR)
 
     # table of scalars
-    table: uint256[MAX_TABLE] = empty(uint256[MAX_TABLE])
+    table: uint256[shape.MAX_TABLE] = empty(uint256[shape.MAX_TABLE])
     table[0] = 1
     table[1] = FR - 1
     index: uint256 = 2
-    for _: uint256 in range((head >> 128) & MASK_16, bound=MAX_TABLE):
+    for _: uint256 in range((head >> 128) & shape.MASK_16, bound=shape.MAX_TABLE):
         word = extract32(statement, at, output_type=uint256)
         assert word < FR, "constant"
         table[index] = word
@@ -318,7 +259,7 @@ def _verify(
         at = unsafe_add(at, 32)
     weight = scale
     scalar: uint256 = 0  # of the generator
-    for i: uint256 in range(opened, bound=MAX_OPENED):
+    for i: uint256 in range(opened, bound=shape.MAX_OPENED):
         value: uint256 = extract32(proof.evaluations, unsafe_mul(32, i), output_type=uint256)
         assert value < FR, "scalar"
         weight = uint256_mulmod(weight, gamma, FR)
@@ -330,19 +271,19 @@ def _verify(
     next_ratio = uint256_mulmod(uint256_mulmod(weight, gamma, FR), next_ratio, FR)  # of A - A(omega zeta)
     row_ratio = uint256_mulmod(uint256_mulmod(weight, uint256_mulmod(gamma, gamma, FR), FR), row_ratio, FR)
     weight = unsafe_sub(FR, scale)
-    for _: uint256 in range(sums, bound=MAX_SUMS):
+    for _: uint256 in range(sums, bound=shape.MAX_SUMS):
         table[index] = weight
         weight = uint256_mulmod(weight, alpha, FR)
         index = unsafe_add(index, 1)
     weight = scale
-    for _: uint256 in range((head >> 112) & MASK_16, bound=MAX_ZERO_FORMS):
+    for _: uint256 in range((head >> 112) & shape.MASK_16, bound=shape.MAX_ZERO_FORMS):
         weight = uint256_mulmod(weight, delta, FR)
         table[index] = weight
         index = unsafe_add(index, 1)
-    for _: uint256 in range((head >> 144) & MASK_16, bound=MAX_WORDS):
+    for _: uint256 in range((head >> 144) & shape.MASK_16, bound=shape.MAX_WORDS):
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
-        for __: uint256 in range(word & 255, bound=PAIRS_PER_WORD):
+        for __: uint256 in range(word & 255, bound=shape.PAIRS_PER_WORD):
             word = word >> 16
             table[index] = uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR)
             index = unsafe_add(index, 1)
@@ -378,12 +319,12 @@ def _verify(
     slot: uint256 = 0
     last: uint256 = unsafe_add(registered, witnesses)
     row_at = 0
-    for _: uint256 in range((head >> 160) & MASK_16, bound=MAX_WORDS):
+    for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
         assert slot <= last, "program"
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
         more: uint256 = word & 128
-        for __: uint256 in range(word & 127, bound=PAIRS_PER_WORD):
+        for __: uint256 in range(word & 127, bound=shape.PAIRS_PER_WORD):
             word = word >> 16
             scalar = uint256_addmod(scalar, uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR), FR)
         if more != 0:

@@ -50,8 +50,9 @@ class JointAttempt:
         on_stages: called with the stages so far whenever a party enters one.
     """
 
-    def __init__(self, parties: tuple[PartyClient, ...], query_id: bytes, attempt: int,
-                 on_stages: Callable[[Stages], object]) -> None:
+    def __init__(
+        self, parties: tuple[PartyClient, ...], query_id: bytes, attempt: int, on_stages: Callable[[Stages], object]
+    ) -> None:
         self._parties = parties
         self._query_id = query_id
         self._attempt = attempt
@@ -126,7 +127,9 @@ class JointAttempt:
                 raise error
         if not failures:
             if not proofs[0] or any(proof != proofs[0] for proof in proofs):
-                return AttemptOutcome.FAILED, AttemptDetail(stages, code="PROOFS_DIFFER", message="the parties' proofs differ")
+                return AttemptOutcome.FAILED, AttemptDetail(
+                    stages, code="PROOFS_DIFFER", message="the parties' proofs differ"
+                )
             return AttemptOutcome.PROVED, AttemptDetail(stages, proof=proofs[0])
         name, error = max(failures, key=lambda failure: _weight(failure[1]))
         text = f"party {name}: {error.message}" if isinstance(error, RemoteError) else str(error)
@@ -155,4 +158,3 @@ def _weight(error: ServiceError) -> int:
     if isinstance(error, PeerUnavailableError):
         return 2
     return 0 if isinstance(error, RemoteError) and error.status == "CANCELLED" else 1
-

@@ -21,6 +21,7 @@ from services.coordinator.store import StudyRecord, StudyState, StudyStore, chan
 from services.errors import CapacityExceededError, PeerUnavailableError, RemoteError, ServiceError, StateConflictError
 from services.logging import get_logger
 from services.party.client import PartyClient, TableDocument, document_messages
+from services.party.verdict import Verdict
 from services.status import error_code
 from zk.errors import ZkError
 
@@ -32,7 +33,7 @@ CONSIDER_ATTEMPTS: Final = 3
 PUBLISH_ATTEMPTS: Final = 5
 RETRY_PAUSE_S: Final = 0.5
 APPROVAL_POLL_S: Final = 0.5
-WATCH_INTERVAL_S: Final = 15.0
+WATCH_INTERVAL_S: Final = 1.0
 
 _TYPED: Final = (ServiceError, LedgerError, QueryError, MpcError, ZkError)
 
@@ -54,8 +55,13 @@ class Jobs:
         publisher: the ledger.
     """
 
-    def __init__(self, store: StudyStore, parties: tuple[PartyClient, ...], documents: Callable[[], list[TableDocument]],
-                 publisher: Publisher) -> None:
+    def __init__(
+        self,
+        store: StudyStore,
+        parties: tuple[PartyClient, ...],
+        documents: Callable[[], list[TableDocument]],
+        publisher: Publisher,
+    ) -> None:
         self._store = store
         self._parties = parties
         self._documents = documents
@@ -107,7 +113,7 @@ class Jobs:
         return found if found is not None else self._store.get(query_id)
 
     def watch(self, query_id: bytes, active: Callable[[], bool]) -> Iterator[StudyRecord]:
-        """Yield the present state and every later one until the final one; also now and then the same again.
+        """Yield the present state and every later one until the final one; again each second while waiting.
 
         Args:
             active: asked at least every few seconds; the iteration ends when it says no.
@@ -120,9 +126,10 @@ class Jobs:
         while not study.state.final and active() and not self._stopping.is_set():
             seen = study.revision
             with self._changed:
-                self._changed.wait_for(lambda: self._revision(query_id) != seen or self._stopping.is_set(), 1.0)
+                if self._revision(query_id) == seen and not self._stopping.is_set():
+                    self._changed.wait(WATCH_INTERVAL_S)
             study = self.get(query_id)
-            if study.revision != seen:
+            if study.revision != seen or study.waiting_for:  # somebody may only be willing to wait for so long
                 yield study
 
     def cancel(self, query_id: bytes) -> StudyRecord:
@@ -154,40 +161,49 @@ class Jobs:
 
     def _run(self, query_id: bytes) -> None:
         steps: Mapping[StudyState, Callable[[StudyRecord], None]] = {
-            StudyState.CONSIDERING: self._consider, StudyState.PROVING: self._prove, StudyState.PUBLISHING: self._publish,
+            StudyState.CONSIDERING: self._consider,
+            StudyState.PROVING: self._prove,
+            StudyState.PUBLISHING: self._publish,
         }
-        while not self._stopping.is_set():
-            study = self.get(query_id)
-            if study.state.final:
-                break
-            if self._cancelled[query_id].is_set() and study.state is not StudyState.PUBLISHING:
-                self._end(study, StudyState.CANCELLED, "CANCELLED", "cancelled by the agency")
-                continue
-            try:
-                steps[study.state](study)
-            except _TYPED as error:
-                self._end(self.get(query_id), StudyState.FAILED, error_code(error), str(error))
-            except Exception as error:  # the edge of a thread: the study must end, the text may hold anything
-                _log.error("incident", query=query_id.hex(), kind=type(error).__name__)
-                self._end(self.get(query_id), StudyState.FAILED, "INTERNAL", "internal error at the coordinator")
+        with ThreadPoolExecutor(1) as worker:
+            while not self._stopping.is_set():
+                study = self.get(query_id)
+                if study.state.final:
+                    break
+                if self._cancelled[query_id].is_set() and study.state is not StudyState.PUBLISHING:
+                    self._end(study, StudyState.CANCELLED, "CANCELLED", "cancelled by the agency")
+                    continue
+                error = worker.submit(steps[study.state], study).exception()
+                if isinstance(error, _TYPED):
+                    self._end(self.get(query_id), StudyState.FAILED, error_code(error), str(error))
+                elif error is not None:  # the study must end; the text of the error may hold anything
+                    _log.error("incident", query=query_id.hex(), kind=type(error).__name__)
+                    self._end(self.get(query_id), StudyState.FAILED, "INTERNAL", "internal error at the coordinator")
         with self._changed:
             self._current.pop(query_id, None)
             self._changed.notify_all()
 
     def _consider(self, study: StudyRecord) -> None:
-        request = party_pb2.ConsiderRequest(query_id=study.query_id, sql=study.sql, purpose=study.purpose, salt=study.salt,
-                                            proposer=study.agency, tables=document_messages(self._documents()))
+        request = party_pb2.ConsiderRequest(
+            query_id=study.query_id,
+            sql=study.sql,
+            purpose=study.purpose,
+            salt=study.salt,
+            proposer=study.agency,
+            tables=document_messages(self._documents()),
+        )
         with ThreadPoolExecutor(len(self._parties)) as pool:
             verdicts = list(pool.map(lambda party: self._ask(party, request, study.query_id), self._parties))
-        refusals = [(party, found) for party, found in zip(self._parties, verdicts) if isinstance(found, Exception)]
+        refusals = [(party, found) for party, found in zip(self._parties, verdicts) if isinstance(found, ServiceError)]
         if refusals:
             party, error = refusals[0]
-            remote = isinstance(error, RemoteError)
-            state = StudyState.REFUSED if remote and error.status == "FAILED_PRECONDITION" else StudyState.FAILED
-            text = f"party {party.name}: {error.message}" if remote else str(error)
+            state, text = StudyState.FAILED, str(error)
+            if isinstance(error, RemoteError):
+                state = StudyState.REFUSED if error.status == "FAILED_PRECONDITION" else StudyState.FAILED
+                text = f"party {party.name}: {error.message}"
             self._end(study, state, error_code(error), text)
             return
-        waiting = tuple(p.name for p, verdict in zip(self._parties, verdicts) if verdict == party_pb2.VERDICT_WAITING)
+        waiting = tuple(p.name for p, verdict in zip(self._parties, verdicts) if verdict is Verdict.WAITING)
         if not waiting:
             self._set(study, state=StudyState.PROVING, waiting_for=())
             return
@@ -195,7 +211,7 @@ class Jobs:
             self._set(study, waiting_for=waiting)
         self._cancelled[study.query_id].wait(APPROVAL_POLL_S)
 
-    def _ask(self, party: PartyClient, request: party_pb2.ConsiderRequest, query_id: bytes) -> party_pb2.Verdict | Exception:
+    def _ask(self, party: PartyClient, request: party_pb2.ConsiderRequest, query_id: bytes) -> Verdict | ServiceError:
         """A party's verdict or its typed refusal; a party that does not answer is asked again a few times."""
         for attempt in range(CONSIDER_ATTEMPTS):
             try:
@@ -209,12 +225,20 @@ class Jobs:
 
     def _prove(self, study: StudyRecord) -> None:
         if study.attempts >= MAX_ATTEMPTS:
-            self._end(study, StudyState.FAILED, study.code or "ATTEMPTS_EXHAUSTED",
-                      study.message or f"{MAX_ATTEMPTS} attempts failed")
+            self._end(
+                study,
+                StudyState.FAILED,
+                study.code or "ATTEMPTS_EXHAUSTED",
+                study.message or f"{MAX_ATTEMPTS} attempts failed",
+            )
             return
         study = self._set(study, attempts=study.attempts + 1, stages=(), code="", message="")
-        attempt = JointAttempt(self._parties, study.query_id, study.attempts,
-                               lambda stages: self._set(self.get(study.query_id), durable=False, stages=stages))
+        attempt = JointAttempt(
+            self._parties,
+            study.query_id,
+            study.attempts,
+            lambda stages: self._set(self.get(study.query_id), durable=False, stages=stages),
+        )
         with self._changed:
             self._attempts[study.query_id] = attempt
         try:

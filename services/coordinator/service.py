@@ -44,8 +44,17 @@ class StudyServicer(study_pb2_grpc.StudyServiceServicer):
         """Who may call what."""
         readers = allow(Role.AGENCY, Role.REGULATOR, Role.OPERATOR)
         agencies = allow(Role.AGENCY)
-        return service_rules("StudyService", {"Submit": agencies, "Get": readers, "Watch": readers, "List": readers,
-                                              "Cancel": agencies, "Explain": readers})
+        return service_rules(
+            "StudyService",
+            {
+                "Submit": agencies,
+                "Get": readers,
+                "Watch": readers,
+                "List": readers,
+                "Cancel": agencies,
+                "Explain": readers,
+            },
+        )
 
     def Submit(self, request: study_pb2.SubmitRequest, context: grpc.ServicerContext) -> study_pb2.Study:
         """Keep and start a study."""
@@ -94,8 +103,13 @@ class StudyServicer(study_pb2_grpc.StudyServiceServicer):
         """Compile a question and say what it would disclose."""
         plan = self._compile(checked_sql(request.sql))
         return study_pb2.ExplainReply(
-            disclosures=plan.disclosures, tables=[use.table for use in plan.uses], rows=plan.relation.rows,
-            sums=len(plan.sums), minimum_group=plan.minimum_group, relation_hash=relation_hash(plan.relation))
+            disclosures=plan.disclosures,
+            tables=[use.table for use in plan.uses],
+            rows=plan.relation.rows,
+            sums=len(plan.sums),
+            minimum_group=plan.minimum_group,
+            relation_hash=relation_hash(plan.relation),
+        )
 
     def _visible(self, query_id: bytes, caller: Identity) -> StudyRecord:
         study = self._jobs.get(query_id)

@@ -1,4 +1,4 @@
-"""The coordinator's durable job state: one row per study, in one SQLite file. Nothing in it is secret from its agency."""
+"""The coordinator's durable job state: one row per study, in one SQLite file; no secret from the study's own agency."""
 
 from __future__ import annotations
 
@@ -19,17 +19,30 @@ MAX_PAGE: Final = 100
 _MIGRATIONS: Final = (
     """
     CREATE TABLE studies (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, query_id BLOB NOT NULL UNIQUE, agency TEXT NOT NULL,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, query_id BLOB NOT NULL UNIQUE,
+        agency TEXT NOT NULL,
         request_id TEXT NOT NULL, sql TEXT NOT NULL, purpose TEXT NOT NULL, salt BLOB NOT NULL, state TEXT NOT NULL,
         code TEXT NOT NULL, message TEXT NOT NULL, waiting_for TEXT NOT NULL, attempts INTEGER NOT NULL,
-        stages TEXT NOT NULL, tx TEXT NOT NULL, gas INTEGER NOT NULL, proof BLOB NOT NULL, submitted_at_ms INTEGER NOT NULL,
+        stages TEXT NOT NULL, tx TEXT NOT NULL, gas INTEGER NOT NULL, proof BLOB NOT NULL,
+        submitted_at_ms INTEGER NOT NULL,
         changed_at_ms INTEGER NOT NULL, revision INTEGER NOT NULL, UNIQUE (agency, request_id)
     );
     CREATE INDEX studies_of_agency ON studies (agency, number);
     """,
 )
-_FIELDS: Final = ("query_id, agency, request_id, sql, purpose, salt, state, code, message, waiting_for, attempts, stages, "
-                  "tx, gas, proof, submitted_at_ms, changed_at_ms, revision, number")
+_FIELDS: Final = (
+    "query_id, agency, request_id, sql, purpose, salt, state, code, message, waiting_for, attempts, stages, tx, gas, "
+    "proof, submitted_at_ms, changed_at_ms, revision"
+)
+_SELECT: Final = "SELECT " + _FIELDS + ", number FROM studies WHERE "  # noqa: S608 - constants only
+_CONFLICTING: Final = _SELECT + "(agency = ? AND request_id = ?) OR query_id = ?"
+_BY_QUERY: Final = _SELECT + "query_id = ?"
+_BY_REQUEST: Final = _SELECT + "agency = ? AND request_id = ?"
+_BY_NUMBER: Final = _SELECT + "number = ?"
+_UNFINISHED: Final = _SELECT + "state IN ('CONSIDERING', 'PROVING', 'PUBLISHING') ORDER BY number"
+_PAGE: Final = _SELECT + "number < ? AND (? OR agency = ?) ORDER BY number DESC LIMIT ?"
+_INSERT: Final = "INSERT INTO studies (" + _FIELDS + ") VALUES (" + ", ".join("?" * 18) + ")"  # noqa: S608 - constants only
+_UPDATE: Final = "UPDATE studies SET (" + _FIELDS + ") = (" + ", ".join("?" * 18) + ") WHERE number = ?"  # noqa: S608 - constants only
 
 
 class StudyState(StrEnum):
@@ -107,25 +120,22 @@ class StudyStore:
             RequestConflictError: the agency used the request id for another body, or the query under another id.
         """
         with self._database.transaction() as connection:
-            rows = connection.execute(f"SELECT {_FIELDS} FROM studies WHERE (agency = ? AND request_id = ?) OR query_id = ?",
-                                      (study.agency, study.request_id, study.query_id)).fetchall()
+            rows = connection.execute(_CONFLICTING, (study.agency, study.request_id, study.query_id)).fetchall()
             for found in map(_record, rows):
                 if _body(found) != _body(study):
-                    raise RequestConflictError(f"request id {study.request_id!r} or its query is taken by another request")
+                    raise RequestConflictError(
+                        f"request id {study.request_id!r} or its query is taken by another request"
+                    )
                 return found, False
             now = _now_ms()
             values = _values(replace(study, submitted_at_ms=now, changed_at_ms=now, revision=1))
-            marks = ", ".join("?" * len(values))
-            names = _FIELDS.removesuffix(", number")
-            number = connection.execute(f"INSERT INTO studies ({names}) VALUES ({marks})", values).lastrowid
+            number = connection.execute(_INSERT, values).lastrowid
         return self.get_number(number or 0), True
 
     def keep(self, study: StudyRecord) -> None:
         """Durably replace a study's state."""
-        values = _values(study)
-        names = ", ".join(f"{name} = ?" for name in _FIELDS.removesuffix(", number").split(", "))
         with self._database.transaction() as connection:
-            connection.execute(f"UPDATE studies SET {names} WHERE number = ?", (*values, study.number))
+            connection.execute(_UPDATE, (*_values(study), study.number))
 
     def get(self, query_id: bytes) -> StudyRecord:
         """A study by its query.
@@ -133,35 +143,27 @@ class StudyStore:
         Raises:
             RecordUnknownError: there is none.
         """
-        return self._one("query_id = ?", (query_id,))
+        return self._one(_BY_QUERY, (query_id,))
 
     def get_request(self, agency: str, request_id: str) -> StudyRecord:
         """A study by its agency's request id; raises as `get`."""
-        return self._one("agency = ? AND request_id = ?", (agency, request_id))
+        return self._one(_BY_REQUEST, (agency, request_id))
 
     def get_number(self, number: int) -> StudyRecord:
         """A study by its number; raises as `get`."""
-        return self._one("number = ?", (number,))
+        return self._one(_BY_NUMBER, (number,))
 
     def unfinished(self) -> list[StudyRecord]:
         """Studies that must go on, oldest first."""
-        states = ", ".join(f"'{state.value}'" for state in StudyState if not state.final)
-        return [_record(row) for row in
-                self._database.read(f"SELECT {_FIELDS} FROM studies WHERE state IN ({states}) ORDER BY number")]
+        return [_record(row) for row in self._database.read(_UNFINISHED)]
 
     def page(self, agency: str | None, before: int | None, size: int) -> list[StudyRecord]:
         """Newest first: at most ``size`` studies of an agency (None: of all) with numbers below ``before``."""
-        clauses, values = ["number < ?"], [1 << 62 if before is None else before]
-        found: list[object] = [*values]
-        if agency is not None:
-            clauses.append("agency = ?")
-            found.append(agency)
-        where = " AND ".join(clauses)
-        rows = self._database.read(f"SELECT {_FIELDS} FROM studies WHERE {where} ORDER BY number DESC LIMIT ?", (*found, size))
-        return [_record(row) for row in rows]
+        values = (1 << 62 if before is None else before, agency is None, agency or "", size)
+        return [_record(row) for row in self._database.read(_PAGE, values)]
 
-    def _one(self, where: str, values: Sequence[object]) -> StudyRecord:
-        rows = self._database.read(f"SELECT {_FIELDS} FROM studies WHERE {where}", values)
+    def _one(self, statement: str, values: Sequence[object]) -> StudyRecord:
+        rows = self._database.read(statement, values)
         if not rows:
             raise RecordUnknownError("there is no such study")
         return _record(rows[0])
@@ -181,15 +183,55 @@ def _body(study: StudyRecord) -> tuple[str, str, str, str, bytes, bytes]:
 
 
 def _values(study: StudyRecord) -> tuple[object, ...]:
-    return (study.query_id, study.agency, study.request_id, study.sql, study.purpose, study.salt, study.state.value,
-            study.code, study.message, json.dumps(study.waiting_for), study.attempts, json.dumps(study.stages), study.tx,
-            study.gas, study.proof, study.submitted_at_ms, study.changed_at_ms, study.revision)
+    return (
+        study.query_id,
+        study.agency,
+        study.request_id,
+        study.sql,
+        study.purpose,
+        study.salt,
+        study.state.value,
+        study.code,
+        study.message,
+        json.dumps(study.waiting_for),
+        study.attempts,
+        json.dumps(study.stages),
+        study.tx,
+        study.gas,
+        study.proof,
+        study.submitted_at_ms,
+        study.changed_at_ms,
+        study.revision,
+    )
 
 
 def _record(row: Sequence[Any]) -> StudyRecord:
     try:
         waiting_for = tuple(str(name) for name in json.loads(row[9]))
         stages = tuple((str(name), float(seconds)) for name, seconds in json.loads(row[11]))
-        return StudyRecord(*row[:6], StudyState(row[6]), row[7], row[8], waiting_for, row[10], stages, *row[12:])
+        query_id, agency, request_id, sql, purpose, salt, state, code, message, _, attempts, _, *rest = row
+        tx, gas, proof, submitted_at_ms, changed_at_ms, revision, number = rest
+        found = StudyState(state)
     except (ValueError, TypeError) as error:
         raise DatabaseInvalidError("the state file holds something else than it should") from error
+    return StudyRecord(
+        query_id,
+        agency,
+        request_id,
+        sql,
+        purpose,
+        salt,
+        found,
+        code,
+        message,
+        waiting_for,
+        attempts,
+        stages,
+        tx,
+        gas,
+        proof,
+        submitted_at_ms,
+        changed_at_ms,
+        revision,
+        number,
+    )

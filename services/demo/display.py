@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from services.demo.report import CheatReport, DemoReport, QueryReport
 from services.demo.studies import Study
+from services.demo.tables import DemoTable
 
 _UNPROVED_FACTS = (
     "Correctness of every number above needs one honest contributor to the setup ceremony and no honest party in the "
@@ -60,16 +62,18 @@ class Display:
     def question(self, number: int, study: Study, disclosures: Sequence[str]) -> None:
         """A question and what its answer discloses."""
         self._console.print()
-        self._console.print(Panel(Syntax(study.sql, "sql", background_color="default", word_wrap=True),
-                                  title=f"[bold]{number}. {escape(study.title)}", title_align="left"))
+        self._console.print(f"[bold]{number}. {escape(study.title)}", highlight=False)
+        self._console.print(Panel(Syntax(study.sql, "sql", background_color="default", word_wrap=True)))
         for line in disclosures:
             self._console.print(f"  [dim]discloses[/] {escape(line)}", highlight=False)
 
     def answer(self, found: QueryReport) -> None:
         """An answer beside the pooled one, what it cost and who verified it."""
         table = Table(box=None, padding=(0, 2), header_style="dim")
-        for name in ("proved", "value", "pooled plaintext", ""):
-            table.add_column(name, justify="right" if "p" in name[:1] and name != "proved" or name == "value" else "left")
+        table.add_column("proved")
+        table.add_column("value", justify="right")
+        table.add_column("pooled plaintext", justify="right")
+        table.add_column("")
         for name, value in found.result.items():
             plain = found.plaintext.get(name)
             table.add_row(escape(name), _number(value), _number(plain), _verdict(value == plain, "equal", "DIFFERENT"))
@@ -90,14 +94,26 @@ class Display:
                             highlight=False)
         self._console.print(f"          {escape(found.reason)}", highlight=False)
 
-    def summary(self, report: DemoReport, passed: bool) -> None:
+    def registered(self, table: DemoTable, columns: int, gas: int, seconds: float) -> None:
+        """A registered table."""
+        self._console.print(f"  {escape(table.name):<11} {escape(table.schema.owner):<11} {table.rows:>6,} of "
+                            f"{len(table.present):>6,} rows  {columns:>2} committed columns  {gas:>9,} gas  "
+                            f"{seconds:.1f} s", highlight=False)
+
+    def failure(self, text: str) -> None:
+        """What went wrong."""
+        self._console.print(f"[bold red]failed[/] {escape(text)}", highlight=False)
+
+    def summary(self, report: DemoReport, passed: bool, path: Path) -> None:
         """The last lines."""
         self._console.print()
         equal = sum(query.passed for query in report.queries)
         rejected = sum(cheat.rejected for cheat in report.cheats)
         self._console.print(
-            f"{_verdict(passed, 'passed', 'FAILED')}: {equal} of {len(report.queries)} answers equal the pooled plaintext "
-            f"and verify; {rejected} of {len(report.cheats)} cheats rejected; {report.elapsed_s:.0f} s", highlight=False)
+            f"{_verdict(passed, 'passed', 'FAILED')}: {equal} of {len(report.queries)} answers equal the pooled "
+            f"plaintext and verify; {rejected} of {len(report.cheats)} cheats rejected; {report.elapsed_s:.0f} s",
+            highlight=False)
+        self._console.print(f"report: {escape(str(path))}", highlight=False)
         self._console.print(_UNPROVED_FACTS, style="dim", highlight=False)
 
 

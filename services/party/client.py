@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Final, TypeVar
 
 import grpc
@@ -12,6 +13,7 @@ from proto.v1 import party_pb2, party_pb2_grpc
 from services.config import PartyEndpoint, TlsConfig
 from services.errors import PeerUnavailableError, RemoteError
 from services.identity import Identity, Role
+from services.party.verdict import Verdict, verdict_of
 from services.status import remote_errors
 from services.transport import CHUNK_BYTES, open_client
 
@@ -82,6 +84,14 @@ class PartyClient:
         self._channel = open_client(endpoint.address, tls, Identity(Role.PARTY, endpoint.name))
         self._stub = party_pb2_grpc.PartyServiceStub(self._channel)
 
+    def __enter__(self) -> PartyClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
@@ -108,7 +118,9 @@ class PartyClient:
                 yield party_pb2.RegisterRequest(csv=csv[start : start + CHUNK_BYTES])
 
         reply = self._call(lambda: self._stub.Register(messages(), timeout=REGISTER_TIMEOUT_S))
-        return Registered(int.from_bytes(reply.dataset, "big"), reply.version, reply.rows, reply.columns, reply.tx, reply.gas)
+        return Registered(
+            int.from_bytes(reply.dataset, "big"), reply.version, reply.rows, reply.columns, reply.tx, reply.gas
+        )
 
     def pending(self) -> list[PendingQuery]:
         """Queries that wait for a person (operators only); raises as `register`."""
@@ -125,17 +137,22 @@ class PartyClient:
         reply = self._call(lambda: self._stub.Tables(party_pb2.TablesRequest(), timeout=timeout_s))
         return documents_of(reply.tables)
 
-    def consider(self, request: party_pb2.ConsiderRequest) -> party_pb2.Verdict:
+    def consider(self, request: party_pb2.ConsiderRequest) -> Verdict:
         """Have the party consider a query (the coordinator only).
 
         Raises:
             RemoteError: it refuses; `code` is the rule.
             PeerUnavailableError: the party does not answer.
         """
-        return self._call(lambda: self._stub.Consider(request, timeout=CALL_TIMEOUT_S)).verdict
+        return verdict_of(self._call(lambda: self._stub.Consider(request, timeout=CALL_TIMEOUT_S)))
 
-    def prove(self, query_id: bytes, attempt: int, on_event: Callable[[party_pb2.ProveEvent], None],
-              on_start: Callable[[Callable[[], object]], None] = lambda cancel: None) -> bytes:
+    def prove(
+        self,
+        query_id: bytes,
+        attempt: int,
+        on_event: Callable[[party_pb2.ProveEvent], None],
+        on_start: Callable[[Callable[[], object]], None] = lambda cancel: None,
+    ) -> bytes:
         """Run this party's part of an attempt (the coordinator only) and return the proof.
 
         Args:
@@ -173,7 +190,9 @@ class PartyClient:
 
     def acknowledge(self, query_id: bytes) -> None:
         """Tell the party that the result has arrived (its proposer only); raises as `register`."""
-        self._call(lambda: self._stub.Acknowledge(party_pb2.AcknowledgeRequest(query_id=query_id), timeout=CALL_TIMEOUT_S))
+        self._call(
+            lambda: self._stub.Acknowledge(party_pb2.AcknowledgeRequest(query_id=query_id), timeout=CALL_TIMEOUT_S)
+        )
 
     def _call(self, run: Callable[[], _T]) -> _T:
         try:

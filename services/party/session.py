@@ -24,7 +24,7 @@ from mpc.compare import open_below
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
-from services.errors import DisclosureRefusedError, ServiceError
+from services.errors import ContributionRejectedError, DisclosureRefusedError
 from zk.curve import encode_points, points_from_bytes, points_to_bytes, sum_points
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError
 from zk.field import FR, Words
@@ -34,22 +34,17 @@ from zk.statement import Statement
 from zk.transcript import FR_MODULUS, hash_words
 from zk.verifier import verify_guards, verify_proof
 
+__all__ = [
+    "STAGES",
+    "ContributionRejectedError",
+    "JointProver",
+    "JointSession",
+    "SessionPlan",
+    "SessionResult",
+    "session_id",
+]
+
 STAGES = ("seeds", "shares", "sums", "commitments", "quotient", "evaluations", "opening", "checks", "final")
-
-
-class ContributionRejectedError(ServiceError):
-    """A contribution to a joint proof was false; nothing was released and the attempt is burnt.
-
-    Args:
-        check: public name of the failed check.
-        suspects: numbers of the parties of whom at least one lied, as far as the protocol can tell.
-    """
-
-    def __init__(self, check: str, suspects: Sequence[int] = tuple(range(PARTIES))) -> None:
-        names = " or ".join(f"party {number}" for number in suspects)
-        super().__init__(f"joint proof abandoned: {check} failed ({names} deviated); nothing was released")
-        self.check = check
-        self.suspects = tuple(suspects)
 
 
 class JointProver(Protocol):
@@ -208,7 +203,9 @@ class JointSession:
                 else self._commitments[witness : witness + 1]
             )
             if not np.array_equal(sum_points(components), expected):
-                raise ContributionRejectedError(f"binding the shares of column {column}", (self._plan.owners[column],))
+                # anybody can spoil the sum behind a witness commitment; a registered one stands in the directory
+                suspects = range(PARTIES) if witness >= 0 else (self._plan.owners[column],)
+                raise ContributionRejectedError(f"binding the shares of column {column}", tuple(suspects))
 
     def _quotient(self) -> None:
         self._progress("quotient")

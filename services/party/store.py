@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from services.database import Database, DatabaseInvalidError
 from services.errors import RecordUnknownError, StateConflictError
+from services.party.verdict import Verdict
 
 MAX_ATTEMPTS: Final = 3
 _KIND: Final = 0x54535031  # "TSP1"
@@ -48,15 +49,10 @@ _MIGRATIONS: Final = (
     """,
 )
 
-
-class Verdict(StrEnum):
-    """What a party said about a query."""
-
-    APPROVED = "APPROVED"
-    WAITING = "WAITING"
-    ACKNOWLEDGED = "ACKNOWLEDGED"
-    REFUSED = "REFUSED"
-    ABANDONED = "ABANDONED"
+_QUERY_COLUMNS: Final = "query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms"
+_QUERIES: Final = "SELECT " + _QUERY_COLUMNS + " FROM queries "  # noqa: S608 - constants only
+_QUERY_BY_ID: Final = _QUERIES + "WHERE query_id = ?"
+_QUERIES_WAITING: Final = _QUERIES + "WHERE verdict = 'WAITING' ORDER BY considered_at_ms, query_id"
 
 
 class AttemptState(StrEnum):
@@ -163,13 +159,18 @@ class PartyStore:
             connection.execute("DELETE FROM datasets WHERE dataset = ? AND version = ?", key)
             fields = (dataset.name, dataset.schema, dataset.policy, dataset.log_rows, dataset.rows, 0, _now_ms())
             connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *fields))
-            cells = [(*key, place, column.cells.astype("<i8").tobytes(), column.blinder) for place, column in enumerate(columns)]
+            cells = [
+                (*key, place, column.cells.astype("<i8").tobytes(), column.blinder)
+                for place, column in enumerate(columns)
+            ]
             connection.executemany("INSERT INTO columns VALUES (?, ?, ?, ?, ?)", cells)
 
     def activate(self, dataset: int, version: int) -> None:
         """Note that the ledger has a version in its directory."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE datasets SET active = 1 WHERE dataset = ? AND version = ?", (_id(dataset), version))
+            connection.execute(
+                "UPDATE datasets SET active = 1 WHERE dataset = ? AND version = ?", (_id(dataset), version)
+            )
 
     def drop_draft(self, dataset: int, version: int) -> None:
         """Forget a version that was never registered."""
@@ -181,7 +182,9 @@ class PartyStore:
         """Registered versions, or drafts, in order of storing."""
         rows = self._database.read(
             "SELECT dataset, version, name, schema, policy, log_rows, rows FROM datasets WHERE active = ? "
-            "ORDER BY stored_at_ms, dataset, version", (int(active),))
+            "ORDER BY stored_at_ms, dataset, version",
+            (int(active),),
+        )
         return [_dataset(row) for row in rows]
 
     def column(self, dataset: int, version: int, position: int) -> StoredColumn:
@@ -190,8 +193,10 @@ class PartyStore:
         Raises:
             RecordUnknownError: this party does not hold it.
         """
-        rows = self._database.read("SELECT cells, blinder FROM columns WHERE dataset = ? AND version = ? AND position = ?",
-                                   (_id(dataset), version, position))
+        rows = self._database.read(
+            "SELECT cells, blinder FROM columns WHERE dataset = ? AND version = ? AND position = ?",
+            (_id(dataset), version, position),
+        )
         if not rows:
             raise RecordUnknownError(f"this party does not hold column {position} of version {version} of the dataset")
         cells, blinder = rows[0]
@@ -205,26 +210,34 @@ class PartyStore:
             connection.execute(
                 "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (query_id) DO UPDATE SET "
                 "relation_hash = excluded.relation_hash, minimum = excluded.minimum, verdict = excluded.verdict",
-                (query.query_id, query.sql, query.purpose, query.proposer, query.relation_hash, query.minimum,
-                 query.verdict.value, query.considered_at_ms))
+                (
+                    query.query_id,
+                    query.sql,
+                    query.purpose,
+                    query.proposer,
+                    query.relation_hash,
+                    query.minimum,
+                    query.verdict.value,
+                    query.considered_at_ms,
+                ),
+            )
 
     def query(self, query_id: bytes) -> StoredQuery | None:
         """A considered query."""
-        found = self._queries("WHERE query_id = ?", (query_id,))
+        found = self._queries(_QUERY_BY_ID, (query_id,))
         return found[0] if found else None
 
     def pending(self) -> list[StoredQuery]:
         """Queries that wait for a person, oldest first."""
-        return self._queries("WHERE verdict = 'WAITING' ORDER BY considered_at_ms, query_id", ())
+        return self._queries(_QUERIES_WAITING, ())
 
     def set_verdict(self, query_id: bytes, verdict: Verdict) -> None:
         """Change the verdict on a considered query."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE queries SET verdict = ? WHERE query_id = ?", (verdict.value, query_id))
 
-    def _queries(self, clause: str, values: Sequence[object]) -> list[StoredQuery]:
-        names = "query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms"
-        return [_query(row) for row in self._database.read(f"SELECT {names} FROM queries {clause}", values)]
+    def _queries(self, statement: str, values: Sequence[object]) -> list[StoredQuery]:
+        return [_query(row) for row in self._database.read(statement, values)]
 
     # --- attempts and results ------------------------------------------------------------------------------------
 
@@ -259,14 +272,18 @@ class PartyStore:
         """
         with self._database.transaction() as connection:
             _advance(connection, query_id, result.attempt, AttemptState.SPENT, AttemptState.DONE)
-            connection.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)",
-                               (query_id, result.attempt, result.proof, result.parts, result.quotients))
+            connection.execute(
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
+                (query_id, result.attempt, result.proof, result.parts, result.quotients),
+            )
 
     def burn_attempt(self, query_id: bytes, attempt: int) -> None:
         """End an attempt badly."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE attempts SET state = 'BURNT' WHERE query_id = ? AND attempt = ? AND state <> 'DONE'",
-                               (query_id, attempt))
+            connection.execute(
+                "UPDATE attempts SET state = 'BURNT' WHERE query_id = ? AND attempt = ? AND state <> 'DONE'",
+                (query_id, attempt),
+            )
 
     def attempt_state(self, query_id: bytes, attempt: int) -> AttemptState | None:
         """How far an attempt came; None if it never began here."""
@@ -275,8 +292,11 @@ class PartyStore:
 
     def results(self, query_id: bytes) -> list[StoredResult]:
         """Finished attempts whose parts are still kept."""
-        rows = self._database.read("SELECT attempt, proof, parts, quotients FROM results WHERE query_id = ? "
-                                   "AND parts IS NOT NULL ORDER BY attempt", (query_id,))
+        rows = self._database.read(
+            "SELECT attempt, proof, parts, quotients FROM results WHERE query_id = ? "
+            "AND parts IS NOT NULL ORDER BY attempt",
+            (query_id,),
+        )
         return [StoredResult(_int(a), _bytes(proof), _bytes(parts), _bytes(points)) for a, proof, parts, points in rows]
 
     def forget_results(self, query_id: bytes) -> None:
@@ -285,9 +305,13 @@ class PartyStore:
             connection.execute("UPDATE results SET parts = NULL, quotients = NULL WHERE query_id = ?", (query_id,))
 
 
-def _advance(connection: sqlite3.Connection, query_id: bytes, attempt: int, expected: AttemptState, state: AttemptState) -> None:
-    done = connection.execute("UPDATE attempts SET state = ? WHERE query_id = ? AND attempt = ? AND state = ?",
-                              (state.value, query_id, attempt, expected.value)).rowcount
+def _advance(
+    connection: sqlite3.Connection, query_id: bytes, attempt: int, expected: AttemptState, state: AttemptState
+) -> None:
+    done = connection.execute(
+        "UPDATE attempts SET state = ? WHERE query_id = ? AND attempt = ? AND state = ?",
+        (state.value, query_id, attempt, expected.value),
+    ).rowcount
     if done != 1:
         raise StateConflictError(f"attempt {attempt} is not {expected.value.lower()}: it cannot go on")
 
@@ -312,11 +336,26 @@ def _int(value: Any) -> int:
 
 def _dataset(row: Sequence[object]) -> StoredDataset:
     dataset, version, name, schema, policy, log_rows, rows = row
-    return StoredDataset(int.from_bytes(_bytes(dataset), "big"), _int(version), str(name), _bytes(schema), _bytes(policy),
-                         _int(log_rows), _int(rows))
+    return StoredDataset(
+        int.from_bytes(_bytes(dataset), "big"),
+        _int(version),
+        str(name),
+        _bytes(schema),
+        _bytes(policy),
+        _int(log_rows),
+        _int(rows),
+    )
 
 
 def _query(row: Sequence[object]) -> StoredQuery:
     query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms = row
-    return StoredQuery(_bytes(query_id), str(sql), str(purpose), str(proposer), _bytes(relation_hash), _int(minimum),
-                       Verdict(str(verdict)), _int(considered_at_ms))
+    return StoredQuery(
+        _bytes(query_id),
+        str(sql),
+        str(purpose),
+        str(proposer),
+        _bytes(relation_hash),
+        _int(minimum),
+        Verdict(str(verdict)),
+        _int(considered_at_ms),
+    )

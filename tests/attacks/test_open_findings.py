@@ -41,6 +41,20 @@ def test_m2_one_lying_party_cannot_have_a_small_guard_opened(monkeypatch: pytest
     assert "session/final/opening" not in outcome.tags(0, 1)
 
 
+def test_m2_a_lie_to_one_party_inside_the_disclosure_check_does_not_open_a_small_guard() -> None:
+    """The same lie in one message: the deceived party must not send its shares of the guard."""
+
+    def tamper(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
+        if sender != LIAR or "guards/product/0" not in tag:
+            return payload
+        return payload[:-1] + bytes([payload[-1] ^ 1])
+
+    sample = two_tables_sample(3)
+    outcome = run_session(sample, OWNERS, minimum=sample.sums()[0] + 3, tamper=tamper)
+    assert all(isinstance(result, Exception) for result in outcome.results)
+    assert not any("guards/opened" in tag for tag in outcome.tags(0, 1))
+
+
 def test_m13_an_honest_owner_is_not_accused_of_what_another_party_did() -> None:
     """A witness commitment is the sum of everyone's contributions: anyone can spoil it, not only its owner."""
 

@@ -68,3 +68,27 @@ def joint_relation(log_rows: int, columns: Sequence[RegisteredColumn], extra_sum
 
 def commit_table(srs: TinySrs, data: Table) -> list[Committed]:
     return [register_column(srs, column) for column in data.columns]
+
+
+def wide_relation(log_rows: int, columns: Sequence[RegisteredColumn]) -> Relation:
+    """From 32 columns of two tables: 24 witnesses of which 20 are opened, 40 sums, 48 zero-forms."""
+    count = len(columns)
+    half = count // 2
+    sources = [1, half + 1, *range(2, 8), *range(half + 2, half + 6)]  # both `present` and ten values
+    copies = [count + 1 + i for i in range(len(sources))]
+    products = [copies[-1] + 1 + i for i in range(12)]
+    opened = (*copies, *products[:8])
+    zero = [[Term(1, 0, source), Term(-1, 0, copy)] for source, copy in zip(sources, copies)]
+    zero.append([Term(1, copies[0], half + 1), Term(-1, 0, products[0])])
+    zero += [[Term(1, products[0], 2 + i), Term(-1, 0, products[i])] for i in range(1, 12)]
+    zero += [[Term(1, copies[0], i), Term(-1, 0, i)] for i in range(2, 14)]
+    zero += [[Term(1, copies[1], half + i), Term(-1, 0, half + i)] for i in range(2, 14)]
+    sums = [[Term(1, 0, products[0])]]
+    sums += [[Term(1, opened[i % 20], 1 + i % 32), Term(2 + i % 3, opened[(i + 1) % 20], products[11 - i % 4]),
+              Term(-1, opened[i % 20], 1 + (i + 5) % 32)] for i in range(31)]
+    sums += [[Term(-3, 0, 1 + i), Term(1, 0, 9 + i)] for i in range(7)]
+    sums.append([Term(1, copies[0], half + 1)])
+    used = {i for form in zero + sums for t in form for i in (t.left, t.right)}
+    sums[-2] += [Term(1, 0, i) for i in range(1, products[-1] + 1) if i not in used]
+    guards = (0,) * 39 + (39,)
+    return relation_of(log_rows, tuple(columns), 24, opened, zero, sums, guards)

@@ -1,8 +1,8 @@
-"""A slow prover written from docs/protocol.md alone, as an oracle beside zk.prover: dense integer polynomials, a known τ.
+"""A slow prover written from docs/protocol.md alone, as an oracle beside zk.prover: dense polynomials, a known τ.
 
-It shares with the product the relation language (whose words are the statement) and the `Proof` container, nothing else:
-its own field, transcript, commitments and quotients. `rehint` gives any message, honest or not, the inverse that passes
-the contract's first check, so that an attack is judged by what it attacks.
+It shares with the product the relation language (whose words are the statement) and the `Proof` container, nothing
+else: its own field, transcript, commitments and quotients. `rehint` gives any message, honest or not, the inverse that
+passes the contract's first check, so that an attack is judged by what it attacks.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def row_values(form: Form, rows: Mapping[int, Sequence[int]], count: int) -> lis
     return [sum(t.coefficient * rows[t.left][i] * rows[t.right][i] for t in form) % R for i in range(count)]
 
 
-def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], domain: bytes, subject: bytes, release: int,
-          *, lie: Mapping[int, int] | None = None, release_only: Sequence[int] | None = None) -> Proof:
+def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], domain: bytes, subject: bytes,
+          release: int, *, lie: Mapping[int, int] | None = None, release_only: Sequence[int] | None = None) -> Proof:
     """Prove a relation.
 
     Args:
@@ -270,7 +270,8 @@ def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], dom
     m = len(relation.opened)
     shown = opened_rows(relation.guards, release) if release_only is None else list(release_only)
     pieces = [(f1, zeta), (scale(add(a, [-shifted]), pow(gamma, m + 1, R)), zeta * omega % R)]
-    pieces += [(scale(add(s, [-sums[row]]), pow(gamma, m + 2 + k, R)), pow(omega, row, R)) for k, row in enumerate(shown)]
+    for k, row in enumerate(shown):
+        pieces.append((scale(add(s, [-sums[row]]), pow(gamma, m + 2 + k, R)), pow(omega, row, R)))
     w = add(*(divide_linear(f, root) for f, root in pieces))
     w_point = srs.commit(w)
     opened = tuple(sums[row] for row in shown)

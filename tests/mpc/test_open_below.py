@@ -50,20 +50,23 @@ def test_costs_are_those_documented(prime_field, parties):
     dealt = share(prime_field, prime_field.from_integers([5, 500]))
     trio.run(lambda engine: open_below(engine, dealt[engine.party], bound, "minimum"))
     for engine in trio.engines:
-        assert engine.traffic.rounds == 4 + 1
-        assert engine.traffic.payload_bytes == (bound * 2 + 2) * prime_field.element_bytes + 32
+        leaves, products, coin, check = (bound + 1) * 2, bound * 2, 2 * 2 * 32, 3
+        # tags of the leaves, two elements a product, masked difference; openings of key, difference and result
+        elements = leaves + 2 * products + 1 + (check - 1) + 2
+        assert engine.traffic.rounds == 1 + 4 + 2 + 3 + 1
+        assert engine.traffic.payload_bytes == elements * prime_field.element_bytes + coin + check * 32
 
 
 def test_only_the_bit_is_opened(prime_field, parties):
     """Equal counts open to unrelated non-zero values, all counts below the bound to zero."""
     trio = parties(prime_field)
-    opened = []
+    opened, checks = [], []
     for engine in trio.engines:
         original = engine.open
 
         def tap(held, label, *, index=0, original=original):
             values = original(held, label, index=index)
-            opened.append(prime_field.to_integers(values))
+            (opened if label == "minimum/masked" else checks).append(prime_field.to_integers(values))
             return values
 
         engine.open = tap
@@ -71,6 +74,8 @@ def test_only_the_bit_is_opened(prime_field, parties):
     dealt = share(prime_field, prime_field.from_integers(counts))
     trio.run(lambda engine: open_below(engine, dealt[engine.party], 10, "minimum"))
     assert len(opened) == 3
+    assert len(checks) == 6  # the uniform key, then the masked difference of the tags
+    assert sum(values == [0] for values in checks) == 3
     for values in opened:
         assert values[3:] == [0, 0, 0] and len({0, *values[:3]}) == 4
         assert min(values[:3]) > 1 << 80

@@ -1,7 +1,8 @@
-"""Certificates that the service tests share."""
+"""Certificates that the service tests share; and the proof samples and session harness, importable by name."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from services.config import TlsConfig
 from services.identity import DemoAuthority, Role
+
+for folder in ("zk", "services"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
 IssueTls = Callable[[Role, str], TlsConfig]
 

@@ -10,7 +10,6 @@ from typing import Any
 from samples import Sample
 
 from mpc.channel import FramedChannel, LoopbackNetwork
-from mpc.frames import decode_frame
 from services.party.session import JointSession, SessionPlan, SessionResult, session_id
 from zk.columns import witness_owners
 from zk.prover import Contributor

@@ -141,3 +141,37 @@ def masked_sum_sample(log_rows: int = 3, seed: int = 1) -> Sample:
     columns = random_columns(relation, Random(seed))
     columns[1][:4] = [1, 1, 1, 1]
     return sample(relation, columns)
+
+
+def random_relation(rng: Random, log_rows: int, datasets: int = 1) -> Relation:
+    """A random relation: sum 0 counts a boolean column, products stay within a dataset, sums mix all of them."""
+    builder = RelationBuilder(log_rows)
+    handles: list[list[int]] = []
+    booleans: list[int] = []
+    for dataset in range(1, datasets + 1):
+        kinds = [ColumnKind.BOOLEAN, *(ColumnKind(rng.randrange(2)) for _ in range(rng.randrange(3)))]
+        columns = [builder.registered(RegisteredColumn(dataset, 1, c, kind)) for c, kind in enumerate(kinds)]
+        booleans += [h for h, kind in zip(columns, kinds) if kind is ColumnKind.BOOLEAN]
+        for _ in range(rng.randrange(3)):
+            columns.append(builder.product(rng.choice(columns), rng.choice(columns)))
+        handles.append(columns)
+    flat = [h for columns in handles for h in columns]
+    builder.sum([(1, 0, booleans[0])])
+    for b in booleans:
+        if rng.random() < 0.3:
+            builder.vanish([(1, b, b), (-1, 0, b)])
+    builder.sum([(rng.choice([1, -1, 5]), 0, h) for h in sorted(set(flat))], 0)
+    if datasets > 1:
+        builder.sum([(1, rng.choice(handles[0]), rng.choice(handles[1]))], 0)
+    for _ in range(rng.randrange(4)):
+        terms = {}
+        for _ in range(rng.randrange(1, 4)):
+            pair = tuple(sorted((rng.choice([0, *flat]), rng.choice(flat))))
+            terms[pair] = rng.choice([1, -1, 2, -7, 10**6, R // 2, -(R // 2)])
+        builder.sum([(coefficient, a, b) for (a, b), coefficient in terms.items()], 0)
+    return builder.build()
+
+
+def random_sample(rng: Random, log_rows: int, datasets: int = 1) -> Sample:
+    relation = random_relation(rng, log_rows, datasets)
+    return sample(relation, random_columns(relation, rng, limit=rng.choice([2, 1000, 2**62])))

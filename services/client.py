@@ -1,0 +1,342 @@
+"""The agency's client: SQL in, statistics out, checked before they are returned.
+
+    with Tallystick.connect("agency.toml") as tallystick:
+        result = tallystick.query("SELECT COUNT(*) AS n FROM hospital", purpose="annual report")
+        result.values, result.sums, result.proof, result.opening
+
+The client trusts the coordinator with nothing but its time: it compiles the question itself against the ledger's
+directory, proposes it with its own key, takes the parts of the result from the parties directly, verifies the proof and
+the opening against the ledger's record, and only then returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from ledger.errors import RecordInvalidError, TransactionRevertedError
+from ledger.studies import QueryState
+from query.explain import explain_plan
+from query.plan import Plan, compile_question
+from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
+from services.config import AgencyConfig, load_config
+from services.convert_study import checked_purpose, checked_request_id, checked_sql
+from services.coordinator.client import CoordinatorClient, StudyUpdate
+from services.coordinator.store import StudyState
+from services.directory import DirectoryView, read_directory, text_hash
+from services.errors import (
+    DISCLOSURE_CODE,
+    ConfigInvalidError,
+    DisclosureRefusedError,
+    PeerUnavailableError,
+    RecordUnknownError,
+    RefusedError,
+    RemoteError,
+    RequestConflictError,
+)
+from services.ledger_access import load_account, open_ledger
+from services.party.client import PartyClient, ReleasedParts
+from services.results import Result, combine_parts, finish
+from services.verify import VerifiedQuery, verify_published
+from zk.encoding import relation_hash
+
+RELEASE_ATTEMPTS: Final = 5
+RELEASE_PAUSE_S: Final = 0.5
+_FAILED_CODE: Final = 1
+
+OnProgress = Callable[[StudyUpdate], object]
+
+
+class Tallystick:
+    """A connection as one agency. Use it as a context manager or close it. Thread-safe.
+
+    Args:
+        config: certificate, coordinator, parties and ledger.
+
+    Raises:
+        ConfigInvalidError: a file of the configuration cannot be used.
+    """
+
+    def __init__(self, config: AgencyConfig) -> None:
+        self.ledger = open_ledger(config.ledger)
+        if config.ledger.account is None:
+            raise ConfigInvalidError("ledger.account: an agency needs its account key")
+        self._secret = load_account(config.ledger.account)
+        self._coordinator = CoordinatorClient(config.coordinator, config.tls)
+        self._parties = tuple(
+            PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number)
+        )
+
+    @classmethod
+    def connect(cls, config: AgencyConfig | Path | str) -> Tallystick:
+        """Connect with a configuration or the path of its file.
+
+        Raises:
+            ConfigInvalidError: it cannot be used.
+        """
+        return cls(config if isinstance(config, AgencyConfig) else load_config(AgencyConfig, Path(config)))
+
+    def __enter__(self) -> Tallystick:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._coordinator.close()
+        for party in self._parties:
+            party.close()
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def directory(self) -> DirectoryView:
+        """The ledger's directory with every usable table's meaning.
+
+        Raises:
+            ServiceError, LedgerError: coordinator or ledger do not answer.
+        """
+        return read_directory(self.ledger.registry, self._coordinator.tables())
+
+    def tables(self) -> list[str]:
+        """Names of the usable tables; raises as `directory`."""
+        return sorted(table.schema.name for table in self.directory().directory)
+
+    def compile(self, sql: str) -> Plan:
+        """Compile a question against the ledger's directory; starts nothing.
+
+        Raises:
+            QueryError: the question cannot be asked; names the construct, table or column.
+            ServiceError, LedgerError: as `directory`.
+        """
+        return compile_question(checked_sql(sql), self.directory().directory)
+
+    def explain(self, sql: str) -> str:
+        """Say in words what a question would compute and disclose; raises as `compile`."""
+        return explain_plan(self.compile(sql))
+
+    def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
+        """Yield one's own studies, newest first.
+
+        Raises:
+            ServiceError: the coordinator does not answer.
+        """
+        token = ""
+        while limit > 0:
+            found, token = self._coordinator.page(min(limit, 100), token)
+            yield from found[:limit]
+            limit = limit - len(found) if token else 0
+
+    def study(self, query_id: bytes) -> StudyUpdate:
+        """The present state of a study; raises as `studies`."""
+        return self._coordinator.get(query_id)
+
+    def watch(self, query_id: bytes) -> Iterator[StudyUpdate]:
+        """Yield a study's states until its final one; raises as `studies`."""
+        return self._coordinator.watch(query_id)
+
+    def cancel(self, query_id: bytes) -> StudyUpdate:
+        """Cancel a study, and take back its proposal on the ledger.
+
+        Raises:
+            RemoteError: it is being published already, or there is none.
+            ServiceError, LedgerError: coordinator or ledger do not answer.
+        """
+        update = self._coordinator.cancel(query_id)
+        self._close_proposal(query_id, cancelled=True)
+        return update
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def query(
+        self,
+        sql: str,
+        *,
+        purpose: str,
+        request_id: str | None = None,
+        on_progress: OnProgress | None = None,
+        wait_for_approval_s: float = 0.0,
+    ) -> Result:
+        """Ask a question and return its verified result.
+
+        Args:
+            sql: text in the subset of `query.sql`.
+            purpose: why; the owners see it, its salted hash goes to the ledger.
+            request_id: makes the call repeatable: the same id continues the same study. None draws one.
+            on_progress: called with every change.
+            wait_for_approval_s: how long to wait where a person has to approve.
+
+        Raises:
+            QueryError: the question cannot be asked.
+            RequestConflictError: the request id was used for another question.
+            RefusedError: an owner refuses; `rule` says which rule. DisclosureRefusedError: the data refuses.
+            ApprovalPendingError: a person has not approved yet.
+            QueryFailedError, QueryCancelledError: it came to nothing.
+            ResultRejectedError, ProofRejectedError, RecordInvalidError: a result that must not be believed.
+            ServiceError, LedgerError: somebody does not answer.
+        """
+        began = time.monotonic()
+        query_id = self.submit(sql, purpose=purpose, request_id=request_id)
+        stages = {"propose": time.monotonic() - began}
+        return self.result(query_id, on_progress=on_progress, wait_for_approval_s=wait_for_approval_s, stages_s=stages)
+
+    def submit(self, sql: str, *, purpose: str, request_id: str | None = None) -> bytes:
+        """Propose a question on the ledger, start its study and return the query's id; raises as `query`."""
+        checked_purpose(purpose)
+        chosen = checked_request_id(secrets.token_hex(16) if request_id is None else request_id)
+        if request_id is not None:
+            earlier = self._earlier(chosen)
+            if earlier is not None:
+                if (earlier.sql, earlier.purpose) != (sql, purpose):
+                    raise RequestConflictError(f"request id {chosen!r} was used for another question")
+                return earlier.query_id
+        plan = self.compile(sql)
+        salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
+        studies = self.ledger.studies
+        query_id = studies.query_id(self.ledger.client.address, nonce, plan.relation)
+        if studies.state(query_id) is QueryState.UNKNOWN:
+            studies.propose(
+                plan.relation,
+                nonce=nonce,
+                sql_hash=text_hash("sql", salt, sql),
+                purpose_hash=text_hash("purpose", salt, purpose),
+            )
+        self._coordinator.submit(chosen, sql, purpose, query_id, salt)
+        return query_id
+
+    def result(
+        self,
+        query_id: bytes,
+        *,
+        on_progress: OnProgress | None = None,
+        wait_for_approval_s: float = 0.0,
+        stages_s: dict[str, float] | None = None,
+    ) -> Result:
+        """Wait for a study to end and return its verified result; raises as `query`."""
+        study, stages = self._await(query_id, on_progress, wait_for_approval_s)
+        stages = {**(stages_s or {}), **stages}
+        began = time.monotonic()
+        verified = verify_published(self.ledger, query_id)
+        plan = self._plan_of(verified, study.sql)
+        stages["verify"] = time.monotonic() - began
+        began = time.monotonic()
+        with ThreadPoolExecutor(len(self._parties)) as pool:
+            parts = list(pool.map(lambda party: self._released(party, query_id), self._parties))
+        opening = combine_parts(self.ledger.tau_g2, verified, parts)
+        sums, outputs = finish(plan, opening)
+        stages["release"] = time.monotonic() - began
+        self._acknowledge(query_id)
+        published = verified.published
+        return Result(
+            study.sql,
+            query_id,
+            plan,
+            outputs,
+            sums,
+            opening,
+            verified.proof,
+            verified.proof_bytes,
+            verified.guards,
+            published.tx_hash,
+            study.gas,
+            published.block_number,
+            {k: round(v, 4) for k, v in stages.items()},
+        )
+
+    # --- parts of it ---------------------------------------------------------------------------------------------
+
+    def _derived(self, label: str, request_id: str) -> bytes:
+        """32 bytes that only this agency can compute again."""
+        return hmac.digest(self._secret, f"tallystick.{label}.v1 {request_id}".encode(), hashlib.sha256)
+
+    def _earlier(self, request_id: str) -> StudyUpdate | None:
+        try:
+            return self._coordinator.get_request(request_id)
+        except RecordUnknownError:
+            return None
+
+    def _await(
+        self, query_id: bytes, on_progress: OnProgress | None, patience_s: float
+    ) -> tuple[StudyUpdate, dict[str, float]]:
+        entered: dict[StudyState, float] = {}
+        waiting_since: float | None = None
+        latest: StudyUpdate | None = None
+        for latest in self._coordinator.watch(query_id):
+            entered.setdefault(latest.state, time.monotonic())
+            if on_progress is not None:
+                on_progress(latest)
+            if latest.state is StudyState.CONSIDERING and latest.waiting_for:
+                waiting_since = time.monotonic() if waiting_since is None else waiting_since
+                if time.monotonic() - waiting_since >= patience_s:
+                    raise ApprovalPendingError(query_id, latest.waiting_for)
+        if latest is None:
+            raise PeerUnavailableError("the coordinator ended the stream without a state")
+        if latest.state is not StudyState.PUBLISHED:
+            self._close_proposal(query_id, cancelled=latest.state is StudyState.CANCELLED)
+        _raise_unless_published(latest)
+        stages = {name: seconds for name, seconds in latest.stages}
+        for stage, state, following in (
+            ("consider", StudyState.CONSIDERING, StudyState.PROVING),
+            ("publish", StudyState.PUBLISHING, StudyState.PUBLISHED),
+        ):
+            if state in entered and following in entered:
+                stages[stage] = entered[following] - entered[state]
+        return latest, stages
+
+    def _plan_of(self, verified: VerifiedQuery, sql: str) -> Plan:
+        plan = self.compile(sql)
+        if relation_hash(plan.relation) != verified.query.relation_hash:
+            raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
+        return plan
+
+    def _released(self, party: PartyClient, query_id: bytes) -> ReleasedParts:
+        for attempt in range(RELEASE_ATTEMPTS):
+            try:
+                return party.release(query_id)
+            except (PeerUnavailableError, RemoteError) as error:
+                final = isinstance(error, RemoteError) and error.code != "STATE_CONFLICT"
+                if final or attempt + 1 == RELEASE_ATTEMPTS:
+                    raise
+                time.sleep(RELEASE_PAUSE_S * (attempt + 1))
+        raise PeerUnavailableError(f"party {party.name} does not answer")
+
+    def _acknowledge(self, query_id: bytes) -> None:
+        for party in self._parties:
+            try:
+                party.acknowledge(query_id)
+            except (PeerUnavailableError, RemoteError):
+                continue  # the party keeps its parts a little longer; nothing is lost
+
+    def _close_proposal(self, query_id: bytes, *, cancelled: bool) -> None:
+        """Let the ledger know that nothing more comes; a proposal that has ended already stays as it is."""
+        try:
+            if self.ledger.studies.state(query_id) in (QueryState.PROPOSED, QueryState.APPROVED):
+                if cancelled:
+                    self.ledger.studies.cancel(query_id)
+                else:
+                    self.ledger.studies.fail(query_id, _FAILED_CODE)
+        except (TransactionRevertedError, RecordInvalidError):
+            return
+
+
+def _raise_unless_published(study: StudyUpdate) -> None:
+    match study.state:
+        case StudyState.PUBLISHED:
+            return
+        case StudyState.REFUSED if study.code == DISCLOSURE_CODE:
+            raise DisclosureRefusedError()
+        case StudyState.REFUSED:
+            raise RefusedError(study.code, study.message)
+        case StudyState.CANCELLED:
+            raise QueryCancelledError("the query was cancelled")
+        case _:
+            raise QueryFailedError(study.code, study.message)

@@ -1,0 +1,108 @@
+"""Asking the demonstration's questions: through the real client, beside the pooled plaintext, with every verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ledger.errors import RecordInvalidError
+from ledger.studies import QueryState
+from query.statistics import Value
+from services.client import Tallystick
+from services.coordinator.client import StudyUpdate
+from services.demo.comparison import compare_answers, pooled_sums
+from services.demo.errors import DemoFailedError
+from services.demo.pooled import answer_pooled
+from services.demo.report import QueryReport
+from services.demo.studies import Study
+from services.demo.tables import DemoTable
+from services.ledger_access import LedgerAccess
+from services.results import Result
+from services.verify import verify_published
+from zk.errors import ProofRejectedError
+from zk.verifier import verify_row_openings
+
+PURPOSE = "demonstration"
+
+
+def ask(agency: Tallystick, study: Study, tables: Mapping[str, DemoTable], on_stage: Callable[[str], None]) -> Result:
+    """Ask a study's question and require that the answer equals the pooled one exactly.
+
+    Args:
+        agency: the client.
+        study: the question.
+        tables: all tables' plaintext, by name.
+        on_stage: called with what is going on.
+
+    Raises:
+        DemoFailedError: a sum or value differs from the pooled computation.
+        ServiceError, LedgerError, QueryError, ZkError: the question was not answered.
+    """
+
+    def note(update: StudyUpdate) -> None:
+        stage = update.stages[-1][0] if update.stages else ""
+        on_stage(f"{update.state.value.lower()} {stage}".strip())
+
+    result = agency.query(study.sql, purpose=PURPOSE, on_progress=note)
+    compare_answers(result.plan, _all(result.sums), result.outputs, answer_pooled(study, tables))
+    return result
+
+
+def report_on(result: Result, study: Study, tables: Mapping[str, DemoTable], regulator: LedgerAccess) -> QueryReport:
+    """Have everyone who can check a result do so, and report.
+
+    Args:
+        result: from `ask`.
+        study: its question.
+        tables: all tables' plaintext, by name.
+        regulator: reads the ledger and nothing else.
+    """
+    pooled = answer_pooled(study, tables)
+    plain_sums = pooled_sums(result.plan, pooled)
+    names = [f"sum of {spec.name}" for spec in result.plan.sums]
+    began = time.monotonic()
+    offline = _verifies_offline(regulator, result)
+    stages = {**result.stages_s, "regulator": round(time.monotonic() - began, 4)}
+    return QueryReport(
+        sql=study.sql,
+        rows=result.plan.relation.rows,
+        result={name: _plain(value) for name, value in result.values.items()} | dict(zip(names, _all(result.sums))),
+        plaintext={name: output.value for name, output in pooled.items()} | dict(zip(names, plain_sums)),
+        proof_bytes=result.proof_bytes,
+        gas=result.gas,
+        tx=result.tx,
+        verified_on_chain=regulator.studies.state(result.query_id) is QueryState.PUBLISHED,
+        verified_offline=offline,
+        opening_ok=_opens(regulator, result),
+        stages_s=stages,
+    )
+
+
+def _verifies_offline(regulator: LedgerAccess, result: Result) -> bool:
+    try:
+        verified = verify_published(regulator, result.query_id)
+    except (ProofRejectedError, RecordInvalidError):
+        return False
+    return verified.published.tx_hash == result.tx and dict(verified.guards) == dict(result.guards)
+
+
+def _opens(regulator: LedgerAccess, result: Result) -> bool:
+    """Whether the values the agency holds open the sealed sums of the ledger's record; anyone given them can tell."""
+    record = regulator.studies.published(result.query_id)
+    openings = [(opening.row, opening.value, opening.point) for opening in result.opening]
+    try:
+        verify_row_openings(regulator.tau_g2, result.plan.relation.log_rows, record.sums, openings)
+    except ProofRejectedError:
+        return False
+    return [value for _, value, _ in openings] == _all(result.sums)
+
+
+def _all(sums: tuple[int | None, ...]) -> list[int]:
+    found = [value for value in sums if value is not None]
+    if len(found) != len(sums):
+        raise DemoFailedError("a sum of the result was not released")
+    return found
+
+
+def _plain(value: Value) -> int | float | None:
+    return value if value is None or isinstance(value, int) else float(value)

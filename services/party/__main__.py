@@ -1,0 +1,7 @@
+"""``python -m services.party``."""
+
+import sys
+
+from services.party.main import main
+
+sys.exit(main())

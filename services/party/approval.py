@@ -1,0 +1,221 @@
+"""Considering a query: the owner compiles the question itself and compares it with what the ledger was asked.
+
+Approval is given on the ledger with the owner's own key, for exactly the relation this party compiled and the policy
+version it checked. A party that owns none of the tables only checks that the query stands there, and acknowledges.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ledger.errors import RecordInvalidError, TransactionRevertedError
+from ledger.registry import Role as LedgerRole
+from ledger.studies import QueryRecord, QueryState
+from query.errors import PolicyRefusedError, QueryError
+from query.plan import Plan, compile_question
+from query.policy import Asker, check_policy
+from services.directory import DirectoryView, member_hash, read_directory, text_hash
+from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
+from services.identity import Role
+from services.ledger_access import LedgerAccess
+from services.logging import get_logger
+from services.party.client import TableDocument
+from services.party.store import PartyStore, StoredDataset, StoredQuery
+from services.party.verdict import Verdict
+from zk.encoding import relation_hash
+
+_log = get_logger("services.party.approval")
+
+DISCLOSURE_CODE_ON_LEDGER: Final = 1
+POLICY_CODE_ON_LEDGER: Final = 2
+MISMATCH_CODE_ON_LEDGER: Final = 3
+PERSON_CODE_ON_LEDGER: Final = 4
+
+
+class Approver:
+    """Considers queries for one party. Thread-safe; one query at a time.
+
+    Args:
+        name: the party's name.
+        store: where verdicts are kept.
+        ledger: signs with the party's account.
+    """
+
+    def __init__(self, name: str, store: PartyStore, ledger: LedgerAccess) -> None:
+        self._name = name
+        self._store = store
+        self._ledger = ledger
+        self._lock = threading.Lock()
+
+    def consider(
+        self, query_id: bytes, sql: str, purpose: str, salt: bytes, proposer: str, documents: Sequence[TableDocument]
+    ) -> Verdict:
+        """Consider a proposed query and return the verdict; repeating it repeats the verdict.
+
+        Args:
+            query_id: as the ledger has it.
+            sql, purpose: texts whose salted hashes the ledger has.
+            salt: 32 bytes.
+            proposer: name of the agency.
+            documents: schemas and policies, untrusted.
+
+        Raises:
+            RecordUnknownError: the ledger has no such query.
+            RequestInvalidError: a text or name does not fit the ledger.
+            RefusedError: the question is not what was proposed, or a policy refuses; `rule` says which.
+            QueryError: the text does not compile.
+            StateConflictError: the query has ended.
+            LedgerError: the ledger does not answer.
+        """
+        with self._lock:
+            query = self.open_query(query_id)
+            known = self._store.query(query_id)
+            if known is not None and known.verdict in (Verdict.APPROVED, Verdict.WAITING, Verdict.ACKNOWLEDGED):
+                return known.verdict
+            self._check_texts(query, sql, purpose, salt, proposer)
+            mine = self._own_datasets(query)
+            stored = StoredQuery(
+                query_id,
+                sql,
+                purpose,
+                proposer,
+                query.relation_hash,
+                query.minimum_group,
+                Verdict.ACKNOWLEDGED,
+                time.time_ns() // 1_000_000,
+            )
+            if not mine:
+                self._store.keep_query(stored)
+                return Verdict.ACKNOWLEDGED
+            view = read_directory(self._ledger.registry, documents)
+            try:
+                plan = self._checked_plan(query, view, sql, proposer)
+            except RefusedError as error:
+                self._refuse(
+                    stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
+                )
+                raise
+            automatic = all(
+                view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name
+            )
+            verdict = Verdict.APPROVED if automatic else Verdict.WAITING
+            if automatic:
+                self._approve(query)
+            self._store.keep_query(_with_verdict(stored, verdict))
+            _log.info("considered", query=query_id.hex(), verdict=verdict.value)
+            return verdict
+
+    def decide(self, query_id: bytes, approve: bool) -> None:
+        """Carry out a person's decision on a waiting query.
+
+        Raises:
+            RecordUnknownError: no such query waits here.
+            StateConflictError: it has ended.
+            LedgerError: the ledger refused (for instance because the policy changed) or does not answer.
+        """
+        with self._lock:
+            known = self._store.query(query_id)
+            if known is None or known.verdict is not Verdict.WAITING:
+                raise RecordUnknownError("no such query waits for a decision here")
+            query = self.open_query(query_id)
+            if approve:
+                self._approve(query)
+                self._store.set_verdict(query_id, Verdict.APPROVED)
+            else:
+                self._refuse(known, self._own_datasets(query), PERSON_CODE_ON_LEDGER)
+
+    def refuse_for_disclosure(self, query_id: bytes) -> None:
+        """End a query on the ledger that the data refused; does nothing where this party owns none of its tables."""
+        with self._lock:
+            known, query = self._store.query(query_id), self._ledger.studies.query(query_id)
+            mine = self._own_datasets(query)
+            if known is not None and mine and query.state in (QueryState.PROPOSED, QueryState.APPROVED):
+                self._refuse(known, mine, DISCLOSURE_CODE_ON_LEDGER)
+
+    def open_query(self, query_id: bytes) -> QueryRecord:
+        """The ledger's record of a query that has not ended.
+
+        Raises:
+            RecordUnknownError: there is none.
+            StateConflictError: it has ended.
+            LedgerError: the ledger does not answer.
+        """
+        try:
+            query = self._ledger.studies.query(query_id)
+        except RecordInvalidError as error:
+            raise RecordUnknownError("the ledger has no such query") from error
+        if query.state is QueryState.REFUSED:
+            raise RefusedError("REFUSED", "an owner has refused the query on the ledger")
+        if query.state not in (QueryState.PROPOSED, QueryState.APPROVED):
+            raise StateConflictError(f"the query is {query.state.name} on the ledger")
+        return query
+
+    # --- checks --------------------------------------------------------------------------------------------------
+
+    def _check_texts(self, query: QueryRecord, sql: str, purpose: str, salt: bytes, proposer: str) -> None:
+        for field, text, expected in (("sql", sql, query.sql_hash), ("purpose", purpose, query.purpose_hash)):
+            if not hmac.compare_digest(text_hash(field, salt, text), expected):
+                raise RequestInvalidError(field, "not the text whose hash stands on the ledger")
+        member = self._ledger.registry.member(query.proposer)
+        if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
+            raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
+
+    def _checked_plan(self, query: QueryRecord, view: DirectoryView, sql: str, proposer: str) -> Plan:
+        for entry in query.datasets:
+            if entry.dataset not in view.records:
+                reason = view.faults.get(entry.dataset, "it is not in the directory")
+                raise RefusedError("DATASET_UNUSABLE", f"dataset {entry.dataset:032x}: {reason}")
+            if view.records[entry.dataset].policy_version != entry.policy_version:
+                raise RefusedError(
+                    "POLICY_CHANGED", "a policy was changed after the query was proposed: propose it again"
+                )
+        try:
+            plan = compile_question(sql, view.directory)
+        except QueryError as error:
+            raise RefusedError("QUESTION_INVALID", str(error)) from error
+        if relation_hash(plan.relation) != query.relation_hash:
+            raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not what this SQL means")
+        now_s = int(time.time())
+        for use in plan.uses:
+            if use.owner == self._name:
+                try:
+                    check_policy(plan, view.directory.table(use.table), Asker(proposer, Role.AGENCY.value), now_s)
+                except PolicyRefusedError as error:
+                    raise RefusedError(f"POLICY_{error.rule.upper()}", str(error)) from error
+        return plan
+
+    # --- on the ledger -------------------------------------------------------------------------------------------
+
+    def _own_datasets(self, query: QueryRecord) -> list[StoredDataset]:
+        used = {(entry.dataset, entry.version) for entry in query.datasets}
+        return [found for found in self._store.datasets() if (found.dataset, found.version) in used]
+
+    def _approve(self, query: QueryRecord) -> None:
+        mine = {found.dataset for found in self._own_datasets(query)}
+        for entry in query.datasets:
+            if entry.dataset in mine and not entry.approved:
+                self._ledger.studies.approve(query.query_id, query.relation, entry.dataset, entry.policy_version)
+
+    def _refuse(self, known: StoredQuery, mine: list[StoredDataset], code: int) -> None:
+        self._store.keep_query(_with_verdict(known, Verdict.REFUSED))
+        try:
+            self._ledger.studies.refuse(known.query_id, mine[0].dataset, code)
+        except TransactionRevertedError as error:
+            _log.info("not refused on the ledger", query=known.query_id.hex(), reason=error.reason)
+
+
+def _with_verdict(query: StoredQuery, verdict: Verdict) -> StoredQuery:
+    return StoredQuery(
+        query.query_id,
+        query.sql,
+        query.purpose,
+        query.proposer,
+        query.relation_hash,
+        query.minimum,
+        verdict,
+        query.considered_at_ms,
+    )

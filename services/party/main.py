@@ -1,0 +1,97 @@
+"""The party's process: ``python -m services.party --config party.toml``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import LedgerError
+from services.channel import PeerNetwork
+from services.config import PartyConfig, load_config
+from services.errors import ConfigInvalidError, PeerUnavailableError, ServiceError
+from services.ledger_access import open_ledger
+from services.logging import configure_logging, get_logger
+from services.party.approval import Approver
+from services.party.proving import Proving
+from services.party.registration import Registrar
+from services.party.releasing import Releasing
+from services.party.service import PartyServicer, party_rules
+from services.party.store import PartyStore
+from services.prover.client import ProverClient
+from services.server import build_server
+from zk.errors import ZkError
+from zk.kernels import warm_up
+
+_log = get_logger("services.party")
+
+PROVER_WAIT_S: Final = 120.0
+
+
+def serve(config: PartyConfig) -> None:
+    """Open the store, the ledger and the prover, and serve until a signal.
+
+    Raises:
+        ServiceError: something of the configuration cannot be used, or the prover has another string than the ledger.
+        LedgerError: the ledger does not answer.
+    """
+    ledger = open_ledger(config.ledger)
+    store = PartyStore(config.data_dir / "party.sqlite")
+    prover = ProverClient(config.prover, config.tls)
+    network = PeerNetwork(config.number, config.peers, config.tls)
+    names = {peer.name: peer.number for peer in config.peers} | {config.name: config.number}
+    registrar = Registrar(config.name, store, ledger, prover)
+    approver = Approver(config.name, store, ledger)
+    proving = Proving(config.number, names, store, ledger, network, prover, approver, config.message_timeout_s)
+    servicer = PartyServicer(store, registrar, approver, proving, Releasing(store, ledger))
+    rules = {**party_rules(config.coordinator), **network.rules()}
+    server = build_server(
+        config.listen,
+        config.tls,
+        [servicer.add_to, network.add_to],
+        rules,
+        workers=config.workers,
+        grace_s=config.stop_grace_s,
+    )
+    registrar.recover()
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    _check_string(prover, ledger.deployment.srs_id)
+    network.start()
+    try:
+        server.serve_until_signal(network.stop)
+    finally:
+        prover.close()
+        store.close()
+
+
+def _check_string(prover: ProverClient, srs_id: bytes) -> None:
+    """Wait for the prover and compare its structured reference string with the ledger's."""
+    deadline = time.monotonic() + PROVER_WAIT_S
+    while True:
+        try:
+            info = prover.srs_info()
+            break
+        except PeerUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+    if info.id != srs_id:
+        raise ConfigInvalidError("the prover has loaded another structured reference string than the ledger's")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line entry; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services.party", description="An owner's side of Tallystick.")
+    parser.add_argument("--config", type=Path, required=True, help="TOML file (services/config.py: PartyConfig)")
+    path = parser.parse_args(arguments).config
+    try:
+        config = load_config(PartyConfig, path)
+        configure_logging(f"party-{config.name}", config.log_level)
+        serve(config)
+    except (ServiceError, LedgerError, ZkError) as error:
+        sys.stderr.write(f"party: {error}\n")
+        return 1
+    return 0

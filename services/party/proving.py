@@ -1,0 +1,212 @@
+"""One attempt at a joint proof at one party, in a worker thread of its own, with its events in a queue.
+
+The attempt is noted as begun before anything is sent, as spent before the first evaluation leaves, and as done together
+with its result; whatever ends it earlier burns it (M4). When the coordinator's call goes away the channel is closed, so
+that the peers learn at once instead of waiting for a timeout.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.errors import LedgerError, RecordInvalidError
+from ledger.studies import QueryRecord, QueryState
+from mpc.errors import MpcError
+from query.errors import QueryError
+from services.channel import PeerChannel, PeerNetwork
+from services.directory import member_hash
+from services.errors import DisclosureRefusedError, ServiceError, StateConflictError
+from services.identity import Role
+from services.ledger_access import LedgerAccess
+from services.logging import get_logger
+from services.party.approval import Approver
+from services.party.registration import column_secret
+from services.party.session import JointSession, SessionPlan, session_id
+from services.party.store import PartyStore, StoredResult
+from services.party.verdict import Verdict
+from services.prover.client import ProverClient
+from services.status import error_code
+from zk.columns import witness_owners
+from zk.curve import points_to_bytes
+from zk.errors import ZkError
+from zk.field import FR
+from zk.proof import encode_proof
+from zk.prover import RegisteredSecret
+
+_log = get_logger("services.party.proving")
+
+_TYPED: Final = (ServiceError, LedgerError, MpcError, QueryError, ZkError)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvingEvent:
+    """A stage that begins, the proof at the end, or the failure that ended the attempt."""
+
+    elapsed_ms: int
+    stage: str = ""
+    proof: bytes = b""
+    error: BaseException | None = None
+
+
+class Attempt:
+    """A running attempt: iterate over its events, or cancel it."""
+
+    def __init__(self, channel: PeerChannel) -> None:
+        self._channel = channel
+        self._events: queue.SimpleQueue[ProvingEvent] = queue.SimpleQueue()
+        self._began = time.monotonic()
+
+    def cancel(self) -> None:
+        """Close the channel; the attempt fails at its next message."""
+        self._channel.close()
+
+    def note(self, stage: str = "", proof: bytes = b"", error: BaseException | None = None) -> None:
+        """Add an event."""
+        self._events.put(ProvingEvent(int((time.monotonic() - self._began) * 1000), stage, proof, error))
+
+    def events(self) -> Iterator[ProvingEvent]:
+        """Yield events until the proof.
+
+        Raises:
+            Exception: the typed failure that ended the attempt.
+        """
+        while True:
+            event = self._events.get()
+            if event.error is not None:
+                raise event.error
+            yield event
+            if event.proof:
+                return
+
+
+class Proving:
+    """Begins attempts.
+
+    Args:
+        number: this party's number.
+        names: number of every party by name.
+        store, ledger, network, prover: this party's.
+        approver: ends a query on the ledger that the data refused.
+        timeout_s: how long to wait for one message of a peer.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        names: Mapping[str, int],
+        store: PartyStore,
+        ledger: LedgerAccess,
+        network: PeerNetwork,
+        prover: ProverClient,
+        approver: Approver,
+        timeout_s: float,
+    ) -> None:
+        self._number = number
+        self._numbers = {member_hash(Role.PARTY, name): place for name, place in names.items()}
+        self._store = store
+        self._ledger = ledger
+        self._network = network
+        self._prover = prover
+        self._approver = approver
+        self._timeout_s = timeout_s
+
+    def begin(self, query_id: bytes, number: int) -> Attempt:
+        """Begin an attempt in a thread of its own.
+
+        Raises:
+            StateConflictError: the query is not approved here and on the ledger, or the attempt's number was used.
+            LedgerError: the ledger does not answer.
+        """
+        known = self._store.query(query_id)
+        if known is None or known.verdict not in (Verdict.APPROVED, Verdict.ACKNOWLEDGED):
+            raise StateConflictError("this party has not approved or acknowledged the query")
+        query = self._approver.open_query(query_id)
+        if query.state is not QueryState.APPROVED or query.relation_hash != known.relation_hash:
+            raise StateConflictError("the query is not approved by all owners on the ledger")
+        plan = self._plan(query, number)
+        self._store.begin_attempt(query_id, number)
+        attempt = Attempt(channel := self._network.channel(plan.session, number))
+        threading.Thread(
+            target=self._run, args=(attempt, channel, plan, query_id), name=f"proof-{number}", daemon=True
+        ).start()
+        return attempt
+
+    def _plan(self, query: QueryRecord, attempt: int) -> SessionPlan:
+        relation, registry = query.relation, self._ledger.registry
+        commitments = tuple(registry.commitment(column) for column in relation.registered)
+        statement = self._ledger.studies.statement(query.query_id, relation, commitments)
+        if statement.hash != query.statement_hash:
+            raise RecordInvalidError("the directory's commitments are not those the query was proposed for")
+        owners = {dataset: self._owner(dataset) for dataset in {column.dataset for column in relation.registered}}
+        numbered = {place: owners[column.dataset] for place, column in enumerate(relation.registered, start=1)}
+        return SessionPlan(
+            statement,
+            witness_owners(relation, numbered),
+            query.minimum_group,
+            session_id(query.query_id, attempt),
+            attempt,
+            self._ledger.tau_g2,
+            self._timeout_s,
+        )
+
+    def _owner(self, dataset: int) -> int:
+        registry = self._ledger.registry
+        number = self._numbers.get(registry.member(registry.owner_of(dataset)).did_hash)
+        if number is None:
+            raise StateConflictError(f"the owner of dataset {dataset:032x} is none of the computing parties")
+        return number
+
+    def _secrets(self, plan: SessionPlan) -> dict[int, RegisteredSecret]:
+        registered = enumerate(plan.statement.relation.registered, start=1)
+        return {
+            place: column_secret(self._store.column(column.dataset, column.version, column.column))
+            for place, column in registered
+            if plan.owners[place] == self._number
+        }
+
+    def _run(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> None:
+        """Prove, and see to it that the attempt ends and its caller hears of it, whatever happens."""
+        number = plan.attempt
+        with ThreadPoolExecutor(1) as worker:
+            proving = worker.submit(self._prove, attempt, channel, plan, query_id)
+            error = proving.exception()
+        if error is None:
+            _log.info("proved", query=query_id.hex(), attempt=number)
+            attempt.note(proof=proving.result())
+            return
+        kind = error_code(error) if isinstance(error, _TYPED) else "INTERNAL"
+        _log.warning("attempt burnt", query=query_id.hex(), attempt=number, code=kind, kind=type(error).__name__)
+        self._store.burn_attempt(query_id, number)
+        if isinstance(error, DisclosureRefusedError):
+            self._end_on_ledger(query_id)
+        attempt.note(error=error)
+
+    def _prove(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> bytes:
+        number = plan.attempt
+        with channel:
+            secrets = self._secrets(plan)
+            with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
+                session = JointSession(
+                    plan,
+                    channel,
+                    prover,
+                    lambda: self._store.mark_spent(query_id, number),
+                    lambda stage: attempt.note(stage=stage),
+                )
+                result = session.run()
+            proof = encode_proof(result.proof)
+            parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
+            self._store.keep_result(query_id, StoredResult(number, proof, parts, quotients))
+        return proof
+
+    def _end_on_ledger(self, query_id: bytes) -> None:
+        try:
+            self._approver.refuse_for_disclosure(query_id)
+        except _TYPED as error:
+            _log.warning("not ended on the ledger", query=query_id.hex(), code=error_code(error))

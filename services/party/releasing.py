@@ -1,0 +1,80 @@
+"""Giving out this party's parts of a result: to the query's proposer alone, and only once the ledger shows the proof.
+
+The parts given are those of the attempt whose very proof was published; parts of other attempts answer other masks and
+never leave (M4, M14).
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from ledger.errors import RecordInvalidError
+from ledger.studies import PublishedRecord
+from services.errors import CallerRefusedError, RecordUnknownError, StateConflictError
+from services.identity import Caller
+from services.ledger_access import LedgerAccess
+from services.party.client import ReleasedParts
+from services.party.store import PartyStore, StoredResult
+from zk.proof import decode_proof
+from zk.relation import Relation
+
+
+class Releasing:
+    """Releases results.
+
+    Args:
+        store: this party's.
+        ledger: where publications are read.
+    """
+
+    def __init__(self, store: PartyStore, ledger: LedgerAccess) -> None:
+        self._store = store
+        self._ledger = ledger
+
+    def release(self, query_id: bytes, caller: Caller) -> ReleasedParts:
+        """Return the parts of the released sums.
+
+        Raises:
+            RecordUnknownError: no such query, or its parts are gone.
+            CallerRefusedError: the caller is not its proposer.
+            StateConflictError: it is not published, or not deep enough yet.
+            LedgerError: the ledger does not answer.
+        """
+        relation = self._require_proposer(query_id, caller)
+        try:
+            published = self._ledger.studies.published(query_id)
+        except RecordInvalidError as error:
+            raise StateConflictError("the query is not published") from error
+        if not self._ledger.is_final(published.block_number):
+            raise StateConflictError("the publication is not final yet: ask again after the next block")
+        result = self._published_result(query_id, relation, published)
+        sums = tuple(v for v in range(len(relation.sum_forms)) if published.release >> v & 1)
+        values = b"".join(result.parts[32 * v : 32 * v + 32] for v in sums)
+        points = b"".join(result.quotients[64 * v : 64 * v + 64] for v in sums)
+        return ReleasedParts(sums, values, points)
+
+    def acknowledge(self, query_id: bytes, caller: Caller) -> None:
+        """Forget the parts of a query whose result has arrived.
+
+        Raises:
+            RecordUnknownError, CallerRefusedError, LedgerError: as `release`.
+        """
+        self._require_proposer(query_id, caller)
+        self._store.forget_results(query_id)
+
+    def _require_proposer(self, query_id: bytes, caller: Caller) -> Relation:
+        try:
+            query = self._ledger.studies.query(query_id)
+        except RecordInvalidError as error:
+            raise RecordUnknownError("the ledger has no such query") from error
+        member = self._ledger.registry.member(query.proposer)
+        if not hmac.compare_digest(member.certificate_hash, caller.certificate_hash):
+            raise CallerRefusedError("only the query's proposer may have its result")
+        return query.relation
+
+    def _published_result(self, query_id: bytes, relation: Relation, published: PublishedRecord) -> StoredResult:
+        for result in self._store.results(query_id):
+            proof = decode_proof(relation, result.proof)
+            if (proof.sums, proof.release, proof.rows) == (published.sums, published.release, published.rows):
+                return result
+        raise RecordUnknownError("this party holds no parts of the published result (any more)")

@@ -1,0 +1,187 @@
+"""PartyService: handlers that check their input, hand over to one of the party's parts, and answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import grpc
+
+from proto.v1 import party_pb2, party_pb2_grpc
+from query.policy import parse_policy
+from query.schema import parse_schema
+from services.convert_study import checked_id, checked_purpose, checked_sql
+from services.errors import CapacityExceededError, RequestInvalidError
+from services.identity import Role
+from services.party.approval import Approver
+from services.party.client import TableDocument, document_messages, documents_of
+from services.party.proving import Proving
+from services.party.records import parse_records
+from services.party.registration import Registrar
+from services.party.releasing import Releasing
+from services.party.store import PartyStore
+from services.party.verdict import Verdict, consider_reply
+from services.server import Rule, allow, caller_of, service_rules
+from zk.relation import MAX_LOG_ROWS, MIN_LOG_ROWS
+
+MAX_CSV_BYTES: Final = 1 << 28
+MAX_PROOFS: Final = 4
+
+
+def party_rules(coordinator: str) -> dict[str, Rule]:
+    """Who may call what of a party."""
+    operator, routing, agency = allow(Role.OPERATOR), allow(Role.COORDINATOR, names=[coordinator]), allow(Role.AGENCY)
+    everybody = allow(*(role for role in Role if role is not Role.PROVER))
+    return service_rules(
+        "PartyService",
+        {
+            "Register": operator,
+            "Pending": operator,
+            "Decide": operator,
+            "Tables": everybody,
+            "Consider": routing,
+            "Prove": routing,
+            "Abandon": routing,
+            "Release": agency,
+            "Acknowledge": agency,
+        },
+    )
+
+
+class PartyServicer(party_pb2_grpc.PartyServiceServicer):
+    """Handlers; they raise domain errors.
+
+    Args:
+        store, registrar, approver, proving, releasing: the party's parts.
+    """
+
+    def __init__(
+        self, store: PartyStore, registrar: Registrar, approver: Approver, proving: Proving, releasing: Releasing
+    ) -> None:
+        self._store = store
+        self._registrar = registrar
+        self._approver = approver
+        self._proving = proving
+        self._releasing = releasing
+        self._proofs = threading.BoundedSemaphore(MAX_PROOFS)
+
+    def add_to(self, server: grpc.Server) -> None:
+        """Serve ``PartyService`` on a server."""
+        party_pb2_grpc.add_PartyServiceServicer_to_server(self, server)
+
+    def Register(
+        self, request_iterator: Iterator[party_pb2.RegisterRequest], context: grpc.ServicerContext
+    ) -> party_pb2.RegisterReply:
+        """Register a table from CSV."""
+        first = next(request_iterator, None)
+        if first is None or first.WhichOneof("part") != "header":
+            raise RequestInvalidError("header", "the first message must be the header")
+        header = first.header
+        if not MIN_LOG_ROWS <= header.log_rows <= MAX_LOG_ROWS:
+            raise RequestInvalidError("log_rows", f"expected {MIN_LOG_ROWS} to {MAX_LOG_ROWS}")
+        schema, policy = parse_schema(header.schema), parse_policy(header.policy)
+        text = _read_csv(request_iterator)
+        records = parse_records(schema, text, header.row_column, header.log_rows)
+        done = self._registrar.register(schema, policy, records, header.log_rows)
+        return party_pb2.RegisterReply(
+            dataset=done.dataset.to_bytes(16, "big"),
+            version=done.version,
+            rows=done.rows,
+            columns=done.columns,
+            tx=done.tx,
+            gas=done.gas,
+        )
+
+    def Pending(self, request: party_pb2.PendingRequest, context: grpc.ServicerContext) -> party_pb2.PendingReply:
+        """List queries that wait for a person."""
+        return party_pb2.PendingReply(
+            queries=[
+                party_pb2.PendingQuery(
+                    query_id=q.query_id,
+                    sql=q.sql,
+                    purpose=q.purpose,
+                    proposer=q.proposer,
+                    considered_at_ms=q.considered_at_ms,
+                )
+                for q in self._store.pending()
+            ]
+        )
+
+    def Decide(self, request: party_pb2.DecideRequest, context: grpc.ServicerContext) -> party_pb2.DecideReply:
+        """Carry out a person's decision."""
+        self._approver.decide(checked_id("query_id", request.query_id), request.approve)
+        return party_pb2.DecideReply()
+
+    def Tables(self, request: party_pb2.TablesRequest, context: grpc.ServicerContext) -> party_pb2.TablesReply:
+        """Return schemas and policies of registered tables, the newest version of each."""
+        newest = {
+            found.dataset: TableDocument(found.schema, found.policy)
+            for found in sorted(self._store.datasets(), key=lambda found: found.version)
+        }
+        return party_pb2.TablesReply(tables=document_messages(list(newest.values())))
+
+    def Consider(self, request: party_pb2.ConsiderRequest, context: grpc.ServicerContext) -> party_pb2.ConsiderReply:
+        """Consider a query."""
+        verdict = self._approver.consider(
+            checked_id("query_id", request.query_id),
+            checked_sql(request.sql),
+            checked_purpose(request.purpose),
+            checked_id("salt", request.salt),
+            request.proposer,
+            documents_of(request.tables),
+        )
+        return consider_reply(verdict)
+
+    def Prove(self, request: party_pb2.ProveRequest, context: grpc.ServicerContext) -> Iterator[party_pb2.ProveEvent]:
+        """Run one attempt and stream its progress."""
+        if not self._proofs.acquire(blocking=False):
+            raise CapacityExceededError(f"this party proves {MAX_PROOFS} queries already: try again later")
+        try:
+            attempt = self._proving.begin(checked_id("query_id", request.query_id), request.attempt)
+            if not context.add_callback(attempt.cancel):
+                attempt.cancel()
+            for event in attempt.events():
+                yield (
+                    party_pb2.ProveEvent(stage=event.stage, elapsed_ms=event.elapsed_ms)
+                    if event.stage
+                    else (party_pb2.ProveEvent(proof=event.proof, elapsed_ms=event.elapsed_ms))
+                )
+        finally:
+            self._proofs.release()
+
+    def Abandon(self, request: party_pb2.AbandonRequest, context: grpc.ServicerContext) -> party_pb2.AbandonReply:
+        """Forget an unfinished query."""
+        query_id = checked_id("query_id", request.query_id)
+        known = self._store.query(query_id)
+        if known is not None and known.verdict is not Verdict.REFUSED:
+            self._store.set_verdict(query_id, Verdict.ABANDONED)
+        return party_pb2.AbandonReply()
+
+    def Release(self, request: party_pb2.ReleaseRequest, context: grpc.ServicerContext) -> party_pb2.ReleaseReply:
+        """Give the query's proposer this party's parts."""
+        parts = self._releasing.release(checked_id("query_id", request.query_id), caller_of(context))
+        return party_pb2.ReleaseReply(sums=parts.sums, values=parts.values, points=parts.points)
+
+    def Acknowledge(
+        self, request: party_pb2.AcknowledgeRequest, context: grpc.ServicerContext
+    ) -> party_pb2.AcknowledgeReply:
+        """Forget the parts of a result that has arrived."""
+        self._releasing.acknowledge(checked_id("query_id", request.query_id), caller_of(context))
+        return party_pb2.AcknowledgeReply()
+
+
+def _read_csv(requests: Iterator[party_pb2.RegisterRequest]) -> str:
+    pieces: list[bytes] = []
+    total = 0
+    for request in requests:
+        if request.WhichOneof("part") != "csv":
+            raise RequestInvalidError("csv", "expected a piece of CSV after the header")
+        total += len(request.csv)
+        if total > MAX_CSV_BYTES:
+            raise CapacityExceededError(f"the text is longer than {MAX_CSV_BYTES} bytes")
+        pieces.append(request.csv)
+    try:
+        return b"".join(pieces).decode()
+    except UnicodeDecodeError:
+        raise RequestInvalidError("csv", "the text is not UTF-8") from None  # the cause would quote the text

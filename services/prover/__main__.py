@@ -1,0 +1,7 @@
+"""``python -m services.prover``."""
+
+import sys
+
+from services.prover.main import main
+
+sys.exit(main())

@@ -1,0 +1,161 @@
+"""The steps of a joint proof as messages: what each reads, calls on the contributor, and answers."""
+
+from __future__ import annotations
+
+from proto.v1 import prover_pb2
+from services.convert import (
+    decode_elements,
+    decode_points_array,
+    decode_release,
+    decode_scalars,
+    encode_elements,
+    encode_scalars,
+)
+from services.errors import RequestInvalidError
+from zk.curve import points_to_bytes
+from zk.field import Words
+from zk.proof import encode_proof
+from zk.prover import Contributor
+from zk.relation import Relation
+
+_Reply = prover_pb2.StepReply
+
+
+def take_step(contributor: Contributor, relation: Relation, request: prover_pb2.StepRequest) -> prover_pb2.StepReply:
+    """Take the step that a request names.
+
+    Args:
+        contributor: the caller's part of the proof.
+        relation: what is proved.
+        request: untrusted.
+
+    Raises:
+        RequestInvalidError: no step is named, or a field is of another length.
+        ZkError: as the contributor's method.
+    """
+    name = request.WhichOneof("step")
+    if name is None:
+        raise RequestInvalidError("step", "no step is named")
+    if name.startswith(("absorb_", "accept_", "verify_")):
+        _take_in(name, contributor, relation, request)
+        return _Reply()
+    return _give_out(name, contributor, relation, request)
+
+
+def _take_in(name: str, contributor: Contributor, relation: Relation, request: prover_pb2.StepRequest) -> None:
+    """Steps that only take something."""
+    match name:
+        case "accept_sums":
+            contributor.accept_sums(*_component(request.accept_sums, relation))
+        case "absorb_witnesses":
+            points = decode_points_array("points", request.absorb_witnesses.points, relation.witness_count + 1)
+            contributor.absorb_witnesses(points)
+        case "absorb_accumulator":
+            contributor.absorb_accumulator(_point(request.absorb_accumulator.points))
+        case "absorb_quotient":
+            contributor.absorb_quotient(_point(request.absorb_quotient.points))
+        case "absorb_values":
+            contributor.absorb_values(_column_values(request.absorb_values, relation))
+        case "verify_values_opening":
+            check = request.verify_values_opening
+            contributor.verify_values_opening(_scalar("weight", check.weight), _point(check.point))
+        case "absorb_shifted":
+            contributor.absorb_shifted(decode_elements("elements", request.absorb_shifted.elements, 1))
+        case "absorb_opening":
+            opening = request.absorb_opening
+            values = decode_scalars("values", opening.values)
+            contributor.absorb_opening(decode_release(opening.release), values, _point(opening.point))
+        case _:
+            raise RequestInvalidError("step", f"{name} is not a step")
+
+
+def _give_out(
+    name: str, contributor: Contributor, relation: Relation, request: prover_pb2.StepRequest
+) -> prover_pb2.StepReply:
+    """Steps that answer something."""
+    match name:
+        case "sum_parts":
+            return _Reply(elements=encode_elements(contributor.sum_parts()))
+        case "commit_witnesses":
+            masks = decode_elements("masks", request.commit_witnesses.masks, relation.witness_count + 1)
+            return _points(contributor.commit_witnesses(masks))
+        case "commit_shares":
+            column = request.commit_shares.column
+            if column not in contributor.cross_columns:
+                raise RequestInvalidError("column", f"column {column} is not shared")
+            return _points(contributor.commit_shares(column))
+        case "commit_sums":
+            return _points(contributor.commit_sums(*_component(request.commit_sums, relation)))
+        case "commit_accumulator":
+            return _points(contributor.commit_accumulator(_mask(request.commit_accumulator.masks)))
+        case "commit_quotient":
+            return _points(contributor.commit_quotient(_mask(request.commit_quotient.masks)))
+        case "transcript_digest":
+            return _Reply(digest=contributor.transcript_digest)
+        case "own_values":
+            values = contributor.own_values()
+            columns = sorted(values)
+            return _Reply(columns=columns, elements=encode_scalars([values[i] for i in columns]))
+        case "share_values":
+            pairs = contributor.share_values()
+            columns = sorted(pairs)
+            return _Reply(columns=columns, elements=encode_scalars([part for i in columns for part in pairs[i]]))
+        case "values_opening":
+            given = request.values_opening
+            return _points(contributor.values_opening(_scalar("weight", given.weight), _mask(given.mask)))
+        case "remainder_part":
+            return _Reply(elements=encode_elements(contributor.remainder_part()))
+        case "shifted_part":
+            return _Reply(elements=encode_elements(contributor.shifted_part(_mask(request.shifted_part.masks))))
+        case "opening_part":
+            opening = request.opening_part
+            shown = decode_scalars("values", opening.values)
+            return _points(contributor.opening_part(decode_release(opening.release), shown, _mask(opening.mask)))
+        case "final_part":
+            return _points(contributor.final_part(_mask(request.final_part.masks)))
+        case "finish":
+            return _Reply(proof=encode_proof(contributor.finish(_point(request.finish.points))))
+        case "row_opening_parts":
+            return _row_openings(contributor, relation, request.row_opening_parts)
+        case _:
+            raise RequestInvalidError("step", f"{name} is not a step")
+
+
+def _row_openings(
+    contributor: Contributor, relation: Relation, message: prover_pb2.RowOpenings
+) -> prover_pb2.StepReply:
+    sums = list(message.sums)
+    if not all(v < len(relation.sum_forms) for v in sums):
+        raise RequestInvalidError("sums", "expected sums of the relation")
+    value_masks = decode_elements("value_masks", message.value_masks, len(sums))
+    point_masks = decode_elements("point_masks", message.point_masks, len(sums))
+    values, points = contributor.row_opening_parts(sums, value_masks, point_masks)
+    return _Reply(elements=encode_elements(values), points=points_to_bytes(points))
+
+
+def _column_values(message: prover_pb2.ColumnValues, relation: Relation) -> dict[int, int]:
+    columns = tuple(message.columns)
+    if columns != relation.opened:
+        raise RequestInvalidError("columns", "expected exactly the opened columns of the relation")
+    return dict(zip(columns, decode_scalars("elements", message.elements, len(columns))))
+
+
+def _component(message: prover_pb2.SumsComponent, relation: Relation) -> tuple[Words, Words]:
+    part = decode_elements("part", message.part, len(relation.sum_forms))
+    return part, decode_elements("blinder", message.blinder, 1)
+
+
+def _points(points: Words) -> prover_pb2.StepReply:
+    return _Reply(points=points_to_bytes(points))
+
+
+def _mask(data: bytes) -> Words:
+    return decode_elements("mask", data, 1)
+
+
+def _point(data: bytes) -> Words:
+    return decode_points_array("points", data, 1)
+
+
+def _scalar(field: str, data: bytes) -> int:
+    return decode_scalars(field, data, 1)[0]

@@ -1,0 +1,126 @@
+"""A result as the agency gets it, and how it is put together from the parties' parts and checked against the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from query.plan import Plan
+from query.statistics import Result as Output
+from query.statistics import Value, finish_plan
+from services.client_errors import ResultRejectedError
+from services.convert import decode_elements, decode_points_array
+from services.party.client import ReleasedParts
+from services.verify import VerifiedQuery
+from zk.curve import decode_points, sum_points
+from zk.errors import ZkError
+from zk.field import FR
+from zk.pairing import G2
+from zk.proof import Proof
+from zk.statement import Point
+from zk.verifier import verify_row_openings
+
+
+@dataclass(frozen=True, slots=True)
+class RowOpening:
+    """One released sum and the point that shows it is row `row` of the sealed column; anyone given it can check it."""
+
+    row: int
+    value: int
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A verified result.
+
+    What it shows: each sum is exactly the agreed one over exactly the registered data, if one contributor to the setup
+    ceremony was honest. What it does not show: that the registered data is true.
+
+    Args:
+        sql: the question.
+        query_id: 32 bytes.
+        plan: its meaning.
+        outputs: the statistics in order.
+        sums: the proved sums in the plan's order, None where not released.
+        opening: one for each released sum.
+        proof: as published.
+        proof_bytes: its size.
+        guards: counts opened on the ledger, by number of the sum.
+        tx: transaction that published it.
+        gas: what that cost.
+        block_number: where it stands.
+        stages_s: seconds by stage.
+    """
+
+    sql: str
+    query_id: bytes
+    plan: Plan = field(repr=False)
+    outputs: tuple[Output, ...]
+    sums: tuple[int | None, ...]
+    opening: tuple[RowOpening, ...] = field(repr=False)
+    proof: Proof = field(repr=False)
+    proof_bytes: int
+    guards: Mapping[int, int]
+    tx: str
+    gas: int
+    block_number: int
+    stages_s: Mapping[str, float] = field(repr=False)
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """Value of every output by its name."""
+        return {output.name: output.value for output in self.outputs}
+
+    def rows(self) -> list[dict[str, Value]]:
+        """The result table: one row."""
+        return [self.values]
+
+
+def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedParts]) -> tuple[RowOpening, ...]:
+    """Sum the parties' parts and check them against the ledger's [s].
+
+    Args:
+        tau_g2: [τ]_2 of the pinned string.
+        verified: the published query.
+        parts: one from every party.
+
+    Raises:
+        ResultRejectedError: a part is malformed, or the sum of all does not open the record.
+    """
+    relation = verified.query.relation
+    released = tuple(v for v in range(len(relation.sum_forms)) if verified.published.release >> v & 1)
+    if any(part.sums != released for part in parts):
+        raise ResultRejectedError("a party released other sums than the ledger's record names")
+    try:
+        values = [decode_elements("values", part.values, len(released)) for part in parts]
+        points = [decode_points_array("points", part.points, len(released)) for part in parts]
+        total = values[0]
+        for more in values[1:]:
+            total = FR.add(total, more)
+        openings = []
+        for place, (number, value) in enumerate(zip(released, FR.to_integers(total))):
+            (point,) = decode_points(sum_points(np.concatenate([array[place : place + 1] for array in points])))
+            openings.append(RowOpening(number, value, (0, 0) if point is None else point))
+        verify_row_openings(
+            tau_g2, relation.log_rows, verified.published.sums, [(o.row, o.value, o.point) for o in openings]
+        )
+    except ZkError as error:
+        raise ResultRejectedError(f"the released result is not what the ledger's record seals: {error}") from error
+    for opening in openings:
+        if verified.guards.get(opening.row, opening.value) != opening.value:
+            raise ResultRejectedError("a released count is not the one opened on the ledger")
+    return tuple(openings)
+
+
+def finish(plan: Plan, openings: Sequence[RowOpening]) -> tuple[tuple[int | None, ...], tuple[Output, ...]]:
+    """Return the sums in the plan's order and the statistics finished from them.
+
+    Raises:
+        SumsInvalidError: the sums cannot be this plan's.
+    """
+    found = {opening.row: opening.value for opening in openings}
+    sums = tuple(found.get(number) for number in range(len(plan.sums)))
+    return sums, finish_plan(plan, sums)

@@ -1,0 +1,76 @@
+"""Verifying a published query from the ledger alone, as a regulator does: no party, no coordinator, no trusted node.
+
+What the node says is bound by hashes to what the verifier pins (chain id, contract, string) and to the proof, which is
+read back out of the publishing transaction and verified here, in Python, by code that shares nothing with the
+contract's interpreter. A node could still hide that a query exists, or show another chain; ask two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.errors import RecordInvalidError
+from ledger.identifiers import address_word, record_hash
+from ledger.studies import PublishedRecord, QueryRecord
+from services.errors import StateConflictError
+from services.ledger_access import LedgerAccess
+from zk.errors import ProofRejectedError
+from zk.proof import Proof, encode_proof
+from zk.statement import Statement
+from zk.transcript import proof_domain
+from zk.verifier import verify_guards, verify_proof
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedQuery:
+    """A query whose proof was verified here. Public.
+
+    Args:
+        query: the proposal.
+        published: the ledger's record.
+        statement, proof: what was verified.
+        proof_bytes: size of the proof's canonical form.
+        guards: opened counts by number of the sum.
+    """
+
+    query: QueryRecord
+    published: PublishedRecord
+    statement: Statement
+    proof: Proof
+    proof_bytes: int
+    guards: dict[int, int]
+
+
+def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
+    """Verify a published query.
+
+    Args:
+        ledger: with the pinned deployment.
+        query_id: 32 bytes.
+
+    Raises:
+        ProofRejectedError: the proof does not verify, or a guard is below the minimum.
+        RecordInvalidError: the ledger has no such query, or its parts do not fit together.
+        StateConflictError: the publication is not final yet.
+        LedgerError: the ledger does not answer.
+    """
+    studies, registry = ledger.studies, ledger.registry
+    query = studies.query(query_id)
+    published = studies.published(query_id)
+    if not ledger.is_final(published.block_number):
+        raise StateConflictError("the publication is not final yet")
+    sent, proof = studies.published_proof(query_id)
+    commitments = tuple(registry.commitment(column) for column in query.relation.registered)
+    pinned = ledger.deployment
+    domain = proof_domain(pinned.chain_id, address_word(pinned.studies), pinned.srs_id)
+    statement = Statement(query.relation, domain, query_id, commitments)
+    if (sent.relation, sent.commitments, statement.hash) != (query.relation, commitments, query.statement_hash):
+        raise RecordInvalidError("the transaction's statement is not the query's over the directory's commitments")
+    if record_hash(statement.hash, proof.sums, proof.release, proof.rows) != published.record:
+        raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")
+    verify_proof(ledger.tau_g2, statement, proof)
+    verify_guards(query.relation, proof, query.minimum_group)
+    guards = published.opened(query.relation)
+    if not guards:
+        raise ProofRejectedError("nothing released")
+    return VerifiedQuery(query, published, statement, proof, len(encode_proof(proof)), guards)

@@ -1,0 +1,280 @@
+"""Attacks on the directory, on the life of a query, and on deployment, in the contracts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
+
+from contract_machine import CHAIN_ID, Contract, Machine, Reverted, account
+from contract_scene import (
+    ADMIN,
+    AGENCY,
+    HALT_GAS,
+    LOG_ROWS,
+    OWNER_A,
+    OWNER_B,
+    STRANGER,
+    ApprovedQuery,
+    Registration,
+    Scene,
+    refused,
+)
+from study_cases import POLICY_HASH, joint_relation, table
+from tiny_prover import Committed, TinySrs, register_column, rehint
+
+from zk.relation import Term, relation_of
+from zk.transcript import FR_MODULUS
+
+P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+
+
+@pytest.fixture(scope="module")
+def ready() -> ApprovedQuery:
+    return ApprovedQuery(seed=11)
+
+
+@pytest.fixture
+def scene(ready: ApprovedQuery) -> Iterator[ApprovedQuery]:
+    with ready.trial():
+        yield ready
+
+
+
+
+def test_other_number_of_rows_than_registered(scene: ApprovedQuery) -> None:
+    with pytest.raises(Reverted, match="number of rows"):
+        scene.propose(replace(scene.relation, log_rows=LOG_ROWS + 1), nonce=1)
+
+
+def test_half_the_rows() -> None:
+    """M6: with H of N/2 inside H of N, columns of 16 rows could be summed over 8."""
+    scene = Scene(seed=3, log_rows=4)
+    a = scene.register(OWNER_A, table(1, 2, 4, 3))
+    b = scene.register(OWNER_B, table(2, 1, 4, 3))
+    columns = [a.columns[0], b.columns[0], a.columns[1]]
+    scene.propose(joint_relation(4, columns))
+    with pytest.raises(Reverted, match="number of rows"):
+        scene.propose(joint_relation(3, columns))
+
+
+def test_more_datasets_than_a_query_takes(scene: ApprovedQuery) -> None:
+    found = [scene.register(OWNER_A, table(100 + k, 1, LOG_ROWS, 3)).columns[0] for k in range(9)]
+    for count in (8, 9):
+        sums = [[Term(1, 0, 1)], [Term(1, 0, i) for i in range(1, count + 1)]]
+        relation = relation_of(LOG_ROWS, tuple(found[:count]), 0, (), [], sums, (0, 0))
+        if count == 8:
+            assert scene.state(scene.propose(relation, nonce=6)) == 1
+        else:
+            with pytest.raises(Reverted):
+                scene.propose(relation, nonce=6)
+
+
+def test_commitment_registered_twice(scene: ApprovedQuery) -> None:
+    """M12: also by its own owner, also negated, also for another version."""
+    data = replace(scene.a.table, name_hash=b"c" * 32)
+    for owner in (OWNER_A, OWNER_B):
+        made = scene.registration(owner, data, committed=scene.a.committed)
+        with pytest.raises(Reverted, match="commitment registered before"):
+            scene.registry.send("register", *made.values(), sender=owner)
+    negated = [
+        Committed([-v for v in c.values], [-x % FR_MODULUS for x in c.polynomial], (c.point[0], P - c.point[1]))
+        for c in scene.a.committed
+    ]
+    made = scene.registration(OWNER_B, data, committed=negated)
+    with pytest.raises(Reverted, match="commitment registered before"):
+        scene.registry.send("register", *made.values(), sender=OWNER_B)
+    made = scene.registration(OWNER_A, scene.a.table, committed=scene.a.committed, version=2)
+    with pytest.raises(Reverted, match="commitment registered before"):
+        scene.registry.send("register", *made.values(), sender=OWNER_A)
+    column = register_column(scene.srs, scene.a.table.columns[0])
+    made = scene.registration(OWNER_A, data, committed=[column, column])
+    with pytest.raises(Reverted, match="commitment registered before"):
+        scene.registry.send("register", *made.values(), sender=OWNER_A)
+
+
+def test_registration_replayed_by_another_owner(scene: ApprovedQuery) -> None:
+    """Knowing a commitment and its proof is not knowing the column."""
+    made = scene.registration(OWNER_A, replace(scene.a.table, name_hash=b"d" * 32))
+    with pytest.raises(Reverted, match="column"):
+        scene.registry.send("register", *made.values(), sender=OWNER_B)
+    with pytest.raises(Reverted, match="not an owner"):
+        scene.registry.send("register", *made.values(), sender=STRANGER)
+
+
+@pytest.mark.parametrize(("field", "value", "reason"), [
+    ("version", 2, "version"), ("version", 0, "version"), ("rows", 6, "pairing"), ("rows", 0, "rows"),
+    ("rows", 9, "rows"), ("schema_hash", b"x" * 32, "pairing"), ("kinds", 3, "column"), ("kinds", 0, "kinds"),
+    ("kinds", 5, "kinds"), ("minimum_group", 2, "minimum group"), ("minimum_group", 2**64, "minimum group"),
+])
+def test_registration_with_another_field(scene: ApprovedQuery, field: str, value: object, reason: str) -> None:
+    made = scene.registration(OWNER_A, replace(scene.a.table, name_hash=b"e" * 32))
+    forged = replace(made, arguments={**made.arguments, field: value})
+    if reason == "pairing":
+        forged = rehinted_registration(scene, forged)
+    with pytest.raises(Reverted, match=f"^{reason}"):
+        scene.registry.send("register", *forged.values(), sender=OWNER_A)
+    scene.registry.send("register", *made.values(), sender=OWNER_A)
+
+
+def rehinted_registration(scene: ApprovedQuery, made: Registration) -> Registration:
+    a = made.arguments
+    dataset = scene.registry.send("datasetId", made.owner, a["name_hash"], sender=STRANGER)
+    subject = scene.registry.send(
+        "registrationId", made.owner, dataset, a["version"], LOG_ROWS, a["rows"], a["schema_hash"], a["kinds"],
+        sender=STRANGER,
+    )
+    return replace(made, message=rehint(made.message, scene.registry_domain, subject, made.statement))
+
+
+def test_registration_of_false_row_counts_and_points(scene: ApprovedQuery) -> None:
+    data = replace(scene.a.table, name_hash=b"g" * 32)
+    made = scene.registration(OWNER_A, data, rows=5)
+    with pytest.raises(Reverted, match="row count"):
+        scene.registry.send("register", *made.values(), sender=OWNER_A)
+    made = scene.registration(OWNER_A, data, rows=5, lie={0: 5})
+    with pytest.raises(Reverted, match="pairing"):
+        scene.registry.send("register", *made.values(), sender=OWNER_A)
+    committed = [register_column(scene.srs, column) for column in data.columns]
+    for point in ((1, 3), (0, 0), (P + 1, 2), (1, P + 2)):
+        broken = [committed[0], replace(committed[1], point=point)]
+        made = scene.registration(OWNER_A, data, committed=broken)
+        with pytest.raises(Reverted) as caught:
+            scene.registry.send("register", *made.values(), sender=OWNER_A)
+        assert caught.value.reason == "point"
+        assert caught.value.gas < HALT_GAS
+
+
+
+def test_replay_after_publication(scene: ApprovedQuery) -> None:
+    scene.publish(scene.query, scene.statement, scene.message)
+    with pytest.raises(Reverted, match="state"):
+        scene.publish(scene.query, scene.statement, scene.message)
+    with pytest.raises(Reverted, match="query exists"):
+        scene.propose(scene.relation, nonce=7)
+
+
+def test_publication_before_every_approval(scene: ApprovedQuery) -> None:
+    query = scene.propose(scene.relation, nonce=3)
+    message = scene.message_for(scene.prove(scene.relation, query), query)
+    refused(scene, message, "state", query=query)
+    scene.approve(query, scene.relation, [scene.a])
+    refused(scene, message, "state", query=query)
+    scene.approve(query, scene.relation, [scene.b])
+    scene.publish(query, scene.statement, message)
+
+
+def test_policy_changed_after_approval(scene: ApprovedQuery) -> None:
+    scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 5, sender=OWNER_B)
+    refused(scene, scene.message, "policy version")
+
+
+def test_dataset_withdrawn_after_approval(scene: ApprovedQuery) -> None:
+    scene.registry.send("withdraw", scene.a.dataset, 1, sender=OWNER_A)
+    refused(scene, scene.message, "dataset not active")
+
+
+def test_new_version_after_approval(scene: ApprovedQuery) -> None:
+    scene.register(OWNER_A, scene.a.table, version=2)
+    refused(scene, scene.message, "dataset version")
+    with pytest.raises(Reverted, match="dataset version"):
+        scene.propose(scene.relation, nonce=5)
+
+
+def test_refused_failed_and_cancelled_queries_stay_closed(scene: ApprovedQuery) -> None:
+    for function, arguments, sender in (
+        ("refuse", (scene.a.dataset, 1), OWNER_A), ("fail", (2,), AGENCY), ("cancel", (), AGENCY),
+    ):
+        with scene.trial():
+            scene.studies.send(function, scene.query, *arguments, sender=sender)
+            refused(scene, scene.message, "state")
+            with pytest.raises(Reverted, match="state"):
+                scene.approve(scene.query, scene.relation, [scene.a])
+
+
+def test_strangers(scene: ApprovedQuery) -> None:
+    query = scene.propose(scene.relation, nonce=4)
+    relation_hash = scene.studies.send("query", query, sender=STRANGER)[4]
+    attempts = [
+        ("approve", (query, relation_hash, scene.a.dataset, 1), STRANGER, "not an owner"),
+        ("approve", (query, relation_hash, scene.a.dataset, 1), OWNER_B, "not the dataset's owner"),
+        ("approve", (query, bytes(32), scene.a.dataset, 1), OWNER_A, "relation"),
+        ("approve", (query, relation_hash, scene.a.dataset, 2), OWNER_A, "policy version"),
+        ("approve", (query, relation_hash, 99, 1), OWNER_A, "not a dataset of this query"),
+        ("refuse", (query, scene.a.dataset, 1), OWNER_B, "not the dataset's owner"),
+        ("refuse", (query, 99, 1), OWNER_A, "not a dataset of this query"),
+        ("refuse", (query, scene.a.dataset, 256), OWNER_A, "code"),
+        ("fail", (query, 1), OWNER_A, "not the proposer"),
+        ("cancel", (query,), STRANGER, "not the proposer"),
+    ]
+    for function, arguments, sender, reason in attempts:
+        with pytest.raises(Reverted, match=reason):
+            scene.studies.send(function, *arguments, sender=sender)
+    for sender in (STRANGER, OWNER_A, ADMIN):
+        with pytest.raises(Reverted, match="not an agency"):
+            scene.propose(scene.relation, nonce=4, sender=sender)
+    for sender in (STRANGER, OWNER_B):
+        with pytest.raises(Reverted, match="owner"):
+            scene.registry.send("setPolicy", scene.a.dataset, POLICY_HASH, 3, sender=sender)
+        with pytest.raises(Reverted, match="owner"):
+            scene.registry.send("withdraw", scene.a.dataset, 1, sender=sender)
+    with pytest.raises(Reverted, match="not admin"):
+        scene.registry.send("setMember", STRANGER, 15, bytes(32), bytes(32), sender=OWNER_A)
+
+
+def test_owner_who_is_no_longer_a_member(scene: ApprovedQuery) -> None:
+    query = scene.propose(scene.relation, nonce=4)
+    scene.registry.send("setMember", OWNER_A, 0, bytes(32), bytes(32), sender=ADMIN)
+    with pytest.raises(Reverted, match="not an owner"):
+        scene.approve(query, scene.relation, [scene.a])
+
+
+def test_one_approval_counts_once(scene: ApprovedQuery) -> None:
+    query = scene.propose(scene.relation, nonce=4)
+    scene.approve(query, scene.relation, [scene.a])
+    with pytest.raises(Reverted, match="approved before"):
+        scene.approve(query, scene.relation, [scene.a])
+    assert scene.state(query) == 1
+
+
+
+def test_development_string_in_production() -> None:
+    machine, srs = Machine(), TinySrs(3, Random(2))
+    for production, development in ((True, True), (True, False), (False, True)):
+        arguments = (CHAIN_ID, srs.id, srs.tau_g2_words, development, production)
+        if production and development:
+            with pytest.raises(Reverted, match="development SRS in production"):
+                Contract(machine, "Registry", *arguments, sender=ADMIN)
+        else:
+            registry = Contract(machine, "Registry", *arguments, sender=ADMIN)
+    with pytest.raises(Reverted, match="development SRS in production"):
+        Contract(machine, "Studies", registry.address, CHAIN_ID, srs.id, srs.tau_g2_words, True, True, sender=ADMIN)
+
+
+def test_studies_over_another_chain_or_string() -> None:
+    machine, srs = Machine(), TinySrs(3, Random(2))
+    registry = Contract(machine, "Registry", CHAIN_ID, srs.id, srs.tau_g2_words, True, False, sender=ADMIN)
+    for chain, srs_id, reason in ((CHAIN_ID + 1, srs.id, "chain id"), (CHAIN_ID, bytes(32), "SRS")):
+        with pytest.raises(Reverted, match=f"registry's {reason}"):
+            Contract(machine, "Studies", registry.address, chain, srs_id, srs.tau_g2_words, True, False, sender=ADMIN)
+
+
+def test_malformed_tau() -> None:
+    machine, srs = Machine(), TinySrs(3, Random(2))
+    good = srs.tau_g2_words
+    one = [
+        11559732032986387107991004021392285783925812861821192530917403151452391805634,
+        10857046999023057135944570762232829481370756359578518086990519993285655852781,
+        4082367875863433681332203403145435568316851327593401208105741076214120093531,
+        8495653923123431417604973247489272438418190587263600148770280649306958101930,
+    ]
+    off_twist, swapped, large = [good[0] ^ 1, *good[1:]], [good[1], good[0], good[3], good[2]], [good[0] + P, *good[1:]]
+    for words in ([0, 0, 0, 0], one, off_twist, swapped, large):
+        with pytest.raises(Reverted):
+            Contract(machine, "Registry", CHAIN_ID, srs.id, words, True, False, sender=account(1))
