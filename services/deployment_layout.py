@@ -143,7 +143,7 @@ class DeploymentLayout:
         return self._certificates[key]
 
     def write_configs(self) -> None:
-        """Write the files of parties, coordinator and agency; the deployment file must be there."""
+        """Write the files of parties, coordinator, agency and operator; the deployment file must be there."""
         for number, name in enumerate(self.names):
             peers = tuple(self.party_endpoint(n) for n in range(3) if n != number)
             prover = Endpoint(name=name, address=loopback(self._prover_ports[number]))
@@ -173,6 +173,10 @@ class DeploymentLayout:
             self.folder / "coordinator.toml",
         )
         store_config(self.agency_config, self.agency_config_path)
+        operator = self.agency_config.model_copy(
+            update={"name": "operator", "tls": self.tls(Role.OPERATOR, "operator"), "ledger": self.ledger_config()}
+        )
+        store_config(operator, self.folder / "operator.toml")
 
 
 def loopback(port: int) -> str:

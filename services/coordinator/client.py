@@ -18,6 +18,7 @@ from services.identity import Identity, Role
 from services.party.client import TableDocument, documents_of
 from services.status import remote_errors
 from services.transport import open_client
+from services.unavailable import peer_unavailable
 
 CALL_TIMEOUT_S: Final = 30.0
 WATCH_ATTEMPTS: Final = 5
@@ -151,7 +152,7 @@ class CoordinatorClient:
                 return run()
         except RemoteError as error:
             if error.code == grpc.StatusCode.UNAVAILABLE.name:
-                raise PeerUnavailableError(f"coordinator {self._name} does not answer") from error
+                raise peer_unavailable(f"coordinator {self._name}", error) from error
             raise _typed(error) from error
 
 

@@ -13,19 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.errors import LedgerError, RecordInvalidError, TransactionRevertedError
-from ledger.registry import Registry
 from ledger.studies import QueryState, Studies
 from services.client_errors import ResultRejectedError
 from services.demo.errors import DemoFailedError
 from services.demo.report import CheatReport
+from services.ledger_access import LedgerAccess
 from services.party.client import ReleasedParts
 from services.results import combine_parts
-from services.verify import VerifiedQuery
+from services.verify import VerifiedQuery, verify_published
 from zk.errors import ProofRejectedError, ZkError
 from zk.field import FR
 from zk.pairing import G2
 from zk.proof import Proof
-from zk.relation import Relation
 from zk.statement import Point, Statement
 from zk.transcript import FR_MODULUS
 from zk.verifier import verify_proof
@@ -120,26 +119,23 @@ def cheat_on_released_value(tau_g2: G2, verified: VerifiedQuery, parts: Sequence
     ))
 
 
-def cheat_on_rows(studies: Studies, registry: Registry, relation: Relation) -> CheatReport:
-    """Ask for a proof about every other row of the same commitments: the smaller domain lies inside the larger."""
-    half = replace(relation, log_rows=relation.log_rows - 1)
-    nonce = secrets.randbits(256)
-    return _refusals(f"half the rows: 2^{half.log_rows} instead of the registered 2^{relation.log_rows}", (
-        ("contract", lambda: studies.propose(half, nonce=nonce, sql_hash=bytes(32), purpose_hash=bytes(32))),
-        ("verifier in Python", lambda: require_registered_rows(registry, half)),
-    ))
+def cheat_on_rows(agency: Studies, regulator: LedgerAccess, statement: Statement, proof: Proof) -> CheatReport:
+    """Ask about every other row of the same commitments only: the smaller domain lies inside the larger (M6).
 
-
-def require_registered_rows(registry: Registry, relation: Relation) -> None:
-    """Check that a relation has the number of rows its columns were registered with (M6).
-
-    Raises:
-        RecordInvalidError: it has another.
+    Args:
+        agency: the contract, with the account of an agency, who may propose.
+        regulator: reads the ledger.
+        statement, proof: genuine, over all rows.
     """
-    for dataset in {column.dataset for column in relation.registered}:
-        registered = registry.dataset(dataset).log_rows
-        if registered != relation.log_rows:
-            raise RecordInvalidError(f"the columns are registered with 2^{registered} rows, not 2^{relation.log_rows}")
+    half = replace(statement.relation, log_rows=statement.relation.log_rows - 1)
+    nonce = secrets.randbits(256)
+    query_id = agency.query_id(agency.client.address, nonce, half)
+    forged = Statement(half, statement.domain, query_id, statement.commitments)
+    return _refusals(f"half the rows: 2^{half.log_rows} instead of the registered 2^{statement.relation.log_rows}", (
+        ("contract", lambda: agency.propose(half, nonce=nonce, sql_hash=bytes(32), purpose_hash=bytes(32))),
+        ("regulator", lambda: verify_published(regulator, query_id)),
+        ("verifier in Python", lambda: verify_proof(regulator.tau_g2, forged, proof)),
+    ))
 
 
 def _refusals(what: str, attempts: Sequence[tuple[str, Callable[[], object]]]) -> CheatReport:
@@ -149,8 +145,8 @@ def _refusals(what: str, attempts: Sequence[tuple[str, Callable[[], object]]]) -
         try:
             attempt()
         except TransactionRevertedError as error:
-            mined = "" if error.tx_hash is None else f" (transaction {error.tx_hash[:14]}… mined and reverted)"
-            reasons.append(f"{judge}: {error.reason}{mined}")
+            mined = "" if error.tx_hash is None else f" (transaction {error.tx_hash[:14]}… was mined and reverted)"
+            reasons.append(f"{judge}: reverts with {error.reason!r}{mined}")
         except (ProofRejectedError, RecordInvalidError, ResultRejectedError) as error:
             reasons.append(f"{judge}: {error}")
         else:

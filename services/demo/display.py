@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
@@ -60,45 +61,53 @@ class Display:
             yield lambda stage: status.update(escape(f"{text}: {stage}"))
 
     def question(self, number: int, study: Study, disclosures: Sequence[str]) -> None:
-        """A question and what its answer discloses."""
+        """A question and what its answer discloses, sum by sum."""
         self._console.print()
         self._console.print(f"[bold]{number}. {escape(study.title)}", highlight=False)
         self._console.print(Panel(Syntax(study.sql, "sql", background_color="default", word_wrap=True)))
-        for line in disclosures:
-            self._console.print(f"  [dim]discloses[/] {escape(line)}", highlight=False)
+        self._console.print("[dim]discloses")
+        for place, line in enumerate(disclosures):
+            self._console.print(Padding(f"[dim]#{place}[/] {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
-    def answer(self, found: QueryReport) -> None:
-        """An answer beside the pooled one, what it cost and who verified it."""
+    def answer(self, found: QueryReport, sums: Sequence[str]) -> None:
+        """An answer beside the pooled one, what it cost and who verified it.
+
+        Args:
+            found: the answer.
+            sums: the names in it that are disclosed sums, in order.
+        """
         table = Table(box=None, padding=(0, 2), header_style="dim")
-        table.add_column("proved")
-        table.add_column("value", justify="right")
+        table.add_column("answer")
+        table.add_column("proved", justify="right")
         table.add_column("pooled plaintext", justify="right")
         table.add_column("")
         for name, value in found.result.items():
-            plain = found.plaintext.get(name)
-            table.add_row(escape(name), _number(value), _number(plain), _verdict(value == plain, "equal", "DIFFERENT"))
+            plain = found.plaintext[name]
+            label = f"sum #{sums.index(name)}" if name in sums else name
+            table.add_row(escape(label), _number(value), _number(plain), _verdict(value == plain, "equal", "DIFFERENT"))
         self._console.print(table)
         verdicts = (
             ("contract", found.verified_on_chain), ("regulator's verifier", found.verified_offline),
             ("opening of the sealed sums", found.opening_ok),
         )
-        self._console.print("  " + "   ".join(f"{name} {_verdict(ok, 'accepts', 'REFUSES')}" for name, ok in verdicts))
-        self._console.print(f"  [dim]proof[/] {found.proof_bytes} bytes   [dim]gas[/] {found.gas:,}   "
-                            f"[dim]rows[/] {found.rows:,}   [dim]transaction[/] {found.tx}", highlight=False)
-        stages = "   ".join(f"{escape(name)} {seconds:.2f}" for name, seconds in found.stages_s.items())
-        self._console.print(f"  [dim]seconds[/] {stages}", highlight=False)
+        self._facts("verdicts", "   ".join(f"{name}: {_verdict(ok, 'accepts', 'REFUSES')}" for name, ok in verdicts))
+        self._facts("proof", f"{found.proof_bytes} bytes over {found.rows:,} rows, published for {found.gas:,} gas")
+        self._facts("on the ledger", found.tx)
+        self._facts("seconds", ", ".join(f"{escape(name)} {spent:.2f}" for name, spent in found.stages_s.items()))
+
+    def _facts(self, title: str, text: str) -> None:
+        self._console.print(Padding(f"[dim]{title}[/] {text}", (0, 0, 0, 2)), highlight=False)
 
     def cheat(self, found: CheatReport) -> None:
         """A cheat and what became of it."""
         self._console.print(f"{_verdict(found.rejected, 'rejected', 'ACCEPTED')}  [bold]{escape(found.what)}",
                             highlight=False)
-        self._console.print(f"          {escape(found.reason)}", highlight=False)
+        self._console.print(Padding(escape(found.reason), (0, 0, 0, 10)), highlight=False)
 
     def registered(self, table: DemoTable, columns: int, gas: int, seconds: float) -> None:
         """A registered table."""
-        self._console.print(f"  {escape(table.name):<11} {escape(table.schema.owner):<11} {table.rows:>6,} of "
-                            f"{len(table.present):>6,} rows  {columns:>2} committed columns  {gas:>9,} gas  "
-                            f"{seconds:.1f} s", highlight=False)
+        self._console.print(f"  {escape(table.name):<11}{escape(table.schema.owner):<11}{table.rows:>6,} rows, "
+                            f"{columns} committed columns, {gas:>9,} gas, {seconds:.1f} s", highlight=False)
 
     def failure(self, text: str) -> None:
         """What went wrong."""

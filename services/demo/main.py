@@ -7,11 +7,12 @@ plaintext, every verification succeeds and every cheat is rejected.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -30,9 +31,9 @@ from services.demo import cheats
 from services.demo.city import make_city
 from services.demo.diabetes import load_tables
 from services.demo.display import Display
-from services.demo.errors import DemoFailedError
+from services.demo.errors import DemoError, DemoFailedError
 from services.demo.export import ROW, table_csv
-from services.demo.questions import PURPOSE, ask, report_on
+from services.demo.questions import PURPOSE, ask, report_on, sum_names
 from services.demo.report import CheatReport, DemoReport, store_report
 from services.demo.rogue_coordinator import RogueCoordinator, released_to_agency
 from services.demo.studies import STUDIES, Study
@@ -45,6 +46,7 @@ from zk.errors import ZkError
 from zk.kernels import warm_up
 
 REPORT: Final = Path("build/demo-report.json")
+LOGS: Final = "demo-logs"
 PERSONS: Final = 10_000
 SEED: Final = 2026
 MINIMUM_GROUP: Final = 10
@@ -75,17 +77,24 @@ def run_demo(
     display, report = Display(console or Console()), DemoReport()
     passed = False
     try:
-        with _stopped_by_signals(), tempfile.TemporaryDirectory(prefix="tallystick-demo-") as folder:
+        report_path.unlink(missing_ok=True)  # an older report must not pass for this run's
+        with (
+            _stopped_by_signals(),
+            tempfile.TemporaryDirectory(prefix="tallystick-demo-") as folder,
+            _kept_logs(Path(folder), report_path.parent / LOGS),
+        ):
             _Demo(display, report, Path(folder), studies).run(persons, seed)
         passed = report.passed(len(studies), CHEATS)
     except _TYPED as error:
-        display.failure(str(error))
+        display.failure(f"{error}; logs of all processes: {report_path.parent / LOGS}")
+    except OSError as error:
+        display.failure(f"cannot use a file: {error}")
     except KeyboardInterrupt:
         display.failure("interrupted; everything that was started has been stopped")
     report.elapsed_s = round(time.monotonic() - began, 2)
     try:
         store_report(report, report_path)
-    except ServiceError as error:
+    except DemoError as error:
         display.failure(str(error))
         passed = False
     display.summary(report, passed, report_path)
@@ -93,17 +102,33 @@ def run_demo(
 
 
 @contextmanager
+def _kept_logs(folder: Path, kept: Path) -> Iterator[None]:
+    """Keep the processes' logs if the block fails."""
+    try:
+        yield
+    except _TYPED:
+        kept.mkdir(parents=True, exist_ok=True)
+        for log in folder.glob("*.log"):
+            shutil.copy(log, kept / log.name)
+        raise
+
+
+@contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Have SIGTERM unwind like Ctrl-C, so that what was started is stopped."""
+    """Have the first SIGTERM or Ctrl-C unwind, so that what was started is stopped, and ignore the following ones."""
+    signals = (signal.SIGINT, signal.SIGTERM)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in signals:
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [signal.signal(one, interrupt) for one in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
 
 
 class _Demo:
@@ -132,15 +157,12 @@ class _Demo:
     def _deployed(self, log_rows: int) -> Iterator[LocalDeployment]:
         self._display.heading("Starting a ledger node, three parties with their provers, and a coordinator")
         began = time.monotonic()
-        with self._display.waiting("starting") as note:
-            deployment = LocalDeployment(self._folder, log_rows=log_rows, progress=note)
-            deployment.__enter__()
-        try:
+        with ExitStack() as stack:
+            with self._display.waiting("starting") as note:
+                deployment = stack.enter_context(LocalDeployment(self._folder, log_rows=log_rows, progress=note))
             names = list(deployment.processes())
             self._display.line(f"{len(names)} processes in {time.monotonic() - began:.1f} s: {', '.join(names)}")
             yield deployment
-        finally:
-            deployment.stop()
 
     def _register(self, deployment: LocalDeployment, persons: int) -> None:
         self._display.heading("Registering tables: commitments and a proof on the ledger, rows stay with their owner")
@@ -164,7 +186,7 @@ class _Demo:
                 result = ask(agency, study, self._tables, note)
                 found = report_on(result, study, self._tables, regulator)
             self._report.queries.append(found)
-            self._display.answer(found)
+            self._display.answer(found, sum_names(result))
             results.append(result)
         return results
 
@@ -197,7 +219,7 @@ class _Demo:
         yield cheats.cheat_on_opened_sum(verifiers, query)
         yield replay
         yield cheats.cheat_on_commitment(verifiers, query, self._other_commitment(agency, statement.commitments))
-        yield cheats.cheat_on_rows(agency.ledger.studies, agency.ledger.registry, plan.relation)
+        yield cheats.cheat_on_rows(agency.ledger.studies, coordinator, query.statement, query.proof)
         note("publishes the honest proof after all")
         verifiers.require_honest(query)
         verified = verify_published(coordinator, statement.subject)

@@ -59,7 +59,7 @@ def report_on(result: Result, study: Study, tables: Mapping[str, DemoTable], reg
     """
     pooled = answer_pooled(study, tables)
     plain_sums = pooled_sums(result.plan, pooled)
-    names = [f"sum of {spec.name}" for spec in result.plan.sums]
+    names = sum_names(result)
     began = time.monotonic()
     offline = _verifies_offline(regulator, result)
     stages = {**result.stages_s, "regulator": round(time.monotonic() - began, 4)}
@@ -76,6 +76,11 @@ def report_on(result: Result, study: Study, tables: Mapping[str, DemoTable], reg
         opening_ok=_opens(regulator, result),
         stages_s=stages,
     )
+
+
+def sum_names(result: Result) -> list[str]:
+    """Names of the disclosed sums in a report, in the plan's order."""
+    return [f"sum of {spec.name}" for spec in result.plan.sums]
 
 
 def _verifies_offline(regulator: LedgerAccess, result: Result) -> bool:

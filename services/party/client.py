@@ -11,11 +11,12 @@ import grpc
 
 from proto.v1 import party_pb2, party_pb2_grpc
 from services.config import PartyEndpoint, TlsConfig
-from services.errors import PeerUnavailableError, RemoteError
+from services.errors import RemoteError
 from services.identity import Identity, Role
 from services.party.verdict import Verdict, verdict_of
 from services.status import remote_errors
 from services.transport import CHUNK_BYTES, open_client
+from services.unavailable import peer_unavailable
 
 CALL_TIMEOUT_S: Final = 30.0
 REGISTER_TIMEOUT_S: Final = 600.0
@@ -200,7 +201,7 @@ class PartyClient:
                 return run()
         except RemoteError as error:
             if error.code == grpc.StatusCode.UNAVAILABLE.name:
-                raise PeerUnavailableError(f"party {self.name} does not answer") from error
+                raise peer_unavailable(f"party {self.name}", error) from error
             raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 
 from contract_machine import Reverted
 from contract_scene import HALT_GAS, ApprovedQuery, refused
+from tiny_prover import Message
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,38 @@ def test_crafted_program(scene: ApprovedQuery, name: str) -> None:
         scene.publish(query, statement, scene.rehint(scene.message, query, statement))
     assert caught.value.gas < HALT_GAS
     assert scene.state(query) == 2
+
+
+def crafted_proof(scene: ApprovedQuery, words: list[int], **changes: Any) -> tuple[bytes, bytes, Message]:
+    """A proof that satisfies every equation the crafted words still ask for."""
+    query, statement = scene.ask(words, nonce=6)
+    proof = scene.prove(scene.relation, query, statement=statement, **changes)
+    return query, statement, scene.message_for(proof, query, statement)
+
+
+def test_witness_without_a_slot(scene: ApprovedQuery) -> None:
+    """A committed column that the equation skips could be anything."""
+    words = scene.words()
+    assert words[0] >> 144 & 0xFFFF == 0  # no products, so one more zero-form moves no index of the table
+    crafted = header(header(words, 7, lambda n: n + 1), 3, lambda n: n + 1)
+    point = scene.srs.commit([3])
+    query, statement, message = crafted_proof(scene, crafted, more_witnesses=[point])
+    refused(scene, message, "program", query=query, statement=statement)
+
+
+@pytest.mark.parametrize("last", [0, 0x80])
+def test_slot_without_a_column(scene: ApprovedQuery, last: int) -> None:
+    words = header([*scene.words(), last], 10, lambda n: n + 1)
+    query, statement, message = crafted_proof(scene, words)
+    refused(scene, message, "program", query=query, statement=statement)
+
+
+def test_released_sum_without_a_guard(scene: ApprovedQuery) -> None:
+    """A guard that is no sum would open no row, and the sum would be released unguarded."""
+    words = scene.words()
+    words[2] |= 0xFF << 8
+    query, statement, message = crafted_proof(scene, words, release=0b0010, release_only=[])
+    refused(scene, message, "guard", query=query, statement=statement)
 
 
 def test_largest_program_has_bounded_gas(scene: ApprovedQuery) -> None:

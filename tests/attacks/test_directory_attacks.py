@@ -133,6 +133,18 @@ def rehinted_registration(scene: ApprovedQuery, made: Registration) -> Registrat
     return replace(made, message=rehint(made.message, scene.registry_domain, subject, made.statement))
 
 
+def test_registration_with_words_behind_its_statement(scene: ApprovedQuery) -> None:
+    data = replace(scene.a.table, name_hash=b"h" * 32)
+    committed = [register_column(scene.srs, column) for column in data.columns]
+    for more, reason in ((bytes(32), "length"), (bytes(64), "length"), (b"", "")):
+        made = scene.registration(OWNER_A, data, committed=committed, behind=more)
+        if reason:
+            with pytest.raises(Reverted, match=f"^{reason}"):
+                scene.registry.send("register", *made.values(), sender=OWNER_A)
+        else:
+            scene.registry.send("register", *made.values(), sender=OWNER_A)
+
+
 def test_registration_of_false_row_counts_and_points(scene: ApprovedQuery) -> None:
     data = replace(scene.a.table, name_hash=b"g" * 32)
     made = scene.registration(OWNER_A, data, rows=5)

@@ -1,73 +1,50 @@
-"""Attacks that still work on what is built. A test moves out of here when the code refuses it."""
+"""What still works on what is built and should not. A test moves out of here when the code refuses it."""
 
 from __future__ import annotations
 
 import pytest
-from joint_harness import run_session
-from samples import two_tables_sample
+from samples import Sample, masked_sum_sample
 
-import services.party.session
-from mpc.replicated import Engine
-from mpc.shares import AdditiveShare, ReplicatedShare
-from services.party.session import ContributionRejectedError
-from zk.curve import GENERATOR, add_points, points_from_bytes, points_to_bytes
+from zk.errors import ProtocolStateError, SizeMismatchError, ZkError
+from zk.field import FR
+from zk.prover import Contributor
 
-OWNERS = {1: 0, 2: 0, 3: 1, 4: 1}
-LIAR = 2
+NONE = FR.zeros(1)
 
 
-class LyingEngine(Engine):
-    """Adds one to its summand of a product inside the disclosure check, and is consistent about it."""
-
-    def reshare(self, additive: AdditiveShare, label: str, *, index: int = 0) -> ReplicatedShare:
-        if label.startswith("guards/product/0"):
-            one = self.ring.from_integers([1])
-            additive = AdditiveShare(additive.party, self.ring.add(additive.values, one))
-        return super().reshare(additive, label, index=index)
-
-
-def test_m2_one_lying_party_cannot_have_a_small_guard_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PROTOCOL §5: disclosure rules run in malicious mode; the guard of a suppressed sum is never opened."""
-
-    def engine(ring: object, channel: object, *rest: object, **named: object) -> Engine:
-        kind = LyingEngine if channel.party == LIAR else Engine  # type: ignore[attr-defined]
-        return kind(ring, channel, *rest, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(services.party.session, "Engine", engine)
-    sample = two_tables_sample(3)
-    outcome = run_session(sample, OWNERS, minimum=sample.sums()[0] + 3)
-    assert all(isinstance(result, Exception) for result in outcome.results)
-    assert not any("guards/opened" in tag for tag in outcome.tags(0, 1))
-    assert "session/final/opening" not in outcome.tags(0, 1)
+def before_opening(target: Sample) -> Contributor:
+    """A lone contributor that has opened A(ωζ)."""
+    owners = dict.fromkeys(range(1, target.relation.column_count + 1), 0)
+    contributor = Contributor(target.statement, target.srs, 0, owners, target.secrets)
+    contributor.accept_sums(contributor.sum_parts(), FR.random(1))
+    contributor.absorb_witnesses(contributor.commit_witnesses(FR.zeros(target.relation.witness_count + 1)))
+    contributor.absorb_accumulator(contributor.commit_accumulator(NONE))
+    contributor.absorb_quotient(contributor.commit_quotient(NONE))
+    values = contributor.own_values()
+    contributor.share_values()
+    contributor.absorb_values(values)
+    contributor.values_opening(5, NONE)
+    contributor.remainder_part()
+    contributor.absorb_shifted(contributor.shifted_part(NONE))
+    return contributor
 
 
-def test_m2_a_lie_to_one_party_inside_the_disclosure_check_does_not_open_a_small_guard() -> None:
-    """The same lie in one message: the deceived party must not send its shares of the guard."""
-
-    def tamper(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
-        if sender != LIAR or "guards/product/0" not in tag:
-            return payload
-        return payload[:-1] + bytes([payload[-1] ^ 1])
-
-    sample = two_tables_sample(3)
-    outcome = run_session(sample, OWNERS, minimum=sample.sums()[0] + 3, tamper=tamper)
-    assert all(isinstance(result, Exception) for result in outcome.results)
-    assert not any("guards/opened" in tag for tag in outcome.tags(0, 1))
-
-
-def test_m13_an_honest_owner_is_not_accused_of_what_another_party_did() -> None:
-    """A witness commitment is the sum of everyone's contributions: anyone can spoil it, not only its owner."""
-
-    def tamper(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
-        if sender != LIAR or tag != "session/commitments":
-            return payload
-        points = points_from_bytes(payload)
-        points[:1] = add_points(points[:1], GENERATOR)
-        return points_to_bytes(points)
-
-    outcome = run_session(two_tables_sample(3), OWNERS, tamper=tamper)
-    for party in (0, 1):
-        error = outcome.results[party]
-        assert isinstance(error, Exception)
-        if isinstance(error, ContributionRejectedError):
-            assert LIAR in error.suspects
+@pytest.mark.parametrize("refused", ["a word of rows not shown", "a third opening"])
+def test_m4_a_refused_opening_does_not_let_the_last_one_answer_another_challenge(refused: str) -> None:
+    """`opening_part` advances the step before it refuses: [V] can be made again, for a z of the caller's choice."""
+    target = masked_sum_sample()
+    contributor = before_opening(target)
+    point = contributor.opening_part(0, (), NONE)
+    contributor.absorb_opening(0, (), point)
+    contributor.finish(contributor.final_part(NONE))
+    guard = (target.sums()[0],)
+    if refused == "a third opening":
+        contributor.absorb_opening(1, guard, contributor.opening_part(1, guard, NONE))
+        contributor.finish(contributor.final_part(NONE))
+    with pytest.raises(ZkError) as caught:
+        contributor.opening_part(1, guard if refused == "a third opening" else (), NONE)
+    assert isinstance(caught.value, ProtocolStateError | SizeMismatchError)
+    with pytest.raises(ProtocolStateError):
+        contributor.absorb_opening(1, guard, target.srs.powers[1:2])
+    with pytest.raises(ProtocolStateError):
+        contributor.final_part(NONE)

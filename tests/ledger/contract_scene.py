@@ -94,7 +94,8 @@ class Scene:
 
     def registration(self, owner: str, data: Table, *, version: int = 1, rows: int | None = None,
                      committed: Sequence[Committed] | None = None, relation: Relation | None = None,
-                     release: int = REGISTRATION_RELEASE, lie: dict[int, int] | None = None) -> Registration:
+                     release: int = REGISTRATION_RELEASE, lie: dict[int, int] | None = None,
+                     behind: bytes = b"") -> Registration:
         dataset = dataset_id(owner, data.name_hash)
         columns = data.registered(dataset, version)
         relation = registration_relation(self.srs.log_rows, columns) if relation is None else relation
@@ -102,8 +103,10 @@ class Scene:
         rows = data.rows if rows is None else rows
         kinds = [ColumnKind(data.kinds >> j & 1) for j in range(len(data.columns))]
         subject = registration_id(owner, dataset, version, relation.log_rows, rows, SCHEMA_HASH, kinds)
-        proof = prove(self.srs, relation, committed, self.registry_domain, subject, release, lie=lie)
-        statement = statement_bytes(relation, [column.point for column in committed])
+        statement = statement_bytes(relation, [column.point for column in committed]) + behind
+        proof = prove(
+            self.srs, relation, committed, self.registry_domain, subject, release, lie=lie, statement=statement
+        )
         arguments = {
             "name_hash": data.name_hash, "version": version, "rows": rows, "schema_hash": SCHEMA_HASH,
             "policy_hash": POLICY_HASH, "minimum_group": MINIMUM_GROUP, "kinds": data.kinds,

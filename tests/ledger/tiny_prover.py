@@ -214,12 +214,15 @@ def row_values(form: Form, rows: Mapping[int, Sequence[int]], count: int) -> lis
 
 
 def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], domain: bytes, subject: bytes,
-          release: int, *, lie: Mapping[int, int] | None = None, release_only: Sequence[int] | None = None) -> Proof:
+          release: int, *, lie: Mapping[int, int] | None = None, release_only: Sequence[int] | None = None,
+          statement: bytes | None = None, more_witnesses: Sequence[Point] = ()) -> Proof:
     """Prove a relation.
 
     Args:
         lie: sum number → what to put into s instead of the truth; the proof then does not verify.
         release_only: rows to open instead of those the release word asks for.
+        statement: bytes to prove under instead of the relation's own, for crafted relations.
+        more_witnesses: commitments sent behind the witness columns that no form mentions.
     """
     n, omega = srs.rows, srs.omega
     rows = columns_of(relation, registered)
@@ -229,9 +232,11 @@ def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], dom
     for v, value in (lie or {}).items():
         sums[v] = value % R
     s = srs.blind([*sums, *(srs.rng.randrange(R) for _ in range(n - len(sums)))], 1)
-    witnesses = tuple(srs.commit(poly[column]) for column in relation.witness_indices())
+    witnesses = (*(srs.commit(poly[column]) for column in relation.witness_indices()), *more_witnesses)
     s_point = srs.commit(s)
-    transcript = Challenges(domain, subject, statement_bytes(relation, [c.point for c in registered]))
+    if statement is None:
+        statement = statement_bytes(relation, [c.point for c in registered])
+    transcript = Challenges(domain, subject, statement)
     transcript.absorb(b"round1", points_bytes(*witnesses, s_point))
     transcript.absorb(b"round2", b"")
     alpha = transcript.draw(b"alpha")

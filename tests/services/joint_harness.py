@@ -113,3 +113,50 @@ def run_session(
     for thread in threads:
         thread.join()
     return outcome
+
+
+class Lying:
+    """A prover one of whose answers is false."""
+
+    def __init__(self, prover: Contributor, method: str, answer: Callable[..., Any]) -> None:
+        self._prover, self._method, self._answer = prover, method, answer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            return lambda *given: self._answer(self._prover, *given)
+        return getattr(self._prover, name)
+
+
+def lying(liar: int, method: str, answer: Callable[..., Any]) -> Callable[[int, Contributor], Any]:
+    return lambda party, prover: Lying(prover, method, answer) if party == liar else prover
+
+
+def nothing_released(outcome: Outcome, honest: set[int]) -> None:
+    for party in honest:
+        assert not isinstance(outcome.results[party], SessionResult)
+    assert not any("guards/opened" in tag or tag.startswith("session/final") for tag in outcome.tags(*honest))
+
+
+def totals(outcome: Outcome) -> tuple[list[int], Words]:
+    """What an agency adds up: the released values and their quotients."""
+    values, quotients = FR.zeros(len(outcome.results[0].values)), outcome.results[0].quotients[:0]  # type: ignore[union-attr]
+    for number, result in enumerate(outcome.results):
+        assert isinstance(result, SessionResult)
+        values = FR.add(values, result.values)
+        quotients = result.quotients if number == 0 else add_points(quotients, result.quotients)
+    return FR.to_integers(values), quotients
+
+
+def check_success(sample: Sample, outcome: Outcome, minimum: int) -> None:
+    """All three hold one valid proof and parts of the plain sums that open its rows."""
+    proof = outcome.proof()
+    assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
+    verify_proof(sample.srs.tau_g2, sample.statement, proof)
+    verify_guards(sample.relation, proof, minimum)
+    sums, quotients = totals(outcome)
+    assert sums == sample.sums()
+    points = decode_points(quotients)
+    openings = [(v, value, points[v]) for v, value in enumerate(sums)]
+    verify_row_openings(sample.srs.tau_g2, sample.relation.log_rows, proof.sums, openings)  # type: ignore[arg-type]
+    assert proof.rows == tuple(sums[v] for v in sorted(set(sample.relation.guards)))
+    assert proof.release == (1 << len(sums)) - 1

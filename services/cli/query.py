@@ -1,0 +1,222 @@
+"""``tallystick query``: ask, explain, list, watch, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.output import JsonOption, one_line_errors, print_json, print_line, status_line
+
+if TYPE_CHECKING:
+    from query.directory import RegisteredTable
+    from services.coordinator.client import StudyUpdate
+    from services.results import Result
+
+app = typer.Typer(name="query", help="Ask questions as an agency.", no_args_is_help=True)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The agency's TOML file.", show_default=False)]
+Sql = Annotated[str, typer.Argument(help="The question.")]
+QueryId = Annotated[str, typer.Argument(help="Query id, hexadecimal.")]
+
+
+@app.command()
+def run(
+    sql: Sql,
+    config: ConfigFile,
+    purpose: Annotated[str, typer.Option(help="Why; the owners see it.", show_default=False)],
+    request_id: Annotated[str | None, typer.Option(help="Makes the command repeatable.", show_default=False)] = None,
+    wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a question and print the verified result."""
+    with one_line_errors(as_json):
+        from services.client import Tallystick
+
+        with Tallystick.connect(config) as tallystick, status_line("compiling and proposing") as show:
+            result = tallystick.query(
+                sql,
+                purpose=purpose,
+                request_id=request_id,
+                wait_for_approval_s=wait_for_approval_s,
+                on_progress=lambda update: show(_progress(update)),
+            )
+    if as_json:
+        print_json(_as_json(result))
+    else:
+        _print_result(result)
+
+
+@app.command()
+def result(query: QueryId, config: ConfigFile, as_json: JsonOption = False) -> None:
+    """Wait for a submitted question and print its verified result."""
+    with one_line_errors(as_json):
+        from services.client import Tallystick
+        from services.operator import parse_query_id
+
+        with Tallystick.connect(config) as tallystick, status_line("waiting") as show:
+            found = tallystick.result(parse_query_id(query), on_progress=lambda update: show(_progress(update)))
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        _print_result(found)
+
+
+@app.command()
+def explain(sql: Sql, config: ConfigFile, as_json: JsonOption = False) -> None:
+    """Say what a question would compute and disclose; starts nothing."""
+    with one_line_errors(as_json):
+        from query.explain import explain_plan
+        from services.client import Tallystick
+
+        with Tallystick.connect(config) as tallystick:
+            plan = tallystick.compile(sql)
+        text = explain_plan(plan)
+    if as_json:
+        print_json(
+            {
+                "sql": sql,
+                "tables": [use.table for use in plan.uses],
+                "disclosures": list(plan.disclosures),
+                "minimum_group": plan.minimum_group,
+                "sums": [spec.name for spec in plan.sums],
+            }
+        )
+    else:
+        print_line(text)
+
+
+@app.command()
+def tables(config: ConfigFile, as_json: JsonOption = False) -> None:
+    """List the tables that questions may name."""
+    with one_line_errors(as_json):
+        from services.client import Tallystick
+
+        with Tallystick.connect(config) as tallystick:
+            view = tallystick.directory()
+    if as_json:
+        found = [_table(table) for table in view.directory]
+        print_json({"tables": found, "unusable": {f"{d:032x}": reason for d, reason in view.faults.items()}})
+        return
+    for table in view.directory:
+        schema = table.schema
+        print_line(
+            f"{schema.name} of {table.owner}: {table.rows} {schema.rows_label} by {schema.key} in {schema.cohort}"
+        )
+        columns = ", ".join(column.name for column in schema.columns)
+        print_line(f"  {columns}; groups below {table.minimum_group} stay closed")
+    for dataset, reason in view.faults.items():
+        print_line(f"unusable {dataset:032x}: {reason}")
+
+
+@app.command("list")
+def list_studies(
+    config: ConfigFile,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List one's own questions, newest first."""
+    with one_line_errors(as_json):
+        from services.client import Tallystick
+
+        with Tallystick.connect(config) as tallystick:
+            found = [_study(update) for update in tallystick.studies(limit)]
+    if as_json:
+        print_json(found)
+        return
+    for study in found:
+        print_line(f"{study['query']}  {study['state']:<11} {study['code']:<14} {' '.join(str(study['sql']).split())}")
+
+
+@app.command()
+def watch(query: QueryId, config: ConfigFile, as_json: JsonOption = False) -> None:
+    """Follow a question until it ends."""
+    with one_line_errors(as_json):
+        from services.client import Tallystick
+        from services.operator import parse_query_id
+
+        with Tallystick.connect(config) as tallystick:
+            for update in tallystick.watch(parse_query_id(query)):
+                if as_json:
+                    print_json(_study(update))
+                else:
+                    print_line(_progress(update))
+
+
+@app.command()
+def cancel(query: QueryId, config: ConfigFile) -> None:
+    """Cancel a question that is not being published yet."""
+    with one_line_errors():
+        from services.client import Tallystick
+        from services.operator import parse_query_id
+
+        with Tallystick.connect(config) as tallystick:
+            update = tallystick.cancel(parse_query_id(query))
+    print_line(update.state.value)
+
+
+def _progress(update: StudyUpdate) -> str:
+    words = [update.state.value]
+    if update.waiting_for:
+        words.append(f"waiting for {', '.join(update.waiting_for)}")
+    if update.attempts > 1:
+        words.append(f"attempt {update.attempts}")
+    if update.stages:
+        words.append(update.stages[-1][0])
+    if update.code:
+        words.append(f"{update.code}: {update.message}")
+    return "  ".join(words)
+
+
+def _table(table: RegisteredTable) -> dict[str, Any]:
+    return {
+        "table": table.schema.name,
+        "owner": table.owner,
+        "rows": table.rows,
+        "key": table.schema.key,
+        "cohort": table.schema.cohort,
+        "columns": [column.name for column in table.schema.columns],
+        "minimum_group": table.minimum_group,
+    }
+
+
+def _study(update: StudyUpdate) -> dict[str, Any]:
+    return {
+        "query": update.query_id.hex(),
+        "request_id": update.request_id,
+        "state": update.state.value,
+        "code": update.code,
+        "message": update.message,
+        "sql": update.sql,
+        "purpose": update.purpose,
+        "attempts": update.attempts,
+        "tx": update.tx,
+        "gas": update.gas,
+    }
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    return {
+        "query": result.query_id.hex(),
+        "sql": result.sql,
+        "rows": [{name: None if value is None else str(value) for name, value in row.items()} for row in result.rows()],
+        "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
+        "proof_bytes": result.proof_bytes,
+        "tx": result.tx,
+        "gas": result.gas,
+        "stages_s": dict(result.stages_s),
+    }
+
+
+def _print_result(result: Result) -> None:
+    for name, value in result.values.items():
+        print_line(f"{name} = {'NULL' if value is None else value}")
+    print_line(f"query {result.query_id.hex()}")
+    print_line(
+        f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"
+    )
+    print_line(
+        "It shows that each number is exactly the agreed query over exactly the registered data, if one contributor"
+    )
+    print_line("to the setup ceremony was honest. It does not show that the registered data is true.")

@@ -1,0 +1,104 @@
+"""M13: an upload binds: shares that are not those of the committed column name their owner before anything is opened,
+and nobody else is made to look like the liar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from joint_harness import Outcome, run_session
+from samples import two_tables_sample
+
+from services.party.session import ContributionRejectedError
+from zk.curve import GENERATOR, add_points, points_from_bytes, points_to_bytes
+from zk.field import FR, Words
+from zk.prover import Contributor
+
+SPLIT = {1: 0, 2: 0, 3: 1, 4: 1}
+
+
+class Uploading:
+    """Shares something else than its committed columns."""
+
+    def __init__(self, prover: Contributor, change: Callable[[Words], Words]) -> None:
+        self._prover, self._change = prover, change
+
+    def __getattr__(self, name: str) -> object:
+        if name == "shared_polynomials":
+            return lambda: {i: self._change(p) for i, p in self._prover.shared_polynomials().items()}
+        return getattr(self._prover, name)
+
+
+def bumped(place: int) -> Callable[[Words], Words]:
+    def change(polynomial: Words) -> Words:
+        out = polynomial.copy()
+        out[place : place + 1] = FR.add(out[place : place + 1], FR.from_integers([1]))
+        return out
+
+    return change
+
+
+CHANGES: dict[str, Callable[[Words], Words]] = {
+    "another constant": bumped(0), "another blinder": bumped(8), "a degree too high": bumped(10),
+    "zeros": lambda p: FR.zeros(len(p)), "twice the column": lambda p: FR.add(p, p),
+    "noise": lambda p: FR.random(len(p)),
+}
+
+
+def opened_nothing(outcome: Outcome, *honest: int) -> None:
+    closed = ("session/values", "shifted", "remainder", "guards", "final")
+    assert not any(mark in tag for tag in outcome.tags(*honest) for mark in closed)
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_m13_shares_of_something_else_name_their_owner(change: Callable[[Words], Words], owner: int) -> None:
+    outcome = run_session(two_tables_sample(3), SPLIT, wrap=lambda p, c: Uploading(c, change) if p == owner else c)
+    honest = {0, 1, 2} - {owner}
+    for party in honest:
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert owner in error.suspects
+    opened_nothing(outcome, *honest)
+
+
+def spoil(liar: int, wanted: str, place: int) -> Callable[[int, int, str, bytes], bytes]:
+    def tamper(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
+        if sender != liar or tag != wanted:
+            return payload
+        points = points_from_bytes(payload)
+        points[place : place + 1] = add_points(points[place : place + 1], GENERATOR)
+        return points_to_bytes(points)
+
+    return tamper
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_m13_an_honest_owner_is_not_accused_of_what_another_party_did(liar: int, place: int) -> None:
+    """A witness commitment is the sum of everyone's contributions: anyone can spoil it, not only its owner."""
+    outcome = run_session(two_tables_sample(3), SPLIT, tamper=spoil(liar, "session/commitments", place))
+    for party in {0, 1, 2} - {liar}:
+        error = outcome.results[party]
+        assert isinstance(error, Exception)
+        if isinstance(error, ContributionRejectedError):
+            assert liar in error.suspects
+    assert not any("shifted" in tag for tag in outcome.tags(*({0, 1, 2} - {liar})))
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("place", [0, 1])
+def test_m13_a_holder_who_publishes_another_commitment_is_contradicted(liar: int, place: int) -> None:
+    sample = two_tables_sample(3)
+    outcome = run_session(sample, SPLIT, tamper=spoil(liar, "session/upload/3", place))
+    for party in {0, 1, 2} - {liar}:
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert liar in error.suspects
+        assert error.suspects != (0, 1, 2)
+    opened_nothing(outcome, *({0, 1, 2} - {liar}))
+
+
+def test_m13_honest_uploads_pass() -> None:
+    sample = two_tables_sample(3)
+    assert run_session(sample, SPLIT).proof().rows == (sample.sums()[0],)
