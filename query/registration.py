@@ -6,9 +6,10 @@ Zero-forms: ``present`` and every boolean column b satisfy b·b − b = 0; every
 
 Sums: sum 0 is Σ present, its own guard and the one row that is opened: the declared number of rows. Every further
 column has the sum Σ x, guarded by sum 0 and never opened. It makes the proof a proof of knowledge of each column: the
-column's commitment then enters the linearised polynomial with coefficient −α^v. The only commitment the prover chooses
-after α is t, which enters with −Z_H(ζ), and α^v·x is not a multiple of Z_H, so t cannot cancel it: whoever answers for
-several α knows the column (PROTOCOL §2, M12).
+column's commitment then enters the linearised polynomial with coefficient −α^v. Of the commitments the prover chooses
+after α, t enters with −Z_H(ζ), and α^v·x is not a multiple of Z_H; A could take up −α^v·x, but A is opened at ωζ by
+itself, under its own power of γ. So neither can cancel it, and whoever answers for several α knows the column
+(PROTOCOL §2, M12).
 """
 
 from __future__ import annotations

@@ -282,7 +282,7 @@ class Tallystick:
             raise PeerUnavailableError("the coordinator ended the stream without a state")
         if latest.state is not StudyState.PUBLISHED:
             self._close_proposal(query_id, cancelled=latest.state is StudyState.CANCELLED)
-        _raise_unless_published(latest)
+        raise_unless_published(latest)
         stages = {name: seconds for name, seconds in latest.stages}
         for stage, state, following in (
             ("consider", StudyState.CONSIDERING, StudyState.PROVING),
@@ -328,7 +328,12 @@ class Tallystick:
             return
 
 
-def _raise_unless_published(study: StudyUpdate) -> None:
+def raise_unless_published(study: StudyUpdate) -> None:
+    """Raise what a study's final state stands for; nothing for a published one.
+
+    Raises:
+        RefusedError, DisclosureRefusedError, QueryFailedError, QueryCancelledError: see there.
+    """
     match study.state:
         case StudyState.PUBLISHED:
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.config import AgencyConfig, load_config
+from services.coordinator.client import CoordinatorClient
 from services.errors import ConfigInvalidError, RequestInvalidError
-from services.party.client import PartyClient
+from services.party.client import PartyClient, TableDocument
 
 
 def connect_party(config: Path, name: str) -> PartyClient:
@@ -21,6 +22,21 @@ def connect_party(config: Path, name: str) -> PartyClient:
             return PartyClient(endpoint, loaded.tls)
     known = ", ".join(endpoint.name for endpoint in loaded.parties)
     raise ConfigInvalidError(f"{config} names no party {name!r}; it names {known}")
+
+
+def fetch_tables(config: Path) -> list[TableDocument]:
+    """The documents of all tables, unchecked, from the coordinator of a configuration.
+
+    Raises:
+        ConfigInvalidError: the file cannot be used.
+        PeerUnavailableError, RemoteError: the coordinator does not answer, or refuses.
+    """
+    loaded = load_config(AgencyConfig, config)
+    client = CoordinatorClient(loaded.coordinator, loaded.tls)
+    try:
+        return client.tables()
+    finally:
+        client.close()
 
 
 def parse_query_id(text: str) -> bytes:

@@ -7,13 +7,16 @@ contract's interpreter. A node could still hide that a query exists, or show ano
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.errors import RecordInvalidError
 from ledger.identifiers import address_word, record_hash
 from ledger.studies import PublishedRecord, QueryRecord
+from services.directory import read_directory
 from services.errors import StateConflictError
 from services.ledger_access import LedgerAccess
+from services.party.client import TableDocument
 from zk.errors import ProofRejectedError
 from zk.proof import Proof, encode_proof
 from zk.statement import Statement
@@ -39,6 +42,31 @@ class VerifiedQuery:
     proof: Proof
     proof_bytes: int
     guards: dict[int, int]
+
+
+def verify_registrations(ledger: LedgerAccess, query: QueryRecord, documents: Iterable[TableDocument]) -> None:
+    """Check that every dataset of a query was registered under its schema's canonical relation.
+
+    The proof of a query takes from there that booleans are booleans and that absent rows are zero.
+
+    Args:
+        ledger: with the pinned deployment.
+        query: the query.
+        documents: schemas and policies, untrusted.
+
+    Raises:
+        RecordInvalidError: a dataset was not, or its meaning is not known.
+        LedgerError: the ledger does not answer.
+    """
+    view = read_directory(ledger.registry, documents)
+    for entry in query.datasets:
+        record = view.records.get(entry.dataset)
+        if record is None:
+            raise RecordInvalidError(
+                f"dataset {entry.dataset:032x}: {view.faults.get(entry.dataset, 'not registered')}"
+            )
+        if record.version != entry.version:
+            raise RecordInvalidError(f"dataset {entry.dataset:032x} has a newer version {record.version} now")
 
 
 def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:

@@ -10,7 +10,8 @@ In the order of dependence:
     relation  builder  encoding     the language, how to write it, its canonical words
     srs  ceremony                   the structured reference string and how it is made
     statement  proof                what is proved, and a proof's form
-    columns  prover  single         contributors to a joint proof; one contributor alone
+    columns  witness  steps         what a contributor holds; steps that work once
+    prover  single                  contributors to a joint proof; one contributor alone
     verifier                        raises unless a proof shows its statement
     reference                       slow oracle on py_ecc and galois, same names, same results
 """

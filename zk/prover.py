@@ -5,9 +5,9 @@ of the columns that meet another owner's; each method returns this contributor's
 masked by a share of zero that the caller supplies, and each ``absorb_*`` takes the sum of all parts. A single prover
 is one contributor who owns everything: `prove`.
 
-Every step works once and only in order, so that no blinder ever answers two challenges (M4); only the last opening is
-made twice, without rows and with the rows of the guards. Randomness is drawn from the operating system when a step
-first needs it and lives and dies with this object.
+Every step works once and only in order, and a step that refuses ends the contributor, so that no blinder ever answers
+two challenges (M4); only the last opening is made twice, without rows and with the rows of the guards. Randomness is
+drawn from the operating system when a step first needs it and lives and dies with this object.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from zk.proof import Proof
 from zk.relation import Relation
 from zk.srs import Srs
 from zk.statement import Point, Rounds, Statement, opened_rows
+from zk.steps import InOrder, once
 from zk.transcript import FR_MODULUS
 from zk.verifier import verify_values
 from zk.witness import HeldColumns, RegisteredSecret
@@ -48,7 +49,7 @@ def _points(array: Words) -> list[Point]:
     return [point for point in found if point is not None]
 
 
-class Contributor:
+class Contributor(InOrder):
     """See the module text. All arguments but ``secrets`` are public and the same for every contributor.
 
     Args:
@@ -106,30 +107,25 @@ class Contributor:
         """My columns among `cross_columns` as (N+3, 4) coefficients: secret, to be shared replicated."""
         return self._columns.shared_polynomials()
 
+    @once("columns", "columns")
     def accept_shares(self, column: int, first: Words, second: Words) -> None:
         """Take my replicated components of a cross column's coefficients, (N+3, 4) each; secret."""
-        self._expect("columns", "columns")
         self._columns.accept_shares(column, first, second)
 
     def _plain(self, index: int) -> Words:
         return self._columns.plain(index)
 
-    def _expect(self, step: str, following: str) -> None:
-        if self._step != step:
-            raise ProtocolStateError(f"step {following!r} was asked for while the proof stands at {self._step!r}")
-        self._step = following
-
+    @once("columns", "sums")
     def sum_parts(self) -> Words:
         """My additive part of every sum, (S, 4); secret."""
-        self._expect("columns", "sums")
         self._rows = self._columns.mapped(lambda p: rows_of(p, self._n))
         product = ProductSum(self._me, self._owners, self._rows, self._n)
         parts = [FR.total(product([Weighted(t.coefficient, t) for t in form])) for form in self.relation.sum_forms]
         return np.concatenate(parts)
 
+    @once("sums", "witnesses")
     def accept_sums(self, part: Words, blinder: Words) -> None:
         """Take my additive component of s: (S, 4) rows and (1, 4) blinder; secret."""
-        self._expect("sums", "witnesses")
         self._sums_rows = self._row_part(part)
         self._sums = blind(self._sums_rows, blinder)
 
@@ -140,9 +136,9 @@ class Contributor:
 
     # --- rounds 1 to 4 -------------------------------------------------------------------------------------------
 
+    @once("witnesses", "absorb_witnesses")
     def commit_witnesses(self, masks: Words) -> Words:
         """My parts of the witness commitments and of [s], (W+1, 8); masks (W+1, 4) are shares of zero."""
-        self._expect("witnesses", "absorb_witnesses")
         self._require_masks(masks, self.relation.witness_count + 1)
         parts = multiply_generator(masks)
         for place, index in enumerate(self.relation.witness_indices()):
@@ -159,17 +155,17 @@ class Contributor:
         """Commitment of a component of s, (1, 8), for binding the shares of the sums to the proof (M2)."""
         return self._srs.commit(blind(self._row_part(part), blinder))
 
+    @once("absorb_witnesses", "accumulator")
     def absorb_witnesses(self, points: Words) -> None:
         """Take the summed commitments, (W+1, 8)."""
-        self._expect("absorb_witnesses", "accumulator")
         self._commitments = points
         named = _points(points)
         self._proof["witnesses"] = tuple(named)
         self._rounds.witnesses(named)
 
+    @once("accumulator", "absorb_accumulator")
     def commit_accumulator(self, mask: Words) -> Words:
         """My part of [A], (1, 8)."""
-        self._expect("accumulator", "absorb_accumulator")
         steps = self._sum_terms(self._rows, self._n)
         weights = FR.powers(self._rounds.alpha, len(self.relation.sum_forms))
         sealed = FR.mul(resize(weights, self._n), self._sums_rows)
@@ -179,9 +175,9 @@ class Contributor:
         self._rows = {}
         return self._masked(self._accumulator, mask)
 
+    @once("absorb_accumulator", "quotient")
     def absorb_accumulator(self, point: Words) -> None:
         """Take the summed [A]."""
-        self._expect("absorb_accumulator", "quotient")
         self._proof["accumulator"] = tuple(_points(point))
         self._rounds.accumulator(self._proof["accumulator"][0])
 
@@ -193,9 +189,9 @@ class Contributor:
         ]
         return ProductSum(self._me, self._owners, columns, size)(weighted)
 
+    @once("quotient", "absorb_quotient")
     def commit_quotient(self, mask: Words) -> Words:
         """My part of [t], (1, 8): the numerator's part on a coset of 2N points, divided by Z_H there."""
-        self._expect("quotient", "absorb_quotient")
         log_coset, size = self.relation.log_rows + 1, 2 * self._n
 
         def spread(polynomial: Words) -> Words:
@@ -213,9 +209,9 @@ class Contributor:
         self._quotient = resize(coset_intt(quotient), self._n + 3)
         return self._masked(self._quotient, mask)
 
+    @once("absorb_quotient", "values")
     def absorb_quotient(self, point: Words) -> None:
         """Take the summed [t]; ζ is fixed."""
-        self._expect("absorb_quotient", "values")
         self._proof["quotient"] = tuple(_points(point))
         self._rounds.quotient(self._proof["quotient"][0])
 
@@ -226,15 +222,15 @@ class Contributor:
         """State of the transcript, compared between contributors before the first evaluation leaves."""
         return self._rounds.digest
 
+    @once("values", "share_values")
     def own_values(self) -> dict[int, int]:
         """Values at ζ of the opened columns I own that are not shared; public once the proof is."""
-        self._expect("values", "share_values")
         chosen = [i for i in self.relation.opened if self._owners[i] == self._me and i not in self.cross_columns]
         return {i: FR.evaluate(self._plain(i), self._rounds.zeta) for i in chosen}
 
+    @once("share_values", "absorb_values")
     def share_values(self) -> dict[int, tuple[int, int]]:
         """Values at ζ of my two components of the opened columns that are shared; both holders send theirs."""
-        self._expect("share_values", "absorb_values")
         out = {}
         for i in self.relation.opened:
             if i in self.cross_columns:
@@ -242,16 +238,16 @@ class Contributor:
                 out[i] = (FR.evaluate(first, self._rounds.zeta), FR.evaluate(second, self._rounds.zeta))
         return out
 
+    @once("absorb_values", "values_opening")
     def absorb_values(self, values: Mapping[int, int]) -> None:
         """Take the opened columns' values at ζ."""
-        self._expect("absorb_values", "values_opening")
         if set(values) != set(self.relation.opened):
             raise SizeMismatchError("one value for each opened column")
         self._values = {i: values[i] for i in self.relation.opened}
 
+    @once("values_opening", "remainder")
     def values_opening(self, weight: int, mask: Words) -> Words:
         """My part of the batch opening of the opened columns alone (M3), (1, 8)."""
-        self._expect("values_opening", "remainder")
         total = FR.zeros(self._n + 3)
         for place, index in enumerate(self.relation.opened):
             if self._owners[index] == self._me:
@@ -265,9 +261,9 @@ class Contributor:
             self._srs.tau_g2, self._commitments[places], list(self._values.values()), self._rounds.zeta, weight, point
         )
 
+    @once("remainder", "shifted")
     def remainder_part(self) -> Words:
         """My part of r(ζ), (1, 4): secret; all parts sum to zero iff the columns satisfy the relation."""
-        self._expect("remainder", "shifted")
         at_zeta = FR.evaluate(self._linearised(), self._rounds.zeta)
         return FR.from_integers([at_zeta + FR.evaluate(self._accumulator, self._shifted_point)])
 
@@ -286,24 +282,24 @@ class Contributor:
                 total = add_scaled(total, self._plain(index), weight)
         return total
 
+    @once("shifted", "absorb_shifted")
     def shifted_part(self, mask: Words) -> Words:
         """My part of A(ωζ), (1, 4), plus the mask."""
-        self._expect("shifted", "absorb_shifted")
         self._require_masks(mask, 1)
         return FR.add(FR.from_integers([FR.evaluate(self._accumulator, self._shifted_point)]), mask)
 
+    @once("absorb_shifted", "opening")
     def absorb_shifted(self, value: Words) -> None:
         """Take A(ωζ); γ is fixed."""
-        self._expect("absorb_shifted", "opening")
         self._shifted = FR.to_integers(value)[0]
         self._rounds.evaluations(list(self._values.values()), self._shifted)
         self._openings_left = 2
 
     # --- the opening, without and then with rows -----------------------------------------------------------------
 
+    @once("opening", "absorb_opening")
     def opening_part(self, release: int, rows: Sequence[int], mask: Words) -> Words:
         """My part of [W], (1, 8), for a release word and the values of the rows it opens. At most twice."""
-        self._expect("opening", "absorb_opening")
         numbers = opened_rows(self.relation, release)
         if len(rows) != len(numbers):
             raise SizeMismatchError("one value for each opened row")
@@ -327,16 +323,16 @@ class Contributor:
         self._opening = total
         return self._masked(total, mask)
 
+    @once("absorb_opening", "final")
     def absorb_opening(self, release: int, rows: Sequence[int], point: Words) -> None:
         """Take the summed [W]; z is fixed."""
-        self._expect("absorb_opening", "final")
         opening = _points(point)[0]
         self._rounds.opening(release, rows, opening)
         self._release = (release, tuple(rows), opening)
 
+    @once("final", "finish")
     def final_part(self, mask: Words) -> Words:
         """My part of [V], (1, 8)."""
-        self._expect("final", "finish")
         z, zeta = self._rounds.z, self._rounds.zeta
         total = self._batched
         for polynomial, weight, point in self._points:
@@ -345,9 +341,9 @@ class Contributor:
         total = FR.scale(total, pow(self._rounds.vanishing(), -1, FR_MODULUS))
         return self._masked(divide_by_linear(total, z), mask)
 
+    @once("finish", "opening")
     def finish(self, point: Words) -> Proof:
         """Take the summed [V] and return the proof, which the caller verifies."""
-        self._expect("finish", "opening")
         if self._release is None:
             raise ProtocolStateError("nothing has been opened")
         release, rows, opening = self._release

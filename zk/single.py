@@ -26,6 +26,7 @@ def prove(
 
     Raises:
         WitnessUnsatisfiedError: the columns do not satisfy the relation.
+        ProtocolStateError: the release word is 0; a proof that releases nothing is refused everywhere.
         RelationInvalidError, SizeMismatchError: as `Contributor`.
     """
     contributor = Contributor(statement, srs, 0, {i: 0 for i in range(1, statement.relation.column_count + 1)}, secrets)

@@ -40,6 +40,16 @@ class PartyServiceStub:
                 request_serializer=proto_dot_v1_dot_party__pb2.RegisterRequest.SerializeToString,
                 response_deserializer=proto_dot_v1_dot_party__pb2.RegisterReply.FromString,
                 _registered_method=True)
+        self.SetPolicy = channel.unary_unary(
+                '/tallystick.v1.PartyService/SetPolicy',
+                request_serializer=proto_dot_v1_dot_party__pb2.SetPolicyRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.SetPolicyReply.FromString,
+                _registered_method=True)
+        self.Withdraw = channel.unary_unary(
+                '/tallystick.v1.PartyService/Withdraw',
+                request_serializer=proto_dot_v1_dot_party__pb2.WithdrawRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.WithdrawReply.FromString,
+                _registered_method=True)
         self.Pending = channel.unary_unary(
                 '/tallystick.v1.PartyService/Pending',
                 request_serializer=proto_dot_v1_dot_party__pb2.PendingRequest.SerializeToString,
@@ -88,6 +98,20 @@ class PartyServiceServicer:
 
     def Register(self, request_iterator, context):
         """Operator: registers a table, or the next version of one. Rows never leave the party and its prover in the clear.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPolicy(self, request, context):
+        """Operator: replaces a table's policy; queries proposed under the old one die.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Withdraw(self, request, context):
+        """Operator: withdraws a table's current version; nothing can be asked of it any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,6 +180,16 @@ def add_PartyServiceServicer_to_server(servicer, server):
                     servicer.Register,
                     request_deserializer=proto_dot_v1_dot_party__pb2.RegisterRequest.FromString,
                     response_serializer=proto_dot_v1_dot_party__pb2.RegisterReply.SerializeToString,
+            ),
+            'SetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPolicy,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.SetPolicyRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.SetPolicyReply.SerializeToString,
+            ),
+            'Withdraw': grpc.unary_unary_rpc_method_handler(
+                    servicer.Withdraw,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.WithdrawRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.WithdrawReply.SerializeToString,
             ),
             'Pending': grpc.unary_unary_rpc_method_handler(
                     servicer.Pending,
@@ -226,6 +260,60 @@ class PartyService:
             '/tallystick.v1.PartyService/Register',
             proto_dot_v1_dot_party__pb2.RegisterRequest.SerializeToString,
             proto_dot_v1_dot_party__pb2.RegisterReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.PartyService/SetPolicy',
+            proto_dot_v1_dot_party__pb2.SetPolicyRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.SetPolicyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Withdraw(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.PartyService/Withdraw',
+            proto_dot_v1_dot_party__pb2.WithdrawRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.WithdrawReply.FromString,
             options,
             channel_credentials,
             insecure,

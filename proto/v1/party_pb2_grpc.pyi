@@ -35,6 +35,10 @@ class PartyServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PartyServiceAsyncStub: ...
     Register: _grpc.StreamUnaryMultiCallable[_party_pb2.RegisterRequest, _party_pb2.RegisterReply]
     """Operator: registers a table, or the next version of one. Rows never leave the party and its prover in the clear."""
+    SetPolicy: _grpc.UnaryUnaryMultiCallable[_party_pb2.SetPolicyRequest, _party_pb2.SetPolicyReply]
+    """Operator: replaces a table's policy; queries proposed under the old one die."""
+    Withdraw: _grpc.UnaryUnaryMultiCallable[_party_pb2.WithdrawRequest, _party_pb2.WithdrawReply]
+    """Operator: withdraws a table's current version; nothing can be asked of it any more."""
     Pending: _grpc.UnaryUnaryMultiCallable[_party_pb2.PendingRequest, _party_pb2.PendingReply]
     """Operator: queries that wait for a person, oldest first."""
     Decide: _grpc.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]
@@ -59,6 +63,10 @@ class PartyServiceAsyncStub(PartyServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.StreamUnaryMultiCallable[_party_pb2.RegisterRequest, _party_pb2.RegisterReply]  # type: ignore[assignment]
     """Operator: registers a table, or the next version of one. Rows never leave the party and its prover in the clear."""
+    SetPolicy: _aio.UnaryUnaryMultiCallable[_party_pb2.SetPolicyRequest, _party_pb2.SetPolicyReply]  # type: ignore[assignment]
+    """Operator: replaces a table's policy; queries proposed under the old one die."""
+    Withdraw: _aio.UnaryUnaryMultiCallable[_party_pb2.WithdrawRequest, _party_pb2.WithdrawReply]  # type: ignore[assignment]
+    """Operator: withdraws a table's current version; nothing can be asked of it any more."""
     Pending: _aio.UnaryUnaryMultiCallable[_party_pb2.PendingRequest, _party_pb2.PendingReply]  # type: ignore[assignment]
     """Operator: queries that wait for a person, oldest first."""
     Decide: _aio.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]  # type: ignore[assignment]
@@ -86,6 +94,22 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_party_pb2.RegisterReply, _abc.Awaitable[_party_pb2.RegisterReply]]:
         """Operator: registers a table, or the next version of one. Rows never leave the party and its prover in the clear."""
+
+    @_abc_1.abstractmethod
+    def SetPolicy(
+        self,
+        request: _party_pb2.SetPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.SetPolicyReply, _abc.Awaitable[_party_pb2.SetPolicyReply]]:
+        """Operator: replaces a table's policy; queries proposed under the old one die."""
+
+    @_abc_1.abstractmethod
+    def Withdraw(
+        self,
+        request: _party_pb2.WithdrawRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.WithdrawReply, _abc.Awaitable[_party_pb2.WithdrawReply]]:
+        """Operator: withdraws a table's current version; nothing can be asked of it any more."""
 
     @_abc_1.abstractmethod
     def Pending(

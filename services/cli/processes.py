@@ -67,6 +67,35 @@ def register(
     print_line(f"transaction {done.tx}, {done.gas} gas")
 
 
+@party_app.command("set-policy")
+def set_policy(
+    config: ConfigFile,
+    party: PartyName,
+    table: Annotated[str, typer.Argument(help="Name of the table.")],
+    policy: Annotated[Path, typer.Option(help="Policy, JSON.", show_default=False)],
+) -> None:
+    """Replace a table's policy; queries proposed under the old one die."""
+    with one_line_errors():
+        from services.operator import connect_party
+
+        with connect_party(config, party) as client:
+            tx = client.set_policy(table, _read(policy))
+    print_line(f"transaction {tx}")
+
+
+@party_app.command()
+def withdraw(
+    config: ConfigFile, party: PartyName, table: Annotated[str, typer.Argument(help="Name of the table.")]
+) -> None:
+    """Withdraw a table's current version."""
+    with one_line_errors():
+        from services.operator import connect_party
+
+        with connect_party(config, party) as client:
+            tx = client.withdraw(table)
+    print_line(f"transaction {tx}")
+
+
 @party_app.command()
 def pending(config: ConfigFile, party: PartyName, as_json: JsonOption = False) -> None:
     """List queries that wait for a person."""

@@ -15,6 +15,9 @@ def verify(
     deployment: Annotated[Path, typer.Option(help="Public file of addresses that you pin.", show_default=False)],
     url: Annotated[str, typer.Option(help="JSON-RPC endpoint of a node.")] = "http://127.0.0.1:8545",
     srs: Annotated[Path | None, typer.Option(help="The string itself: checks the pinned id and [τ]_2 too.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A member's file: fetches the tables' schemas and checks the registrations too.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a published query again, away from the chain: proof, record, commitments and guards."""
@@ -23,7 +26,7 @@ def verify(
         from services.errors import ConfigInvalidError
         from services.ledger_access import load_deployment, open_ledger
         from services.operator import parse_query_id
-        from services.verify import verify_published
+        from services.verify import verify_published, verify_registrations
 
         query_id = parse_query_id(query)
         pinned, tau_g2 = load_deployment(deployment)
@@ -34,8 +37,12 @@ def verify(
             verify_srs(string)
             if (string.id, string.tau_g2) != (pinned.srs_id, tau_g2):
                 raise ConfigInvalidError(f"{deployment} pins another string than {srs}")
-        config = LedgerConfig(url=url, chain_id=pinned.chain_id, deployment=deployment, confirmations=0)
-        found = verify_published(open_ledger(config), query_id)
+        ledger = open_ledger(LedgerConfig(url=url, chain_id=pinned.chain_id, deployment=deployment, confirmations=0))
+        found = verify_published(ledger, query_id)
+        if config is not None:
+            from services.operator import fetch_tables
+
+            verify_registrations(ledger, found.query, fetch_tables(config))
     datasets = [f"{entry.dataset:032x} version {entry.version}" for entry in found.query.datasets]
     if as_json:
         print_json(

@@ -8,6 +8,7 @@ in all; a rejected contribution ends the study.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
@@ -34,6 +35,7 @@ PUBLISH_ATTEMPTS: Final = 5
 RETRY_PAUSE_S: Final = 0.5
 APPROVAL_POLL_S: Final = 0.5
 WATCH_INTERVAL_S: Final = 1.0
+STOP_WAIT_S: Final = 5.0
 
 _TYPED: Final = (ServiceError, LedgerError, QueryError, MpcError, ZkError)
 
@@ -71,6 +73,7 @@ class Jobs:
         self._attempts: dict[bytes, JointAttempt] = {}
         self._changed = threading.Condition()
         self._stopping = threading.Event()
+        self._threads: dict[bytes, threading.Thread] = {}
 
     def resume(self) -> None:
         """Go on with every unfinished study of the store."""
@@ -79,13 +82,16 @@ class Jobs:
             self._start(study)
 
     def stop(self) -> None:
-        """Stop working; unfinished studies go on after a restart."""
+        """Stop working, waiting a while for what is under way; unfinished studies go on after a restart."""
         self._stopping.set()
         with self._changed:
-            attempts = list(self._attempts.values())
+            attempts, threads = list(self._attempts.values()), list(self._threads.values())
             self._changed.notify_all()
         for attempt in attempts:
             attempt.cancel()
+        deadline = time.monotonic() + STOP_WAIT_S
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
 
     def submit(self, study: StudyRecord) -> StudyRecord:
         """Keep and start a study; a repeated submission returns the study that is there.
@@ -154,10 +160,12 @@ class Jobs:
     # --- one study -----------------------------------------------------------------------------------------------
 
     def _start(self, study: StudyRecord) -> None:
+        thread = threading.Thread(target=self._run, args=(study.query_id,), name=f"study-{study.number}", daemon=True)
         with self._changed:
             self._current[study.query_id] = study
             self._cancelled.setdefault(study.query_id, threading.Event())
-        threading.Thread(target=self._run, args=(study.query_id,), name=f"study-{study.number}", daemon=True).start()
+            self._threads[study.query_id] = thread
+        thread.start()
 
     def _run(self, query_id: bytes) -> None:
         steps: Mapping[StudyState, Callable[[StudyRecord], None]] = {
@@ -181,6 +189,7 @@ class Jobs:
                     self._end(self.get(query_id), StudyState.FAILED, "INTERNAL", "internal error at the coordinator")
         with self._changed:
             self._current.pop(query_id, None)
+            self._threads.pop(query_id, None)
             self._changed.notify_all()
 
     def _consider(self, study: StudyRecord) -> None:

@@ -60,11 +60,17 @@ class Verifiers:
         self.studies = studies
         self._tau_g2 = tau_g2
 
-    def judge(self, what: str, statement: Statement, proof: Proof) -> CheatReport:
-        """Try to publish a forged proof, and to have it verified away from the chain."""
-        return _refusals(what, (
-            ("contract", lambda: self.studies.publish(statement, proof, gas=PUBLISH_GAS)),
-            ("verifier in Python", lambda: verify_proof(self._tau_g2, statement, proof)),
+    def judge(self, what: str, statement: Statement, proof: Proof, because: str = "pairing") -> CheatReport:
+        """Try to publish a forged proof, and to have it verified away from the chain.
+
+        Args:
+            what: for the report.
+            statement, proof: forged.
+            because: the contract's reason; the verifier's is always the pairing.
+        """
+        return make_attempts(what, (
+            Attempt("contract", because, lambda: self.studies.publish(statement, proof, gas=PUBLISH_GAS)),
+            Attempt("verifier in Python", "pairing", lambda: verify_proof(self._tau_g2, statement, proof)),
         ))
 
     def require_honest(self, query: ApprovedQuery) -> None:
@@ -92,7 +98,8 @@ def cheat_on_opened_sum(verifiers: Verifiers, query: ApprovedQuery) -> CheatRepo
 def cheat_on_commitment(verifiers: Verifiers, query: ApprovedQuery, other: Point) -> CheatReport:
     """Put the commitment of another registered column in the place of the statement's first."""
     swapped = replace_commitment(query.statement, other)
-    return verifiers.judge("a dataset's commitment swapped for another registered one", swapped, query.proof)
+    what = "a dataset's commitment swapped for another registered one"
+    return verifiers.judge(what, swapped, query.proof, because="statement")
 
 
 def replace_commitment(statement: Statement, other: Point) -> Statement:
@@ -114,8 +121,8 @@ def cheat_on_released_value(tau_g2: G2, verified: VerifiedQuery, parts: Sequence
     values = FR.decode_bytes(liar.values)
     values[-1:] = FR.add(values[-1:], FR.from_integers([1]))
     changed = [ReleasedParts(liar.sums, FR.encode_bytes(values), liar.points), *parts[1:]]
-    return _refusals("a released sum changed by 1 on its way to the agency", (
-        ("the agency", lambda: combine_parts(tau_g2, verified, changed)),
+    return make_attempts("a released sum changed by 1 on its way to the agency", (
+        Attempt("the agency", "row opening", lambda: combine_parts(tau_g2, verified, changed)),
     ))
 
 
@@ -131,25 +138,51 @@ def cheat_on_rows(agency: Studies, regulator: LedgerAccess, statement: Statement
     nonce = secrets.randbits(256)
     query_id = agency.query_id(agency.client.address, nonce, half)
     forged = Statement(half, statement.domain, query_id, statement.commitments)
-    return _refusals(f"half the rows: 2^{half.log_rows} instead of the registered 2^{statement.relation.log_rows}", (
-        ("contract", lambda: agency.propose(half, nonce=nonce, sql_hash=bytes(32), purpose_hash=bytes(32))),
-        ("regulator", lambda: verify_published(regulator, query_id)),
-        ("verifier in Python", lambda: verify_proof(regulator.tau_g2, forged, proof)),
+    what = f"half the rows: 2^{half.log_rows} instead of the registered 2^{statement.relation.log_rows}"
+    return make_attempts(what, (
+        Attempt("contract", "number of rows",
+                lambda: agency.propose(half, nonce=nonce, sql_hash=bytes(32), purpose_hash=bytes(32))),
+        Attempt("regulator", "was proposed", lambda: verify_published(regulator, query_id)),
+        Attempt("verifier in Python", "pairing", lambda: verify_proof(regulator.tau_g2, forged, proof)),
     ))
 
 
-def _refusals(what: str, attempts: Sequence[tuple[str, Callable[[], object]]]) -> CheatReport:
-    """Make every attempt and say who refused and why, or who accepted."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one judge.
+
+    Args:
+        judge: who has to refuse.
+        because: words of the reason it must refuse for; a refusal for another reason proves nothing.
+        run: the try.
+    """
+
+    judge: str
+    because: str
+    run: Callable[[], object]
+
+
+def make_attempts(what: str, attempts: Sequence[Attempt]) -> CheatReport:
+    """Make every attempt and say who refused and why, or who accepted.
+
+    Raises:
+        DemoFailedError: somebody refused for another reason than the forgery.
+        LedgerError, ServiceError: somebody could not be asked; that is no refusal.
+    """
     reasons, rejected = [], True
-    for judge, attempt in attempts:
+    for attempt in attempts:
         try:
-            attempt()
+            attempt.run()
         except TransactionRevertedError as error:
             mined = "" if error.tx_hash is None else f" (transaction {error.tx_hash[:14]}… was mined and reverted)"
-            reasons.append(f"{judge}: reverts with {error.reason!r}{mined}")
+            reason, told = error.reason, f"reverts with {error.reason!r}{mined}"
         except (ProofRejectedError, RecordInvalidError, ResultRejectedError) as error:
-            reasons.append(f"{judge}: {error}")
+            reason = told = str(error)
         else:
             rejected = False
-            reasons.append(f"{judge} ACCEPTED IT")
+            reasons.append(f"{attempt.judge} ACCEPTED IT")
+            continue
+        if attempt.because not in reason:
+            raise DemoFailedError(f"{what}: {attempt.judge} refused for another reason: {told}")
+        reasons.append(f"{attempt.judge}: {told}")
     return CheatReport(what, rejected, "; ".join(reasons))

@@ -179,6 +179,8 @@ class Approver:
             raise RefusedError("QUESTION_INVALID", str(error)) from error
         if relation_hash(plan.relation) != query.relation_hash:
             raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not what this SQL means")
+        if plan.minimum_group > query.minimum_group:  # all parties check groups against the ledger's number
+            raise RefusedError("POLICY_MINIMUM_GROUP", f"a policy keeps groups below {plan.minimum_group} closed")
         now_s = int(time.time())
         for use in plan.uses:
             if use.owner == self._name:

@@ -123,6 +123,17 @@ class PartyClient:
             int.from_bytes(reply.dataset, "big"), reply.version, reply.rows, reply.columns, reply.tx, reply.gas
         )
 
+    def set_policy(self, table: str, policy: bytes) -> str:
+        """Replace a table's policy (operators only) and return the transaction; raises as `register`."""
+        request = party_pb2.SetPolicyRequest(table=table, policy=policy)
+        return self._call(lambda: self._stub.SetPolicy(request, timeout=CALL_TIMEOUT_S)).tx
+
+    def withdraw(self, table: str) -> str:
+        """Withdraw a table (operators only) and return the transaction; raises as `register`."""
+        return self._call(
+            lambda: self._stub.Withdraw(party_pb2.WithdrawRequest(table=table), timeout=CALL_TIMEOUT_S)
+        ).tx
+
     def pending(self) -> list[PendingQuery]:
         """Queries that wait for a person (operators only); raises as `register`."""
         reply = self._call(lambda: self._stub.Pending(party_pb2.PendingRequest(), timeout=CALL_TIMEOUT_S))

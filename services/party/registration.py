@@ -20,7 +20,7 @@ from query.registration import registration_relation
 from query.rows import encode_rows
 from query.schema import PRESENT, TableSchema, encode_schema, physical_columns, schema_hash
 from services.directory import table_name_hash
-from services.errors import RequestInvalidError
+from services.errors import RecordUnknownError, RequestInvalidError
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.client import Registered
@@ -71,8 +71,7 @@ class Registrar:
         """
         if schema.owner != self._name:
             raise RequestInvalidError("schema.owner", f"expected {self._name}, got {schema.owner}")
-        if policy.minimum_group < LEDGER_MINIMUM_GROUP:
-            raise RequestInvalidError("policy.minimum_group", f"the ledger demands at least {LEDGER_MINIMUM_GROUP}")
+        _check_minimum(policy)
         with self._lock:
             columns = encode_rows(schema, records, log_rows)
             rows = int(columns[PRESENT].sum())
@@ -91,6 +90,45 @@ class Registrar:
             )
             self._store.keep_dataset(draft, stored)
             return self._publish(schema, policy, draft, [column_secret(column) for column in stored])
+
+    def set_policy(self, table: str, policy: Policy) -> str:
+        """Replace a table's policy and return the transaction; the new one is kept before the ledger has its hash.
+
+        Raises:
+            RecordUnknownError: this party has no such table.
+            RequestInvalidError: the minimum group is below the ledger's.
+            LedgerError: the ledger refused or does not answer.
+        """
+        _check_minimum(policy)
+        with self._lock:
+            found = self._current(table)
+            self._store.set_policy(found.dataset, found.version, encode_policy(policy))
+            try:
+                receipt = self._ledger.registry.set_policy(found.dataset, policy_hash(policy), policy.minimum_group)
+            except TransactionRevertedError:
+                self._store.set_policy(found.dataset, found.version, found.policy)
+                raise
+        _log.info("policy changed", table=table, minimum_group=policy.minimum_group)
+        return receipt.tx_hash
+
+    def withdraw(self, table: str) -> str:
+        """Withdraw a table's current version and return the transaction; its columns stay in the store.
+
+        Raises:
+            RecordUnknownError: this party has no such table.
+            LedgerError: the ledger refused or does not answer.
+        """
+        with self._lock:
+            found = self._current(table)
+            receipt = self._ledger.registry.withdraw(found.dataset, found.version)
+        _log.info("withdrawn", table=table, version=found.version)
+        return receipt.tx_hash
+
+    def _current(self, table: str) -> StoredDataset:
+        versions = [found for found in self._store.datasets() if found.name == table]
+        if not versions:
+            raise RecordUnknownError(f"this party has registered no table {table[:64]!r}")
+        return max(versions, key=lambda found: found.version)
 
     def recover(self) -> None:
         """Activate drafts that the ledger has, and drop the others; for the start of the process.
@@ -142,6 +180,11 @@ class Registrar:
         if found.status is DatasetStatus.WITHDRAWN:
             _log.info("registering a withdrawn dataset anew", version=found.version + 1)
         return found.version + 1
+
+
+def _check_minimum(policy: Policy) -> None:
+    if policy.minimum_group < LEDGER_MINIMUM_GROUP:
+        raise RequestInvalidError("policy.minimum_group", f"the ledger demands at least {LEDGER_MINIMUM_GROUP}")
 
 
 def column_secret(column: StoredColumn) -> RegisteredSecret:

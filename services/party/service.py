@@ -37,6 +37,8 @@ def party_rules(coordinator: str) -> dict[str, Rule]:
         "PartyService",
         {
             "Register": operator,
+            "SetPolicy": operator,
+            "Withdraw": operator,
             "Pending": operator,
             "Decide": operator,
             "Tables": everybody,
@@ -92,6 +94,14 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
             tx=done.tx,
             gas=done.gas,
         )
+
+    def SetPolicy(self, request: party_pb2.SetPolicyRequest, context: grpc.ServicerContext) -> party_pb2.SetPolicyReply:
+        """Replace a table's policy."""
+        return party_pb2.SetPolicyReply(tx=self._registrar.set_policy(request.table, parse_policy(request.policy)))
+
+    def Withdraw(self, request: party_pb2.WithdrawRequest, context: grpc.ServicerContext) -> party_pb2.WithdrawReply:
+        """Withdraw a table."""
+        return party_pb2.WithdrawReply(tx=self._registrar.withdraw(request.table))
 
     def Pending(self, request: party_pb2.PendingRequest, context: grpc.ServicerContext) -> party_pb2.PendingReply:
         """List queries that wait for a person."""

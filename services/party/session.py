@@ -333,7 +333,10 @@ class JointSession:
         for peer, data in self._exchange(tag, points_to_bytes(mine)).items():
             received[peer] = self._points(peer, tag, data, len(mine))
         stacked = np.stack([received[p] for p in range(PARTIES)])
-        return np.concatenate([sum_points(np.ascontiguousarray(stacked[:, k])) for k in range(len(mine))])
+        total = np.concatenate([sum_points(np.ascontiguousarray(stacked[:, k])) for k in range(len(mine))])
+        if not total.any(axis=1).all():  # a masked sum is infinity only where the last sender wanted it so
+            raise ContributionRejectedError(f"summing {tag}")
+        return total
 
     def _sum_of_scalars(self, tag: str, mine: Words) -> Words:
         total = mine

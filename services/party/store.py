@@ -172,6 +172,13 @@ class PartyStore:
                 "UPDATE datasets SET active = 1 WHERE dataset = ? AND version = ?", (_id(dataset), version)
             )
 
+    def set_policy(self, dataset: int, version: int, policy: bytes) -> None:
+        """Replace the policy kept with a version."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE datasets SET policy = ? WHERE dataset = ? AND version = ?", (policy, _id(dataset), version)
+            )
+
     def drop_draft(self, dataset: int, version: int) -> None:
         """Forget a version that was never registered."""
         with self._database.transaction() as connection:

@@ -12,7 +12,10 @@ from samples import Sample
 from mpc.channel import FramedChannel, LoopbackNetwork
 from services.party.session import JointSession, SessionPlan, SessionResult, session_id
 from zk.columns import witness_owners
+from zk.curve import add_points, decode_points
+from zk.field import FR, Words
 from zk.prover import Contributor
+from zk.verifier import verify_guards, verify_proof, verify_row_openings
 
 TIMEOUT_S = 20.0
 Tamper = Callable[[int, int, str, bytes], bytes]

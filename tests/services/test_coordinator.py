@@ -61,11 +61,8 @@ class Coordinator:
         self.jobs.resume()
 
     def close(self) -> None:
-        """Stop, and wait for the threads."""
+        """Stop, as a process would."""
         self.jobs.stop()
-        for thread in threading.enumerate():
-            if thread.name.startswith("study-"):
-                thread.join(WAIT_S)
         self.store.close()
 
     def run(self, study: StudyRecord) -> StudyRecord:

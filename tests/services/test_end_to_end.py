@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 
 from ledger.errors import RecordInvalidError
 from ledger.studies import QueryState
+from query.aggregates import Statistic
 from query.errors import QueryError, SqlSyntaxError, SqlUnsupportedError, UnknownColumnError, UnknownTableError
+from query.policy import Policy, encode_policy
 from services.cli.main import app
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -202,6 +204,47 @@ def test_an_owner_that_has_not_approved_is_awaited_and_then_obeyed(
         agency.result(third.value.query_id)
 
 
+def test_m15_a_policy_changed_meanwhile_ends_what_was_proposed_under_the_old_one(
+    agency: Tallystick, deployment: LocalDeployment
+) -> None:
+    sql = "SELECT COUNT(*) AS n, AVG(arrears) AS a FROM credit"
+    with pytest.raises(ApprovalPendingError) as pending:
+        agency.query(sql, purpose="before the change")
+    strict = Policy(minimum_group=MINIMUM, statistics=(Statistic.COUNT,))
+    with deployment.party_client(2, Role.OPERATOR, "operator") as operator:
+        assert operator.set_policy("credit", encode_policy(strict)).startswith("0x")
+        with pytest.raises(RemoteError, match="policy version"):
+            operator.decide(pending.value.query_id, approve=True)
+        agency.cancel(pending.value.query_id)
+        with pytest.raises(RefusedError) as refused:
+            agency.query(sql, purpose="after the change")
+        assert refused.value.rule == "POLICY_STATISTIC"
+        assert agency.query("SELECT COUNT(*) AS n FROM credit", purpose="allowed").values == {"n": len(SAMPLES.credit)}
+        operator.set_policy("credit", encode_policy(Policy(minimum_group=MINIMUM, automatic=False)))
+        with pytest.raises(RemoteError) as unknown:
+            operator.withdraw("nothing")
+        assert unknown.value.code == "RECORD_UNKNOWN"
+
+
+def test_registrations_that_do_not_fit_are_refused_by_field(deployment: LocalDeployment) -> None:
+    good = table_inputs(SAMPLES)[1]
+    bad = [
+        (dataclasses.replace(good, party=0), "schema.owner"),
+        (dataclasses.replace(good, csv=b"row,hba1c\n1,5.0\n"), "header lacks sodium"),
+        (dataclasses.replace(good, csv=b"row,hba1c,sodium\n1,5.01,130\n"), "row 0, column hba1c: more digits"),
+        (dataclasses.replace(good, csv=b"row,hba1c,sodium\n"), "no row"),
+        (dataclasses.replace(good, csv=b"\xff"), "not UTF-8"),
+        (dataclasses.replace(good, policy=encode_policy(Policy(minimum_group=2))), "minimum_group"),
+        (dataclasses.replace(good, schema=b"{}"), "schema"),
+        (dataclasses.replace(good, log_rows=2), "log_rows"),
+        (dataclasses.replace(good, log_rows=7), "SRS"),
+    ]
+    for table, fault in bad:
+        with pytest.raises(RemoteError, match=fault) as refused:
+            deployment.register(table)
+        assert "5.01" not in refused.value.message
+
+
 def test_a_wrong_certificate_gets_nowhere(agency: Tallystick, deployment: LocalDeployment, tmp_path: Path) -> None:
     stranger = TlsConfig.of(DemoAuthority.create().issue_files(tmp_path, Role.AGENCY, "agency"))
     foreign = deployment.agency_config.model_copy(update={"tls": stranger})
@@ -278,7 +321,8 @@ def test_the_command_line_asks_verifies_and_explains(deployment: LocalDeployment
     answer = json.loads(asked.stdout)
     assert answer["rows"] == [{"n": str(len(SAMPLES.hospital))}]
     pinned = ["--deployment", str(deployment.folder / "deployment.json"), "--url", deployment.ledger_url]
-    verified = runner.invoke(app, ["verify", answer["query"], *pinned, "--srs", str(deployment.srs_path), "--json"])
+    string = ["--srs", str(deployment.srs_path)]
+    verified = runner.invoke(app, ["verify", answer["query"], *pinned, *string, "--json", *config])
     assert verified.exit_code == 0, verified.output
     assert json.loads(verified.stdout)["guards"] == {"0": len(SAMPLES.hospital)}
     explained = runner.invoke(app, ["query", "explain", f"SELECT AVG(l.hba1c) AS x {JOIN}", *config])

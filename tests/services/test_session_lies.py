@@ -1,5 +1,5 @@
-"""A party that lies in any message of a joint session, or bends shared arithmetic, is noticed by every honest party, and
-no guard or row part is released."""
+"""A party that lies in any message of a joint session, or bends shared arithmetic, is noticed by every honest party,
+and no guard or row part is released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What still works on what is built and should not. A test moves out of here when the code refuses it."""
+"""M4: a step that refuses ends the contributor; no opening can be made again for another challenge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def before_opening(target: Sample) -> Contributor:
 
 @pytest.mark.parametrize("refused", ["a word of rows not shown", "a third opening"])
 def test_m4_a_refused_opening_does_not_let_the_last_one_answer_another_challenge(refused: str) -> None:
-    """`opening_part` advances the step before it refuses: [V] can be made again, for a z of the caller's choice."""
+    """A first version advanced the step before it refused, so that [V] could be made again for a z of choice."""
     target = masked_sum_sample()
     contributor = before_opening(target)
     point = contributor.opening_part(0, (), NONE)
