@@ -107,9 +107,10 @@ class Contributor(InOrder):
         """My columns among `cross_columns` as (N+3, 4) coefficients: secret, to be shared replicated."""
         return self._columns.shared_polynomials()
 
-    @once("columns", "columns")
     def accept_shares(self, column: int, first: Words, second: Words) -> None:
-        """Take my replicated components of a cross column's coefficients, (N+3, 4) each; secret."""
+        """Take my replicated components of a cross column's coefficients, (N+3, 4) each; secret. Nothing leaves here."""
+        if self._step != "columns":
+            raise ProtocolStateError("shares are accepted before the sums are asked for")
         self._columns.accept_shares(column, first, second)
 
     def _plain(self, index: int) -> Words:
