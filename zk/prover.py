@@ -108,7 +108,7 @@ class Contributor(InOrder):
         return self._columns.shared_polynomials()
 
     def accept_shares(self, column: int, first: Words, second: Words) -> None:
-        """Take my replicated components of a cross column's coefficients, (N+3, 4) each; secret. Nothing leaves here."""
+        """Take my replicated components of a cross column, (N+3, 4) coefficients each; secret. Nothing leaves here."""
         if self._step != "columns":
             raise ProtocolStateError("shares are accepted before the sums are asked for")
         self._columns.accept_shares(column, first, second)
