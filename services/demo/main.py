@@ -143,7 +143,7 @@ class _Demo:
     def run(self, persons: int, seed: int) -> None:
         """Everything, from compiling the kernels to the last cheat."""
         display = self._display
-        display.heading("Tallystick: joint statistics over data nobody may pool, with a public proof of each number")
+        display.heading("Tallystick: joint statistics, a public proof of each number")
         with display.progress("preparing the kernels (compiled once)") as report:
             seconds = warm_up(report)
         display.line(f"kernels ready in {seconds:.1f} s")
@@ -160,17 +160,18 @@ class _Demo:
 
     @contextmanager
     def _deployed(self, log_rows: int) -> Iterator[LocalDeployment]:
-        self._display.heading("Starting a ledger node, three parties with their provers, and a coordinator")
+        self._display.heading("A ledger, three parties with their provers, a coordinator")
         began = time.monotonic()
         with ExitStack() as stack:
             with self._display.waiting("starting") as note:
                 deployment = stack.enter_context(LocalDeployment(self._folder, log_rows=log_rows, progress=note))
             names = list(deployment.processes())
             self._display.line(f"{len(names)} processes in {time.monotonic() - began:.1f} s: {', '.join(names)}")
+            self._display.line(f"the reference string comes from a ceremony of {', '.join(deployment.names)}")
             yield deployment
 
     def _register(self, deployment: LocalDeployment, persons: int) -> None:
-        self._display.heading("Registering tables: commitments and a proof on the ledger, rows stay with their owner")
+        self._display.heading("Registering tables: the ledger gets commitments and a proof")
         policy = encode_policy(Policy(minimum_group=MINIMUM_GROUP))
         for table in self._tables.values():
             began = time.monotonic()

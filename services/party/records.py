@@ -37,7 +37,7 @@ def parse_records(schema: TableSchema, text: str, row_column: str, log_rows: int
 
     Raises:
         RequestInvalidError: the header does not fit the schema.
-        RowInvalidError: names the line's record and column, never the value.
+        RowInvalidError: names the row (the record's number where that is not known) and column, never the value.
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -55,8 +55,9 @@ def parse_records(schema: TableSchema, text: str, row_column: str, log_rows: int
         if len(line) != len(header):
             raise RowInvalidError(number, None, f"expected {len(header)} fields")
         fields = dict(zip(header, line, strict=True))
-        places.append(_place(number, fields.get(row_column), 1 << log_rows) if row_column else number)
-        records.append({name: _value(number, name, kind, fields[name]) for name, kind in kinds.items()})
+        place = _place(number, fields.get(row_column), 1 << log_rows) if row_column else number
+        places.append(place)
+        records.append({name: _value(place, name, kind, fields[name]) for name, kind in kinds.items()})
     return _laid_out(records, places)
 
 

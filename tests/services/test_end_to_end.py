@@ -108,7 +108,7 @@ def test_relations_never_seen_before_verify_in_the_same_contracts(agency: Tallys
 
 
 def test_a_forged_part_is_rejected_and_the_true_ones_are_given_until_acknowledged(
-    agency: Tallystick, deployment: LocalDeployment
+    agency: Tallystick, deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query_id = agency.submit(COUNT, purpose="M14")
     assert [update.state.value for update in agency.watch(query_id)][-1] == "PUBLISHED"
@@ -124,6 +124,11 @@ def test_a_forged_part_is_rejected_and_the_true_ones_are_given_until_acknowledge
         combine_parts(agency.ledger.tau_g2, verified, parts[:2])
     with pytest.raises(ResultRejectedError):
         combine_parts(agency.ledger.tau_g2, verified, [dataclasses.replace(parts[0], sums=()), *parts[1:]])
+    renamed = dataclasses.replace(agency.study(query_id), sql="SELECT COUNT(*) AS deaths FROM hospital")
+    with monkeypatch.context() as lying_coordinator:
+        lying_coordinator.setattr(agency._coordinator, "watch", lambda query_id: iter([renamed]))
+        with pytest.raises(ResultRejectedError, match="another SQL text"):
+            agency.result(query_id)
     assert agency.result(query_id).values == {"n": len(SAMPLES.hospital)}
     with pytest.raises(RemoteError, match="RECORD_UNKNOWN"):
         clients[0].release(query_id)
@@ -231,7 +236,7 @@ def test_registrations_that_do_not_fit_are_refused_by_field(deployment: LocalDep
     bad = [
         (dataclasses.replace(good, party=0), "schema.owner"),
         (dataclasses.replace(good, csv=b"row,hba1c\n1,5.0\n"), "header lacks sodium"),
-        (dataclasses.replace(good, csv=b"row,hba1c,sodium\n1,5.01,130\n"), "row 0, column hba1c: more digits"),
+        (dataclasses.replace(good, csv=b"row,hba1c,sodium\n1,5.01,130\n"), "row 1, column hba1c: more digits"),
         (dataclasses.replace(good, csv=b"row,hba1c,sodium\n"), "no row"),
         (dataclasses.replace(good, csv=b"\xff"), "not UTF-8"),
         (dataclasses.replace(good, policy=encode_policy(Policy(minimum_group=2))), "minimum_group"),
