@@ -18,6 +18,7 @@ Source: the zero test of a masked product, as in Damgård, Fitzi, Kiltz, Nielsen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -72,9 +73,7 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     m = len(g)
     if bound <= 0 or m == 0:
         return np.zeros(m, np.bool_)
-    repeated = ReplicatedShare(g.party, np.concatenate([g.first] * bound), np.concatenate([g.second] * bound))
-    subtrahends = np.repeat(ring.from_integers(range(bound)), m, axis=0)
-    differences = engine.add_public(repeated, ring.neg(subtrahends))
+    differences = _differences(engine, g, range(bound))
     products = CheckedProducts(engine, label, index=index)
     factors = products.enter(concatenate_shares([engine.random(m, f"{label}/rho", index=index), differences]))
     blocks = bound + 1
@@ -86,6 +85,59 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     products.verify()
     opened = ring.to_integers(engine.open(factors.value, f"{label}/masked", index=index))
     return np.array([value == 0 for value in opened], np.bool_)
+
+
+def open_disclosure_risk(engine: Engine, counts: ReplicatedShare, minimum: int, label: str, *, index: int = 0) -> bool:
+    """Tell whether releasing shared counts, with the sums they guard, would show a group smaller than the minimum.
+
+    That is so if a count is below the minimum, or if two counts differ by 1 to minimum − 1: where one group contains
+    the other, the difference of two released sums is then the sum over the few people between them. (Counts of
+    unrelated groups may come as close by chance; they are refused, too.) One bit is opened for all of it.
+
+    Args:
+        engine: over a prime field of more than 64 bits.
+        counts: m shared integers in [0, 2^40), secret.
+        minimum: public, at most 4096; at or below 1 there is nothing to protect and the answer is False.
+        label: public, unique in the round.
+
+    Raises:
+        RingValueError, ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
+    """
+    ring = engine.ring
+    field_modulus(ring)
+    if minimum > MAX_BOUND:
+        raise RingValueError(f"a minimum is at most {MAX_BOUND}, got {minimum}")
+    m = len(counts)
+    if minimum <= 1 or m == 0:
+        return False
+    pairs = [(i, j) for i in range(m) for j in range(i)]
+    left, right = [i for i, _ in pairs], [j for _, j in pairs]
+    gaps = engine.sub(_rows(counts, left), _rows(counts, right)) if pairs else counts[:0]
+    near = [offset for offset in range(1 - minimum, minimum) if offset]
+    forbidden = [(counts, range(minimum)), (gaps, near)]
+    factors = [_differences(engine, values, roots) for values, roots in forbidden if len(values)]
+    products = CheckedProducts(engine, label, index=index)
+    remaining = products.enter(concatenate_shares([engine.random(1, f"{label}/rho", index=index), *factors]))
+    while len(remaining) > 1:
+        half = len(remaining) // 2
+        multiplied = products.multiply(remaining[:half], remaining[half : 2 * half])
+        remaining = multiplied.followed_by(remaining[2 * half :])
+    products.verify()
+    return ring.to_integers(engine.open(remaining.value, f"{label}/masked", index=index)) == [0]
+
+
+def _rows(shares: ReplicatedShare, rows: list[int]) -> ReplicatedShare:
+    return ReplicatedShare(shares.party, shares.first[rows], shares.second[rows])
+
+
+def _differences(engine: Engine, values: ReplicatedShare, roots: Sequence[int]) -> ReplicatedShare:
+    """value − root for every root and value, root by root."""
+    count = len(roots)
+    repeated = ReplicatedShare(
+        values.party, np.concatenate([values.first] * count), np.concatenate([values.second] * count)
+    )
+    subtrahends = np.repeat(engine.ring.from_integers(list(roots)), len(values), axis=0)
+    return engine.add_public(repeated, engine.ring.neg(subtrahends))
 
 
 def _is_probable_prime(candidate: int) -> bool:

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from mpc.channel import Channel
-from mpc.compare import open_below
+from mpc.compare import open_disclosure_risk
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
@@ -225,7 +225,8 @@ class JointSession:
         words = [int.from_bytes(digest, "big"), *(values[i] for i in self._relation.opened)]
         weight = int.from_bytes(hash_words("tallystick.values.v1", words), "big") % FR_MODULUS
         part = self._prover.values_opening(weight, self._zero("values/mask", 1))
-        self._prover.verify_values_opening(weight, self._sum_of_points("values/opening", part))
+        if values:  # a relation without products opens no column
+            self._prover.verify_values_opening(weight, self._sum_of_points("values/opening", part))
 
     def _collect_values(self) -> dict[int, int]:
         own, shared = self._prover.own_values(), self._prover.share_values()
@@ -280,7 +281,7 @@ class JointSession:
         self._bind_sums(first)
         guards = sorted(set(self._relation.guards))
         rows = _pick(self._sums, guards)
-        if open_below(self._engine, rows, self._plan.minimum, "guards").any():
+        if open_disclosure_risk(self._engine, rows, self._plan.minimum, "guards"):
             raise DisclosureRefusedError()
         shown = tuple(FR.to_integers(self._engine.open(rows, "guards/opened")))
         self._progress("final")

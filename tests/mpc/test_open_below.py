@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpc.compare import MAX_BOUND, field_modulus, open_below
+from mpc.compare import MAX_BOUND, field_modulus, open_below, open_disclosure_risk
 from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.ideal import Ideal
 from mpc.rings import Z2_64
@@ -142,3 +142,51 @@ def test_a_liar_in_the_opening_is_caught(prime_field, parties):
 
     outcomes = parties(prime_field).outcomes(body)
     assert isinstance(outcomes[2], ShareMismatchError)
+
+
+@pytest.mark.parametrize(
+    ("counts", "risky"),
+    [
+        ([10], False),
+        ([9], True),
+        ([0], True),
+        ([500, 500], False),
+        ([500, 499], True),
+        ([491, 500], True),
+        ([490, 500], False),
+        ([500, 300, 291, 300], True),
+        ([500, 300, 290, 300], False),
+        ([500, 300, 3], True),
+        ([], False),
+    ],
+)
+def test_disclosure_risk_of_counts_and_their_differences(prime_field, parties, counts, risky):
+    dealt = share(prime_field, prime_field.from_integers(counts))
+    answers = parties(prime_field).run(lambda engine: open_disclosure_risk(engine, dealt[engine.party], 10, "guards"))
+    assert answers == [risky] * 3
+
+
+def test_disclosure_risk_opens_one_bit(prime_field, parties):
+    trio = parties(prime_field)
+    opened = []
+    for engine in trio.engines:
+        original = engine.open
+
+        def tap(held, label, *, index=0, original=original):
+            values = original(held, label, index=index)
+            opened.append((label, prime_field.to_integers(values)))
+            return values
+
+        engine.open = tap
+    dealt = share(prime_field, prime_field.from_integers([500, 300, 299]))
+    trio.run(lambda engine: open_disclosure_risk(engine, dealt[engine.party], 10, "guards"))
+    assert [len(values) for _, values in opened] == [1] * 9
+    assert [values for label, values in opened if label == "guards/masked"] == [[0]] * 3
+
+
+def test_disclosure_risk_refuses_what_it_cannot_check(parties, prime_field):
+    trio = parties(prime_field)
+    dealt = share(prime_field, prime_field.from_integers([5]))
+    assert not open_disclosure_risk(trio.engines[0], dealt[0], 1, "guards")
+    with pytest.raises(RingValueError, match="at most 4096"):
+        open_disclosure_risk(trio.engines[0], dealt[0], MAX_BOUND + 1, "guards")
