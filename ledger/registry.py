@@ -251,6 +251,10 @@ class Registry:
             raise RecordInvalidError(f"the directory has no dataset {dataset:032x}")
         return self._record(events[-1])
 
+    def log_rows(self, dataset: int, version: int) -> int:
+        """Return log2 of the number of rows a dataset version was registered with, 0 where there is none."""
+        return int(self._call("datasetVersion", dataset, version)[0])
+
     def datasets(self) -> list[DatasetRecord]:
         """Return the current version of every readable dataset, in order of first registration; `dataset` tells what is
         wrong with another."""

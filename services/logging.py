@@ -17,7 +17,7 @@ import structlog
 from google.protobuf.message import Message
 
 _SECRET_KEY: Final = re.compile(
-    r"secret|private|password|passphrase|token|blinder|mask|share|seed|rows$|salt|authorization|credential",
+    r"secret|private|password|passphrase|token|blinder|mask|share|seed|(?<!log_)rows$|salt|authorization|credential",
     re.IGNORECASE,
 )
 _REDACTED: Final = "[redacted]"

@@ -89,6 +89,9 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
         raise StateConflictError("the publication is not final yet")
     sent, proof = studies.published_proof(query_id)
     commitments = tuple(registry.commitment(column) for column in query.relation.registered)
+    for dataset, version in {(column.dataset, column.version) for column in query.relation.registered}:
+        if registry.log_rows(dataset, version) != query.relation.log_rows:  # half the rows would be a subgroup (M6)
+            raise RecordInvalidError(f"dataset {dataset:032x} was not registered with 2^{query.relation.log_rows} rows")
     pinned = ledger.deployment
     domain = proof_domain(pinned.chain_id, address_word(pinned.studies), pinned.srs_id)
     statement = Statement(query.relation, domain, query_id, commitments)

@@ -63,6 +63,7 @@ def serve(config: PartyConfig) -> None:
     try:
         server.serve_until_signal(network.stop)
     finally:
+        proving.stop()
         prover.close()
         store.close()
 

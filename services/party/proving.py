@@ -41,6 +41,7 @@ from zk.prover import RegisteredSecret
 
 _log = get_logger("services.party.proving")
 
+STOP_S: Final = 5.0
 _TYPED: Final = (ServiceError, LedgerError, MpcError, QueryError, ZkError)
 
 
@@ -115,6 +116,18 @@ class Proving:
         self._prover = prover
         self._approver = approver
         self._timeout_s = timeout_s
+        self._running: dict[threading.Thread, Attempt] = {}
+        self._lock = threading.Lock()
+
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """Cancel every running attempt and wait until it is noted as burnt; the store may be closed afterwards."""
+        with self._lock:
+            running = dict(self._running)
+        for attempt in running.values():
+            attempt.cancel()
+        deadline = time.monotonic() + timeout_s
+        for thread in running:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def begin(self, query_id: bytes, number: int) -> Attempt:
         """Begin an attempt in a thread of its own.
@@ -132,9 +145,12 @@ class Proving:
         plan = self._plan(query, number)
         self._store.begin_attempt(query_id, number)
         attempt = Attempt(channel := self._network.channel(plan.session, number))
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(attempt, channel, plan, query_id), name=f"proof-{number}", daemon=True
-        ).start()
+        )
+        with self._lock:
+            self._running[thread] = attempt
+        thread.start()
         return attempt
 
     def _plan(self, query: QueryRecord, attempt: int) -> SessionPlan:
@@ -176,16 +192,22 @@ class Proving:
         with ThreadPoolExecutor(1) as worker:
             proving = worker.submit(self._prove, attempt, channel, plan, query_id)
             error = proving.exception()
-        if error is None:
-            _log.info("proved", query=query_id.hex(), attempt=number)
-            attempt.note(proof=proving.result())
-            return
+        try:
+            if error is None:
+                _log.info("proved", query=query_id.hex(), attempt=number)
+            else:
+                self._burn(query_id, number, error)
+        finally:
+            attempt.note(proof=b"" if error else proving.result(), error=error)
+            with self._lock:
+                self._running.pop(threading.current_thread(), None)
+
+    def _burn(self, query_id: bytes, number: int, error: BaseException) -> None:
         kind = error_code(error) if isinstance(error, _TYPED) else "INTERNAL"
         _log.warning("attempt burnt", query=query_id.hex(), attempt=number, code=kind, kind=type(error).__name__)
         self._store.burn_attempt(query_id, number)
         if isinstance(error, DisclosureRefusedError):
             self._end_on_ledger(query_id)
-        attempt.note(error=error)
 
     def _prove(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> bytes:
         number = plan.attempt

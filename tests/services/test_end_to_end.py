@@ -25,6 +25,7 @@ from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import TlsConfig
 from services.coordinator.publishing import LedgerPublisher
+from services.demo.rogue_coordinator import RogueCoordinator
 from services.deployment import LocalDeployment
 from services.errors import DisclosureRefusedError, RefusedError, RemoteError, RequestConflictError
 from services.identity import DemoAuthority, Role
@@ -107,7 +108,25 @@ def test_relations_never_seen_before_verify_in_the_same_contracts(agency: Tallys
     }
 
 
-def test_a_forged_part_is_rejected_and_the_true_ones_are_given_until_acknowledged(
+def test_m14_nothing_is_released_before_publication_nor_to_anybody_else(
+    agency: Tallystick, deployment: LocalDeployment
+) -> None:
+    plan = agency.compile(COUNT)
+    with RogueCoordinator(deployment) as rogue, deployment.party_client(1, Role.AGENCY, "agency") as client:
+        statement = rogue.approved(agency, plan)
+        query_id = statement.subject
+        with pytest.raises(RemoteError, match="not published"):
+            client.release(query_id)
+        proof = rogue.proved(statement)
+        with pytest.raises(RemoteError, match="not published"):  # the parts exist now, and stay where they are
+            client.release(query_id)
+        deployment.ledger_access("coordinator").studies.publish(statement, proof)
+        with deployment.party_client(1, Role.AGENCY, "rival") as rival, pytest.raises(RemoteError, match="proposer"):
+            rival.release(query_id)
+        assert client.release(query_id).sums == (0,)
+
+
+def test_m14_a_forged_part_is_rejected_and_the_true_ones_are_given_until_acknowledged(
     agency: Tallystick, deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query_id = agency.submit(COUNT, purpose="M14")
