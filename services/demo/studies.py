@@ -65,6 +65,13 @@ STUDIES: Final = (
          Output("covariance", "COVAR_SAMP", (("hospital", "age"), ("laboratory", "hba1c")))),
     ),
     Study(
+        "Does cholesterol rise with age? (the shape that publishing costs are quoted for: four sums behind one guard)",
+        "SELECT COVAR_POP(h.age, l.ldl) AS covariance\n"
+        "FROM hospital h JOIN laboratory l ON h.person = l.person",
+        ("hospital", "laboratory"),
+        (Output("covariance", "COVAR_POP", (("hospital", "age"), ("laboratory", "ldl"))),),
+    ),
+    Study(
         "Diabetics in arrears: how many, how old, how much? (conditions on both sides of hospital ⋈ bureau)",
         "SELECT COUNT(*) AS persons, AVG(h.age) AS mean_age, AVG(c.arrears_cents) AS mean_arrears_cents\n"
         "FROM hospital h JOIN credit c ON h.person = c.person\n"

@@ -94,6 +94,12 @@ def test_a_join_equals_the_plaintext_and_verifies_everywhere(agency: Tallystick,
     assert result.query_id == verified.statement.subject
 
 
+def test_a_joint_proof_of_four_columns_and_four_sums_is_published_within_its_gas(agency: Tallystick) -> None:
+    result = agency.query(f"SELECT COVAR_POP(h.age, l.sodium) AS c {JOIN}", purpose="gas")
+    assert (len(result.plan.relation.registered), len(result.sums), len(result.guards)) == (4, 4, 1)
+    assert result.gas <= 300_000
+
+
 def test_relations_never_seen_before_verify_in_the_same_contracts(agency: Tallystick) -> None:
     one = agency.query("SELECT COUNT(*) AS n, VAR_POP(age) AS v, COUNT(diabetic) AS d, SUM(age) AS s FROM hospital "
                        "WHERE diabetic", purpose="one table")  # fmt: skip
