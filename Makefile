@@ -4,9 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test test-long lint proto contracts lock bench clean
+.PHONY: help demo test test-long lint proto contracts lock bench bench-peers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,9 +55,22 @@ lock: $(VENV)/.python ## recompute the locks from pyproject.toml
 	@$(INSTALL) uv
 	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo pyproject.toml requirements/build.in -o requirements/demo.lock
 	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo --extra dev pyproject.toml requirements/build.in -c requirements/demo.lock -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
 
-bench: $(VENV)/.dev ## measure the main job; prints ratios
-	@$(BIN)/python -m benchmarks
+$(PEERS)/.peers: requirements/peers.lock benchmarks/peers/package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "the peers need Python 3.11 or newer"; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: ffjavascript needs Node.js 20 or newer"; exit 1; }
+	@echo "installing the benchmark's peers: zksnake, py_ecc, galois, ffjavascript"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/peers.lock
+	@npm ci --prefix benchmarks/peers --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+bench: $(VENV)/.dev ## measure proofs, then kernels; prints ratios
+	@$(BIN)/python -m benchmarks proofs
+	@$(BIN)/python -m benchmarks kernels
+
+bench-peers: $(PEERS)/.peers ## install what `python -m benchmarks kernels --peers` measures beside
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+	@rm -rf $(VENV) $(PEERS) benchmarks/peers/node_modules build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

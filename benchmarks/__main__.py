@@ -1,31 +1,114 @@
-"""`python -m benchmarks [--log-rows K ...] [--runs R] [--json FILE]`."""
+"""`python -m benchmarks [proofs | kernels | machine]`; each measures both sides of its ratios in one run.
+
+    proofs   [--log-rows K ...] [--runs R] [--json FILE]      joint proofs beside single ones (the default)
+    kernels  [--peers] [--sizes K ...] [--cores C ...] [--only NAME ...] [--runs R] [--json FILE]
+    machine                                                   what machine this is, and which kernels it runs
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from benchmarks.kernel_inputs import KernelInputs
+from benchmarks.kernel_rows import Plan, Row, agreement_jobs, as_json, measure_job, speed_jobs
 from benchmarks.machine import describe
-from benchmarks.proofs import measure
+from benchmarks.peers.ours import path_name
+from benchmarks.peers.process import allowed_processors, check_installed, installed_versions
+from benchmarks.start_up import START_UP_ROWS, measure_start_up
 from zk.kernels import warm_up
+
+COMMANDS = ("proofs", "kernels", "machine")
+
+
+def machine() -> dict[str, Any]:
+    """Return the machine's description with the kernels it runs and how busy it is."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
+    return {**describe(), "kernels": path_name(), "load_1min": load}
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    proofs = commands.add_parser("proofs", help="joint proofs beside single ones, verification beside py_ecc")
+    proofs.add_argument("--log-rows", type=int, nargs="+", default=[10, 14], help="log2 of the number of rows")
+    kernels = commands.add_parser("kernels", help="field, MSM, NTT, pairing and start-up beside other libraries")
+    kernels.add_argument("--peers", action="store_true", help="beside what `make bench-peers` installed")
+    kernels.add_argument("--sizes", type=int, nargs="+", default=[16, 20], help="log2 of MSM and NTT sizes")
+    kernels.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="on so many processors, each in turn")
+    kernels.add_argument("--only", nargs="+", default=[], help="rows whose names start so, e.g. msm_2e16 agree_")
+    for measuring in (proofs, kernels):
+        measuring.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
+        measuring.add_argument("--json", type=Path, help="write the rows here")
+    commands.add_parser("machine", help="what machine this is")
+    named = arguments and (arguments[0] in COMMANDS or arguments[0] in ("-h", "--help"))
+    return parser.parse_args(arguments if named else ["proofs", *arguments])
+
+
+def _seconds(value: float) -> str:
+    unit, factor = next(((u, f) for u, f in (("s ", 1.0), ("ms", 1e3), ("µs", 1e6)) if value * f >= 1), ("ns", 1e9))
+    return f"{value * factor:8.3f} {unit}"
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    ours, theirs = _seconds(row["ours_s"]), _seconds(row["peer_s"])
+    by_cpu = f"   by processor time {row['cpu_ratio']:8.2f}" if row.get("cpu_ratio") else ""
+    print(f"{row['name']:24s} {ours}   {row['peer']:28s} {theirs}   ratio {row['ratio']:8.2f}{by_cpu}", flush=True)
+
+
+def _proof_rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from benchmarks.proofs import measure
+
+    print(f"kernels ready after {warm_up():.1f} s (compile time, not counted below)")
+    for log_rows in options.log_rows:
+        yield from measure(log_rows, options.runs)
+
+
+def kernel_rows(plan: Plan, only: tuple[str, ...] = ()) -> Iterator[Row]:
+    """Yield the rows of the plan as they are measured, those alone whose names start with one of ``only`` if any."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as directory:
+        files = KernelInputs(Path(directory))
+        for job in chain(agreement_jobs(plan, files), speed_jobs(plan, files)):
+            if not only or job.name.startswith(only):
+                yield from measure_job(job, 1 if job.must_agree else plan.runs)
+    if not only or any(name.startswith(only) for name in START_UP_ROWS):
+        yield from measure_start_up(plan.runs, plan.peers)
 
 
 def main() -> None:
     """Measure, print a table of ratios, and write them where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--log-rows", type=int, nargs="+", default=[10, 14], help="log2 of the number of rows")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
-    parser.add_argument("--json", type=Path, help="write the rows here")
-    options = parser.parse_args()
-    machine = describe()
-    compile_s = warm_up()
-    print(machine, f"kernels ready after {compile_s:.1f} s (compile time, not counted below)")
-    rows = [row for log_rows in options.log_rows for row in measure(log_rows, options.runs)]
-    for row in rows:
-        print("{name:22s} {ours_s:9.4f} s   {peer}: {peer_s:9.4f} s   ratio {ratio:.2f}".format(**row))
+    options = _options(sys.argv[1:])
+    about = machine()
+    print(json.dumps(about))
+    if options.command == "machine":
+        return
+    if options.command == "proofs":
+        measured = _proof_rows(options)
+    else:
+        if options.peers:
+            check_installed()
+            about["peers"] = installed_versions()
+        processors = len(allowed_processors())
+        plan = Plan(
+            options.peers, tuple(options.sizes), tuple(c for c in options.cores if c <= processors), options.runs
+        )
+        warm_up()
+        measured = map(as_json, kernel_rows(plan, tuple(options.only)))
+    rows = []
+    for row in measured:
+        _print_row(row)
+        rows.append(row)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+        options.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
