@@ -21,7 +21,10 @@ from zk.kernels import curve as kernels
 
 POINT_BYTES = 64
 PARALLEL_FROM = 1 << 12
-"""From so many points on, work is split over two threads where there are two processors."""
+"""From so many points on, work is split over the processors."""
+
+MANY = 16
+"""Threads used at most."""
 
 GENERATOR: Words = FQ.from_integers([1, 2]).reshape(1, 8)
 
@@ -130,9 +133,15 @@ def scalar_integers(scalars: Words) -> Words:
     return FR.mul(scalars, np.array([[1, 0, 0, 0]], dtype=np.uint64))
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MANY
+    return max(1, min(os.cpu_count() or 1, allowed, MANY))
+
+
 def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None = None) -> None:
-    """Call work(start, stop) over 0 .. n-1, in two threads if asked, by default if n is large."""
-    threads = min(2, os.cpu_count() or 1, max(n, 1))
+    """Call work(start, stop) over 0 .. n-1, in a thread per processor if asked, by default if n is large."""
+    threads = min(processors(), max(n, 1))
     if threads == 1 or not (n >= PARALLEL_FROM if parallel is None else parallel):
         work(0, n)
         return

@@ -33,13 +33,14 @@ class Field:
     constants: Words = field(repr=False)
     element_bytes: int = 32
 
-    def _checked(self, a: Words) -> Words:
+    def checked(self, a: Words) -> Words:
+        """Return ``a`` as kernels take it, C-contiguous and writable. Raises SizeMismatchError if it is no vector."""
         if not isinstance(a, np.ndarray) or a.dtype != np.uint64 or a.ndim != 2 or a.shape[1] != 4:
             raise SizeMismatchError(f"{self.name} vectors are (n, 4) uint64 arrays, got {_shape(a)}")
         return a if a.flags.c_contiguous and a.flags.writeable else a.copy(order="C")
 
     def _paired(self, a: Words, b: Words) -> tuple[Words, Words, Words]:
-        a, b = self._checked(a), self._checked(b)
+        a, b = self.checked(a), self.checked(b)
         if len(a) != len(b) and len(a) != 1 and len(b) != 1:
             raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
         return a, b, np.empty_like(b if len(a) == 1 else a)
@@ -72,7 +73,7 @@ class Field:
 
     def inner(self, a: Words, b: Words) -> Words:
         """Return the (1, 4) inner product of two vectors of one length. Raises SizeMismatchError otherwise."""
-        a, b = self._checked(a), self._checked(b)
+        a, b = self.checked(a), self.checked(b)
         if len(a) != len(b):
             raise SizeMismatchError(f"an inner product needs equal lengths, got {len(a)} and {len(b)}")
         out = self.zeros(1)
@@ -82,12 +83,12 @@ class Field:
     def total(self, a: Words) -> Words:
         """Return the (1, 4) sum of all elements; the empty sum is zero."""
         out = self.zeros(1)
-        vectors.total(out, self._checked(a), self.constants)
+        vectors.total(out, self.checked(a), self.constants)
         return out
 
     def inverse(self, a: Words) -> Words:
         """Return 1/a elementwise, with one inversion for all. Raises ZeroInverseError if an element is zero."""
-        a = self._checked(a)
+        a = self.checked(a)
         out = np.empty_like(a)
         index = vectors.invert(out, a, self.constants)
         if index >= 0:
@@ -116,7 +117,7 @@ class Field:
 
     def encode_bytes(self, a: Words) -> bytes:
         """Return 32 bytes per element: the canonical representative, big-endian."""
-        a = self._checked(a)
+        a = self.checked(a)
         one = np.array([[1, 0, 0, 0]], dtype=np.uint64)
         return self.mul(a, one)[:, ::-1].astype(">u8").tobytes()
 
@@ -161,7 +162,7 @@ class Field:
     def evaluate(self, coefficients: Words, x: int) -> int:
         """Return the polynomial's value at ``x``, coefficients from the constant upwards; the empty one is zero."""
         out = self.zeros(1)
-        vectors.evaluate(out, self._checked(coefficients), self.from_integers([x]), self.constants)
+        vectors.evaluate(out, self.checked(coefficients), self.from_integers([x]), self.constants)
         return self.to_integers(out)[0]
 
     def scale(self, a: Words, c: int) -> Words:

@@ -22,16 +22,18 @@ from numpy.typing import NDArray
 
 from zk.kernels import inner
 from zk.kernels.ifma_field import (
+    Elements,
     add_raw,
     four_raw,
     fq_mul,
+    fq_mul_raw,
     fq_mul_two,
-    fq_mul_two_raw,
     fq_one,
     fq_reduce_6,
     fq_reduce_10,
     fq_settle_4,
     fq_settle_16,
+    fq_sqr_raw,
     sub_raw,
 )
 from zk.kernels.ifma_layout import (
@@ -129,6 +131,13 @@ def invert_lanes(lanes: Words) -> Any:
 
 
 @inner
+def _keep(stash: Words, block: int, difference: Elements, product: Elements, x: Elements) -> None:
+    store_block(stash, 3 * BLOCK * block, difference)
+    store_block(stash, 3 * BLOCK * block + BLOCK, product)
+    store_block(stash, 3 * BLOCK * block + 2 * BLOCK, x)
+
+
+@inner
 def add_regular(
     pool: Words, a: References, b: References, rows: References, count: int, stash: Words, lanes: Words
 ) -> Any:
@@ -136,44 +145,50 @@ def add_regular(
 
     count a positive multiple of 16; rows name none of the operands.
     """
-    blocks = count >> 3
+    half = count >> 4  # blocks of eight pairs; two chains of products hide each other's latency
     product0, product1 = fq_one(), fq_one()
-    for k in range(0, blocks, 2):
-        i, s = 8 * k, 3 * BLOCK * k
-        x0, x1 = gather_x(pool, a, i), gather_x(pool, a, i + 8)  # < 2.62
+    for k in range(half):
+        i, j = 8 * k, 8 * (k + half)
+        x0, x1 = gather_x(pool, a, i), gather_x(pool, a, j)  # < 2.62
         d0 = fq_settle_4(sub_raw(gather_x(pool, b, i), x0))  # < 6.62
-        d1 = fq_settle_4(sub_raw(gather_x(pool, b, i + 8), x1))  # < 6.62
-        store_block(stash, s, d0)
-        store_block(stash, s + BLOCK, product0)
-        store_block(stash, s + 2 * BLOCK, x0)
-        store_block(stash, s + 3 * BLOCK, d1)
-        store_block(stash, s + 4 * BLOCK, product1)
-        store_block(stash, s + 5 * BLOCK, x1)
+        d1 = fq_settle_4(sub_raw(gather_x(pool, b, j), x1))  # < 6.62
+        _keep(stash, k, d0, product0, x0)
+        _keep(stash, k + half, d1, product1, x1)
         product0, product1 = fq_mul_two(product0, d0, product1, d1)  # < 1.1
     store_rows(lanes, 0, fq_mul(product0, product1))
     if not invert_lanes(lanes):
         return False
     both = load_rows(lanes, 0, 4)
-    inverse0, inverse1 = fq_mul_two(both, product1, both, product0)  # 2^518/product
-    for k in range(blocks - 2, -1, -2):
-        i, s = 8 * k, 3 * BLOCK * k
-        d0, d1 = load_block(stash, s), load_block(stash, s + 3 * BLOCK)
-        r0, r1 = fq_mul_two(inverse0, load_block(stash, s + BLOCK), inverse1, load_block(stash, s + 4 * BLOCK))  # < 1.1
-        inverse0, inverse1 = fq_mul_two(inverse0, d0, inverse1, d1)  # < 1.1
-        y0 = signed(a, i, gather_y(pool, a, i))  # in (0, 4]
-        y1 = signed(a, i + 8, gather_y(pool, a, i + 8))  # in (0, 4]
-        n0 = fq_settle_4(sub_raw(signed(b, i, gather_y(pool, b, i)), y0))  # < 8
-        n1 = fq_settle_4(sub_raw(signed(b, i + 8, gather_y(pool, b, i + 8)), y1))  # < 8
-        s0, s1 = fq_mul_two(n0, r0, n1, r1)  # < 1.11
-        q0, q1 = fq_mul_two_raw(s0, s0, s1, s1)  # < 1.02
-        x0, x1 = load_block(stash, s + 2 * BLOCK), load_block(stash, s + 5 * BLOCK)
-        u0 = fq_reduce_10(sub_raw(q0, add_raw(add_raw(x0, x0), d0)))  # 10 - (x1 + x2 + 4) in (0.7, 7.1)  ->  < 2.62
-        u1 = fq_reduce_10(sub_raw(q1, add_raw(add_raw(x1, x1), d1)))
-        t0, t1 = fq_settle_16(four_raw(sub_raw(x0, u0))), fq_settle_16(four_raw(sub_raw(x1, u1)))  # < 26.5
-        q0, q1 = fq_mul_two_raw(s0, t0, s1, t1)  # < 1.36
-        v0, v1 = fq_reduce_6(sub_raw(q0, y0)), fq_reduce_6(sub_raw(q1, y1))  # in [2, 7.4)  ->  < 2.62
-        scatter_points(pool, rows, i, u0, v0)
-        scatter_points(pool, rows, i + 8, u1, v1)
+    inverse0, inverse = fq_mul_two(both, product1, both, product0)  # 2^518/product, < 1.1
+
+    # Four stages at once, of blocks k to k + 3, so that no multiplication waits for the one before it. At both ends
+    # stages work on what is not theirs, and nothing is written.
+    last = 2 * half - 1
+    rise1 = reciprocal1 = y1 = slope2 = y2 = slope3 = run3 = x3 = y3 = fq_one()
+    for k in range(last, -4, -1):
+        square = fq_sqr_raw(slope2)  # < 1.02
+        product = fq_mul_raw(slope3, run3)  # < 1.36
+        slope1 = fq_mul(rise1, reciprocal1)  # < 1.11
+
+        here = max(k, 0)
+        if k == half - 1:
+            inverse = inverse0
+        reciprocal0 = fq_mul(inverse, load_block(stash, 3 * BLOCK * here + BLOCK))  # < 1.02
+        inverse = fq_mul(inverse, load_block(stash, 3 * BLOCK * here))  # < 1.1
+        y0 = signed(a, 8 * here, gather_y(pool, a, 8 * here))  # in (0, 4]
+        rise0 = fq_settle_4(sub_raw(signed(b, 8 * here, gather_y(pool, b, 8 * here)), y0))  # < 8
+
+        if k + 3 <= last:
+            scatter_points(pool, rows, 8 * (k + 3), x3, fq_reduce_6(sub_raw(product, y3)))  # [2, 7.4) -> < 2.62
+
+        there = max(min(k + 2, last), 0)
+        d, x = load_block(stash, 3 * BLOCK * there), load_block(stash, 3 * BLOCK * there + 2 * BLOCK)
+        x2 = fq_reduce_10(sub_raw(square, add_raw(add_raw(x, x), d)))  # 10 - (x1 + x2 + 4): (0.7, 7.1) -> < 2.62
+        run2 = fq_settle_16(four_raw(sub_raw(x, x2)))  # 4·(x1 - x3) + 16: (5.5, 26.5)
+
+        slope3, run3, x3, y3 = slope2, run2, x2, y2
+        slope2, y2 = slope1, y1
+        rise1, reciprocal1, y1 = rise0, reciprocal0, y0
     return True
 
 

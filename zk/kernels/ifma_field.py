@@ -302,6 +302,39 @@ def _canonical(modulus: Modulus) -> Any:
     return _operation(emit, 1)
 
 
+def _folded(modulus: Modulus) -> Any:
+    """min(a, p - a), of canonical a."""
+
+    def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
+        upper, opposite = _is_upper(builder, modulus, a), []
+        for x, limit in zip(a, modulus.limbs, strict=True):
+            opposite.append(builder.sub(limit, x))
+        return [builder.select(upper, y, x) for x, y in zip(a, _settle(builder, opposite), strict=True)]
+
+    return _operation(emit, 1)
+
+
+def _is_upper(builder: Any, modulus: Modulus, a: Sequence[Any]) -> Any:
+    """Lane by lane: 2·a > p."""
+    pairs = zip(a, modulus.limbs, strict=True)
+    difference = _settle(builder, [builder.sub(limit, builder.add(x, x)) for x, limit in pairs])
+    return builder.icmp_signed("<", difference[LIMBS - 1], constant(0))
+
+
+def _uppers(modulus: Modulus) -> Any:
+    """The lanes, as bits, of canonical a with 2·a > p."""
+
+    @intrinsic
+    def test(typing_context: Any, a: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            upper = _is_upper(builder, modulus, unpack(builder, arguments[0]))
+            return builder.zext(builder.bitcast(upper, ir.IntType(LANES)), WORD)
+
+        return types.int64(ELEMENTS), generate
+
+    return test
+
+
 def _limbwise(operation: str) -> Any:
     def emit(builder: Any, a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
         return [getattr(builder, operation)(x, y) for x, y in zip(a, b, strict=True)]
@@ -329,6 +362,7 @@ _FR = Modulus(FR_MODULUS)
 
 add_raw = _limbwise("add")
 sub_raw = _limbwise("sub")
+union = _limbwise("or_")
 four_raw = _times_four()
 
 fq_mul = _mul(_FQ)
@@ -353,4 +387,7 @@ fr_settle_2 = _settled(_FR, 2)
 fr_settle_4 = _settled(_FR, 4)
 fr_reduce_0 = _reduced(_FR, 0)
 fr_canonical = _canonical(_FR)
+fr_folded = _folded(_FR)
+fr_uppers = _uppers(_FR)
+sixteen = _constant_elements(16)  # takes a public element x·2^256 to the integer x
 fr_one = _constant_elements((1 << RADIX_BITS) % FR_MODULUS)

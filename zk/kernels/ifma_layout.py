@@ -41,6 +41,7 @@ _HALF_WORD = ir.IntType(32)
 _ROW = ir.VectorType(WORD, 4)
 _REFERENCES = ir.VectorType(_HALF_WORD, LANES)
 _SIXTEEN = ir.VectorType(_HALF_WORD, 16)
+_uniform: Any = types.UniTuple
 
 
 def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
@@ -306,19 +307,107 @@ def scatter_points(typing_context: Any, pool: Any, rows: Any, start: Any, x: Any
     return signature, generate
 
 
+def _prefetch(builder: Any, data: Any, reference: Any) -> None:
+    row = builder.zext(builder.and_(reference, ir.Constant(_HALF_WORD, ROW_MASK)), WORD)
+    address = _at(builder, data, builder.shl(row, ir.Constant(WORD, 3)), 0, WORD)
+    hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), _HALF_WORD, _HALF_WORD, _HALF_WORD])
+    function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")
+    read, nearness, of_data = (ir.Constant(_HALF_WORD, value) for value in (0, 3, 1))
+    builder.call(function, [address, read, nearness, of_data])
+
+
 @intrinsic
-def prefetch(typing_context: Any, pool: Any, reference: Any) -> Any:
-    """Ask for the point of a reference to be brought near."""
-    signature = types.void(pool, types.uint32)
+def pair_up(
+    typing_context: Any, pool: Any, pending: Any, a: Any, b: Any, keys: Any, m: Any, key: Any, reference: Any,
+    empty: Any, lost: Any,
+) -> Any:  # fmt: skip
+    """Make pair m of the reference and the one pending under its key, or leave it pending; return the next m.
+
+    a[m], b[m] and keys[m] are written either way. No pair is made under the key ``lost``. Written without a branch:
+    whether a key is taken is a coin toss, and LLVM would make it a branch of plain Python code.
+    """
+    signature = types.int64(
+        pool, pending, a, b, keys, types.int64, types.uint32, types.uint32, types.uint32, types.uint32
+    )
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, waiting, first, second, owners = (
+            _data(context, builder, signature.args[k], arguments[k]) for k in range(5)
+        )
+        index, key, reference, empty, lost = arguments[5:]
+        place = builder.gep(waiting, [builder.zext(key, WORD)])
+        partner = builder.load(place)
+        _prefetch(builder, data, partner)
+        for target, value in ((first, partner), (second, reference), (owners, key)):
+            builder.store(value, builder.gep(target, [index]))
+        alone = builder.icmp_unsigned("==", partner, empty)
+        left = builder.select(alone, reference, empty)
+        left.set_metadata("unpredictable", builder.module.add_metadata([]))
+        builder.store(left, place)
+        made = builder.and_(builder.not_(alone), builder.icmp_unsigned("!=", key, lost))
+        return builder.add(index, builder.zext(made, WORD))
+
+    return signature, generate
+
+
+@intrinsic
+def take_eight_digits(
+    typing_context: Any, keys: Any, references: Any, k: Any, words: Any, low: Any, high: Any, flips: Any, i: Any,
+    window: Any,
+) -> Any:  # fmt: skip
+    """Write the stream's entries k to k + 7: one window of the scalars i to i + 7.
+
+    words[low:] and words[high:] hold the two words the window may straddle. window is (offset, mask, less, base, lost):
+    a digit d is the bits from ``offset`` on, under ``mask``, minus ``less``; its key is base + |d| - 1, or lost for
+    d = 0; its reference is i negated if exactly one of d and flips[i] is negative.
+    """
+    signature = types.void(
+        keys, references, types.int64, words, types.int64, types.int64, flips, types.int64, _uniform(types.int64, 5)
+    )
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        key_data, reference_data, word_data, flip_data = (
+            _data(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 3, 6)
+        )
+        place, i = arguments[2], arguments[7]
+
+        def everywhere(value: Any) -> Any:
+            lone = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(_HALF_WORD, 0))
+            return _shuffle(builder, lone, lone, [0] * LANES)
+
+        offset, mask, less, base, lost = (everywhere(value) for value in unpack(builder, arguments[8]))
+        lower = builder.load(_at(builder, word_data, arguments[4]), align=8)
+        higher = builder.load(_at(builder, word_data, arguments[5]), align=8)
+        rest = builder.sub(constant(63), offset)
+        bits = builder.or_(builder.lshr(lower, offset), builder.shl(builder.shl(higher, constant(1)), rest))
+        digit = builder.sub(builder.and_(bits, mask), less)
+        negative = builder.icmp_signed("<", digit, constant(0))
+        magnitude = builder.select(negative, builder.sub(constant(0), digit), digit)
+        nothing = builder.icmp_signed("==", digit, constant(0))
+        key = builder.select(nothing, lost, builder.add(magnitude, builder.sub(base, constant(1))))
+        rows = builder.add(everywhere(i), constant(*range(LANES)))
+        signed_rows = builder.or_(rows, builder.shl(builder.lshr(digit, constant(63)), constant(31)))
+        flip = builder.load(_at(builder, flip_data, i, 0, _REFERENCES), align=4)
+        reference = builder.xor(builder.trunc(signed_rows, _REFERENCES), flip)
+        builder.store(builder.trunc(key, _REFERENCES), _at(builder, key_data, place, 0, _REFERENCES), align=4)
+        builder.store(reference, _at(builder, reference_data, place, 0, _REFERENCES), align=4)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def store_flips(typing_context: Any, flips: Any, i: Any, lanes: Any) -> Any:
+    """flips[i + k] <- 2^31 for the lanes k whose bit is set, 0 for the others."""
+    signature = types.void(flips, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = _data(context, builder, signature.args[0], arguments[0])
-        row = builder.zext(builder.and_(arguments[1], ir.Constant(_HALF_WORD, ROW_MASK)), WORD)
-        address = _at(builder, data, builder.shl(row, ir.Constant(WORD, 3)), 0, WORD)
-        hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), _HALF_WORD, _HALF_WORD, _HALF_WORD])
-        function = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0")
-        read, nearness, of_data = (ir.Constant(_HALF_WORD, value) for value in (0, 3, 1))
-        builder.call(function, [address, read, nearness, of_data])
+        chosen = builder.bitcast(builder.trunc(arguments[2], ir.IntType(8)), ir.VectorType(ir.IntType(1), LANES))
+        yes, no = ir.Constant(_REFERENCES, [NEGATIVE] * LANES), ir.Constant(_REFERENCES, [0] * LANES)
+        builder.store(
+            builder.select(chosen, yes, no), _at(builder, data, arguments[1], 0, _REFERENCES), align=4
+        )
         return context.get_dummy_value()
 
     return signature, generate

@@ -23,8 +23,18 @@ from numpy.typing import NDArray
 from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
-from zk.kernels.ifma_layout import NEGATIVE, append_from, prefetch
-from zk.kernels.scalar import FR_MODULUS, Words, fr_sub, limbs
+from zk.kernels.ifma_field import fr_canonical, fr_folded, fr_mul, fr_uppers, sixteen, union
+from zk.kernels.ifma_layout import (
+    append_from,
+    load_block,
+    load_rows,
+    pair_up,
+    store_block,
+    store_flips,
+    store_words,
+    take_eight_digits,
+)
+from zk.kernels.scalar import Words
 
 BATCH = 2048
 """Pairs per inversion."""
@@ -32,9 +42,6 @@ SLACK = 64
 """Room that lists of pairs and the stack keep beyond what they hold."""
 CHUNK = 1024
 """Scalars whose digits are taken at a time."""
-
-_HALF_ORDER = tuple(np.uint64(word) for word in limbs(FR_MODULUS // 2))
-_ZERO = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
 
 
 @kernel("void(uint64[::1], uint64[:,::1], uint64[:,::1])")
@@ -53,31 +60,27 @@ def take_points(pool: Words, scalars: Words, points: Words) -> None:
             scalars[0, i] = scalars[1, i] = scalars[2, i] = scalars[3, i] = np.uint64(0)
 
 
-@kernel("void(uint64[:,::1], uint64[:,::1], uint64[:,::1], uint32[::1])")
-def take_scalars(words: Words, union: Words, scalars: Words, flips: References) -> None:
-    """Word w of |scalars[i]| to words[w, i], |s| = min(s, r - s) with flips[i] = 2^31 where that is r - s.
+@kernel("void(uint64[:,::1], uint32[::1], uint64[::1], uint64[::1], int64)")
+def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, start: int) -> None:
+    """Words of |s| for public elements s: word w of scalars[k] to words[w, start + k].
 
-    scalars (n, 4), integers below r; union[0] becomes the OR of all |s|.
+    |s| = min(s, r - s), and flips[start + k] = 2^31 where that is r - s, else 0. A multiple of eight scalars, flat;
+    ``seen`` is a block that collects the union of the limbs of all |s|.
     """
-    u0, u1, u2, u3 = _ZERO
-    for i in range(scalars.shape[0]):
-        s = (scalars[i, 0], scalars[i, 1], scalars[i, 2], scalars[i, 3])
-        above = False
-        for k in range(4):
-            if s[3 - k] != _HALF_ORDER[3 - k]:
-                above = s[3 - k] > _HALF_ORDER[3 - k]
-                break
-        if above:
-            s = fr_sub(_ZERO, s)
-        flips[i] = np.uint32(NEGATIVE) if above else np.uint32(0)
-        words[0, i], words[1, i], words[2, i], words[3, i] = s
-        u0, u1, u2, u3 = u0 | s[0], u1 | s[1], u2 | s[2], u3 | s[3]
-    union[0, 0], union[0, 1], union[0, 2], union[0, 3] = u0, u1, u2, u3
+    flat = words.reshape(-1)
+    factor, all_limbs = sixteen(), load_block(seen, 0)
+    for k in range(0, scalars.shape[0] // 4, 8):
+        s = fr_canonical(fr_mul(load_rows(scalars, 4 * k, 4), factor))  # < 1.02 before
+        store_flips(flips, start + k, fr_uppers(s))
+        s = fr_folded(s)
+        all_limbs = union(all_limbs, s)
+        store_words(flat, start + k, words.shape[1], s)
+    store_block(seen, 0, all_limbs)
 
 
 @kernel("void(uint64[:,::1], uint64[:,::1])")
 def raise_scalars(words: Words, constant: Words) -> None:
-    """Add constant[0] to every column of words, modulo 2^256."""
+    """Add constant[0] to the first four rows of every column of words, modulo 2^256."""
     c0, c1, c2, c3 = constant[0, 0], constant[0, 1], constant[0, 2], constant[0, 3]
     for i in range(words.shape[1]):
         w0 = words[0, i] + c0
@@ -92,21 +95,6 @@ def raise_scalars(words: Words, constant: Words) -> None:
         carry = over | np.uint64(w2 < carry)
         words[0, i], words[1, i], words[2, i] = w0, w1, w2
         words[3, i] += c3 + carry
-
-
-@inner
-def _insert(
-    pool: Words, key: Any, reference: Any, m: int, empty: Any, lost: Any, pending: References, desk: NDArray[np.uint32]
-) -> Any:
-    """Pair the point with the one pending under its key, or leave it pending; return the new number of pairs."""
-    waiting = pending[key]
-    prefetch(pool, waiting)
-    desk[0, m] = waiting
-    desk[1, m] = reference
-    desk[2, m] = key
-    alone = waiting == empty
-    pending[key] = reference if alone else empty
-    return m + np.int64((not alone) & (key != lost))
 
 
 @inner
@@ -131,11 +119,13 @@ def feed(
     """
     m, top = state[0], state[1]
     first, empty, lost = np.uint32(state[2]), np.uint32(state[3]), np.uint32(state[5])
+    a, b, owners, rows = desk[0], desk[1], desk[2], desk[3]
     position = np.int64(0)
     while True:
         stop = min(count, position + BATCH - m)  # an entry makes at most one pair
         while position < stop:
-            m = _insert(pool, keys[position], references[position], m, empty, lost, pending, desk)
+            key, reference = keys[position], references[position]
+            m = pair_up(pool, pending, a, b, owners, m, key, reference, empty, lost)
             position += 1
         if position < count:
             if m <= BATCH - SLACK:
@@ -144,24 +134,24 @@ def feed(
             break
         padded = (m + 15) & ~15
         for k in range(m):
-            desk[3, k] = free[top - m + k]
+            rows[k] = free[top - m + k]
         for k in range(m, padded):
-            desk[0, k], desk[1, k], desk[3, k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - m)
+            a[k], b[k], rows[k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - m)
         top -= m
-        if not add_regular(pool, desk[0], desk[1], desk[3], padded, stash, lanes):
-            add_any(pool, desk[0], desk[1], desk[3], desk[2], m, lost, stash)
+        if not add_regular(pool, a, b, rows, padded, stash, lanes):
+            add_any(pool, a, b, rows, owners, m, lost, stash)
         for k in range(0, padded, 16):
-            top += append_from(free, top, desk[0], k, first)
-            top += append_from(free, top, desk[1], k, first)
+            top += append_from(free, top, a, k, first)
+            top += append_from(free, top, b, k, first)
         made = m
         m = np.int64(0)
         for k in range(made):  # pair m <= k is written after entry k was read
-            key, reference = desk[2, k], desk[3, k]
+            key, reference = owners[k], rows[k]
             if key == lost:
                 free[top] = reference
                 top += 1
             else:
-                m = _insert(pool, key, reference, m, empty, lost, pending, desk)
+                m = pair_up(pool, pending, a, b, owners, m, key, reference, empty, lost)
     state[0], state[1] = m, top
 
 
@@ -172,22 +162,30 @@ def _take_digits(
 ) -> None:  # fmt: skip
     """The entries of a window of scalars start .. start + count - 1; its buckets have keys from base on.
 
-    The window's digits are the ``bits`` bits at ``bit``, less ``less``; within ±2^(bits-1).
+    The window's digits are the ``bits`` bits at ``bit``, less ``less``; within ±2^(bits-1). words has five rows, the
+    last of them zero; count a multiple of eight.
     """
-    word, offset = bit >> 6, np.uint64(bit & 63)
-    above = min(word + 1, 3)
-    rest = np.uint64(63) - offset
-    straddles = (bit & 63) + bits > 64 and word < 3
-    mask = np.uint64((1 << bits) - 1)
-    for i in range(count):
-        value = words[word, start + i] >> offset
-        if straddles:
-            value |= (words[above, start + i] << np.uint64(1)) << rest
-        digit = np.int64(value & mask) - less
-        sign = np.uint32(NEGATIVE) if digit < 0 else np.uint32(0)
-        magnitude = -digit if digit < 0 else digit
-        keys[i] = np.uint32(lost if magnitude == 0 else base + magnitude - 1)
-        references[i] = np.uint32(start + i) | (sign ^ flips[start + i])
+    flat, row = words.reshape(-1), words.shape[1]
+    low, high = (bit >> 6) * row + start, ((bit >> 6) + 1) * row + start
+    window = (np.int64(bit & 63), np.int64((1 << bits) - 1), np.int64(less), np.int64(base), np.int64(lost))
+    for i in range(0, count, 8):
+        take_eight_digits(keys, references, i, flat, low + i, high + i, flips, start + i, window)
+
+
+@inner
+def _take_buckets(
+    buckets: References, start: int, half: int, low_bits: int, base: int, empty: Any, entries: NDArray[np.uint32]
+) -> Any:
+    """The entries of one window's buckets, from buckets[start] on: rows have keys from base on, then columns."""
+    low, high = 1 << low_bits, half >> low_bits
+    count = 0
+    for b in range(half):
+        reference = buckets[start + b]
+        if reference != empty:
+            entries[0, count], entries[0, count + 1] = base + (b >> low_bits), base + high + (b & (low - 1))
+            entries[1, count], entries[1, count + 1] = reference, reference
+            count += 2
+    return count
 
 
 @inner
@@ -220,38 +218,34 @@ def sum_windows(
     rows per bucket and two batches; entries (2, >= CHUNK and both sums of every bucket of a window).
     """
     empty = np.uint32(state[3])
-    half = 1 << (bits - 1)
-    n = flips.shape[0]
-    lost = (w1 - w0) * half
-    state[0], state[5] = 0, lost
-    pending[: lost + 1] = empty
-    for start in range(0, n, CHUNK):
-        count = min(CHUNK, n - start)
-        for w in range(w0, w1):
-            base = (w - w0) * half
-            less = half if w < sums.shape[0] - 1 else 0
-            _take_digits(words, flips, start, count, w * bits, bits, less, base, lost, entries[0], entries[1])
-            feed(pool, entries[0], entries[1], count, False, state, pending, free, desk, stash, lanes)
-    feed(pool, entries[0], entries[1], 0, True, state, pending, free, desk, stash, lanes)
-
+    n, windows, half = flips.shape[0], w1 - w0, 1 << (bits - 1)
     low_bits = (bits - 1) // 2
     low, high = 1 << low_bits, half >> low_bits
-    buckets = pending[:lost].copy()
-    lost = (w1 - w0) * (low + high)
-    state[2], state[5] = np.int64(0x7FFF_FFFF), lost  # buckets are read twice: take no row back
-    pending[: lost + 1] = empty
-    for w in range(w1 - w0):
-        count = 0
-        for b in range(half):
-            reference = buckets[w * half + b]
-            if reference != empty:
-                entries[0, count], entries[1, count] = w * (low + high) + (b >> low_bits), reference
-                entries[0, count + 1] = w * (low + high) + high + (b & (low - 1))
-                entries[1, count + 1] = reference
-                count += 2
-        feed(pool, entries[0], entries[1], count, False, state, pending, free, desk, stash, lanes)
-    feed(pool, entries[0], entries[1], 0, True, state, pending, free, desk, stash, lanes)
-    for w in range(w1 - w0):
+    buckets = pending[:1]
+    for pass_ in range(2):  # points to buckets, then buckets to rows and columns
+        if pass_ == 0:
+            lost, steps = windows * half, windows * ((n + CHUNK - 1) // CHUNK)
+        else:
+            buckets = pending[:lost].copy()
+            lost, steps = windows * (low + high), windows
+            state[2] = np.int64(0x7FFF_FFFF)  # buckets are read twice: take no row back
+        state[5] = lost
+        pending[: lost + 1] = empty
+        for step in range(steps + 1):
+            count = 0
+            if step == steps:
+                pass  # nothing more: drain
+            elif pass_ == 0:
+                start, w = step // windows * CHUNK, step % windows
+                count = min(CHUNK, n - start)
+                less = half if w0 + w < sums.shape[0] - 1 else 0
+                _take_digits(
+                    words, flips, start, count, (w0 + w) * bits, bits, less, w * half, lost, entries[0], entries[1]
+                )
+            else:
+                count = _take_buckets(buckets, step * half, half, low_bits, step * (low + high), empty, entries)
+            feed(pool, entries[0], entries[1], count, step == steps, state, pending, free, desk, stash, lanes)
+    for w in range(windows):
         start = w * (low + high)
         p = _weighted(pool, pending, start, high, empty, 0)
         for _ in range(low_bits):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from zk.kernels import ifma_msm as kernels
 from zk.kernels.ifma_batch import LANES_WORDS, STASH_WORDS
-from zk.kernels.ifma_layout import POINT_WORDS
-from zk.kernels.scalar import FQ_CONSTANTS, Words
+from zk.kernels.ifma_layout import BLOCK, POINT_WORDS
+from zk.kernels.scalar import Words
 
 _HUGE_PAGE_BYTES = 1 << 21
 _PAIR_ROWS = 2  # two regular points fill up batches
@@ -75,19 +74,49 @@ class _Desk:
         self.state[:3] = 0, self.capacity, self.first
 
 
+def sum_products(points: Words, scalars: Words, padding: Words, threads: int) -> tuple[Words, int]:
+    """Return the (windows, 16) sums of digit times point of every window, in XYZZ, and the bits of a window.
+
+    Args:
+        points: (n, 8), n at least one, C-contiguous.
+        scalars: (n, 4), public form, C-contiguous.
+        padding: (2, 8) two points, different, not opposite, not infinity.
+        threads: at most so many. The sums do not depend on it.
+    """
+    words, flips, length = _take_scalars(scalars)
+    bits, windows = choose_window(len(scalars), length)
+    return sum_windows(points, words, flips, padding, bits, windows, threads), bits
+
+
+def _take_scalars(scalars: Words) -> tuple[Words, NDArray[np.uint32], int]:
+    """The words of the scalars' magnitudes, their signs, and the bits of the longest."""
+    n, whole = len(scalars), len(scalars) & ~7
+    words = np.empty((5, n + 7 & ~7), dtype=np.uint64)
+    words[4] = 0
+    flips = np.empty(words.shape[1], dtype=np.uint32)
+    seen = np.zeros(BLOCK, dtype=np.uint64)
+    kernels.take_scalars(words, flips, seen, scalars[:whole].reshape(-1), 0)
+    if whole < n:
+        rest = np.zeros((8, 4), dtype=np.uint64)
+        rest[: n - whole] = scalars[whole:]
+        kernels.take_scalars(words, flips, seen, rest.reshape(-1), whole)
+    union = np.bitwise_or.reduce(seen.reshape(5, 8), axis=1)
+    return words, flips, sum(int(limb) << (52 * k) for k, limb in enumerate(union)).bit_length()
+
+
 def sum_windows(
-    pool_points: Callable[[Words, Words], None], words: Words, flips: NDArray[np.uint32], bits: int, windows: int,
-    padding: Words, threads: int,
-) -> Words:  # fmt: skip
+    points: Words, words: Words, flips: NDArray[np.uint32], padding: Words, bits: int, windows: int, threads: int
+) -> Words:
     """Return the (windows, 16) sums of digit times point of every window.
 
     Args:
-        pool_points: writes the points to the pool it is given, and clears the scalars of those at infinity.
-        words: (4, n) scalars below half the group's order, not yet raised.
-        flips: (n,) 2^31 where the point counts negatively.
+        points: (n, 8).
+        words: (5, m) scalars below half the group's order, not yet raised; m a multiple of eight, the last row zero,
+            columns from n on zero. Destroyed.
+        flips: (m,) 2^31 where the point counts negatively.
+        padding: as ``sum_products`` takes it.
         bits: per window.
         windows: as many as the longest scalar needs.
-        padding: (2, 8) two different points, not opposite and not infinity.
         threads: at most so many.
     """
     n = len(flips)
@@ -100,7 +129,7 @@ def sum_windows(
     threads = min(threads, len(starts))
     rows = _Desk.rows(bits, together) + _WASTE_ROWS
     pool = arena(POINT_WORDS * (n + _PAIR_ROWS + threads * rows))
-    pool_points(pool, words)
+    kernels.take_points(pool, words, points)
     pool[POINT_WORDS * n : POINT_WORDS * (n + _PAIR_ROWS)] = padding.reshape(-1)
     constant = sum(1 << (bits * w + bits - 1) for w in range(windows - 1))  # the last digit is never negative
     kernels.raise_scalars(words, np.array([[constant >> 64 * k & (1 << 64) - 1 for k in range(4)]], dtype=np.uint64))
