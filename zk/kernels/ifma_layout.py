@@ -181,6 +181,24 @@ def broadcast(typing_context: Any, array: Any, offset: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def transpose_blocks(typing_context: Any, out: Any, offset: Any, blocks: Any, start: Any) -> Any:
+    """Lane i of block j at blocks[start:]  ->  lane j of block i at out[offset:], eight blocks each."""
+    signature = types.void(out, types.int64, blocks, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target = _data(context, builder, signature.args[0], arguments[0])
+        data = _data(context, builder, signature.args[2], arguments[2])
+        for limb in range(LIMBS):
+            plus = [BLOCK * k + LANES * limb for k in range(LANES)]
+            limbs = [builder.load(_at(builder, data, arguments[3], p), align=8) for p in plus]
+            for p, value in zip(plus, _transpose_eight(builder, limbs), strict=True):
+                builder.store(value, _at(builder, target, arguments[1], p), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
