@@ -18,8 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.errors import NonCanonicalEncodingError, SizeMismatchError, ZeroInverseError
-from zk.kernels import vectors
+from zk.kernels import IFMA, chosen_path, vectors
 from zk.kernels.scalar import FQ_CONSTANTS, FQ_MODULUS, FR_CONSTANTS, FR_MODULUS, Words
+
+_LANES: dict[object, Callable[[Words, Words, Words], None]] = {}
+"""Portable kernels of Fr and what takes their place where eight lanes are there."""
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_vectors
+
+    _LANES = {
+        vectors.add: ifma_vectors.add,
+        vectors.subtract: ifma_vectors.subtract,
+        vectors.multiply: ifma_vectors.multiply,
+        vectors.inner_product: ifma_vectors.inner_product,
+    }
 
 __all__ = ["FQ", "FQ_MODULUS", "FR", "FR_MODULUS", "Field", "Words"]
 
@@ -45,6 +58,13 @@ class Field:
             raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
         return a, b, np.empty_like(b if len(a) == 1 else a)
 
+    def _run(self, operation: Callable[[Words, Words, Words, Words], None], out: Words, a: Words, b: Words) -> None:
+        lanes = _LANES.get(operation) if self.modulus == FR_MODULUS else None
+        if lanes is None:
+            operation(out, a, b, self.constants)
+        else:
+            lanes(out, a, b)
+
     def zeros(self, n: int) -> Words:
         """Return ``n`` zeros."""
         return np.zeros((_count(n), 4), dtype=np.uint64)
@@ -52,13 +72,13 @@ class Field:
     def add(self, a: Words, b: Words) -> Words:
         """Return a + b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.add(out, a, b, self.constants)
+        self._run(vectors.add, out, a, b)
         return out
 
     def sub(self, a: Words, b: Words) -> Words:
         """Return a - b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.subtract(out, a, b, self.constants)
+        self._run(vectors.subtract, out, a, b)
         return out
 
     def neg(self, a: Words) -> Words:
@@ -68,7 +88,7 @@ class Field:
     def mul(self, a: Words, b: Words) -> Words:
         """Return a·b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.multiply(out, a, b, self.constants)
+        self._run(vectors.multiply, out, a, b)
         return out
 
     def inner(self, a: Words, b: Words) -> Words:
@@ -77,7 +97,7 @@ class Field:
         if len(a) != len(b):
             raise SizeMismatchError(f"an inner product needs equal lengths, got {len(a)} and {len(b)}")
         out = self.zeros(1)
-        vectors.inner_product(out, a, b, self.constants)
+        self._run(vectors.inner_product, out, a, b)
         return out
 
     def total(self, a: Words) -> Words:

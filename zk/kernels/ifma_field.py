@@ -274,7 +274,8 @@ def _reduced(modulus: Modulus, multiple: int) -> Any:
     q = the value's bits from 2^254 = 1.3227·p on, at most 7; limbs not yet carried change it by at most one unit of
     2^-39, which leaves the difference nonnegative for q > 0 (q·2^254 - q·p > 0.32·p) and changes nothing for q = 0.
     A value below 1.3227·(q + 1)·p leaves less than (1.3227 + 0.3227·q)·p: 2.62·p for values below 7.6·p (at q = 4).
-    A value below 2^-30·p would be misread (a carry not yet subtracted can make its top limb negative): none occurs.
+    Raw limbs of a value below 2^-30·p would be misread (a borrow not yet taken can make the top limb negative): callers
+    keep raw values above that, or settle first.
     """
     extra = splat(multiple * modulus.p)
 
@@ -383,6 +384,7 @@ fr_mul = _mul(_FR)
 fr_mul_raw = _mul(_FR, settled=False)
 fr_mul_two = _mul_two(_FR)
 fr_settle_0 = _settled(_FR, 0)
+fr_settle_1 = _settled(_FR, 1)
 fr_settle_2 = _settled(_FR, 2)
 fr_settle_4 = _settled(_FR, 4)
 fr_reduce_0 = _reduced(_FR, 0)
@@ -390,4 +392,5 @@ fr_canonical = _canonical(_FR)
 fr_folded = _folded(_FR)
 fr_uppers = _uppers(_FR)
 sixteen = _constant_elements(16)  # takes a public element x·2^256 to the integer x
+fr_zero = _constant_elements(0)
 fr_one = _constant_elements((1 << RADIX_BITS) % FR_MODULUS)
