@@ -16,6 +16,8 @@ if chosen_path() == IFMA:
 
 LANES_FROM = 64
 """From so many scalars on, eight lanes are worth their setup."""
+PARALLEL_LANES_FROM = 1 << 14
+"""From so many scalars on, eight lanes are worth a thread per processor."""
 
 _TWICE_GENERATOR = (
     1368015179489954701390400359078579693043519447331113978918064868415326638035,
@@ -49,7 +51,7 @@ def msm(points: Words, scalars: Words) -> Words:
         raise SizeMismatchError(f"{n} scalars need as many points, got {len(points)}")
     points = points if points.flags.c_contiguous and points.flags.writeable else points.copy(order="C")
     if chosen_path() == IFMA and n >= LANES_FROM:
-        threads = processors() if n >= PARALLEL_FROM else 1
+        threads = processors() if n >= PARALLEL_LANES_FROM else 1
         sums, bits = ifma_plan.sum_products(points[:n], scalars, _PADDING, threads)
     else:
         sums, bits = _sum_products(points, scalars)

@@ -10,8 +10,8 @@ import functools
 
 import numpy as np
 
-from zk.errors import SizeMismatchError
 from zk.curve import processors
+from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import ntt as kernels

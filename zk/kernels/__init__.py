@@ -8,8 +8,8 @@ declare them, so that every kernel is compiled once, for one signature, into a c
 
 Numba's cache notices a change of a kernel's own file but not of a file it imports, and its files are pickles. So the
 cache lives in a private directory whose name is a hash over all kernel sources, the versions of Numba, llvmlite and
-NumPy, the processor, the path, and whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the directory is made
-inside it; else inside ``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
+NumPy, the processor, the path, and whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the
+directory is made inside it; else inside ``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
 
 Modules named ``ifma_*`` need AVX-512 IFMA and are imported only where ``chosen_path`` says so; see ``zk.kernels.path``.
 Every other module runs anywhere.

@@ -1,16 +1,17 @@
 """Adding many pairs of affine points of G1 at once: one inversion for a whole batch, eight pairs side by side.
 
 A pool is a flat array of points (see ``ifma_layout``) that starts at a multiple of 64 bytes. Coordinates in it are
-x·2^256 mod q as in public arrays, but only below 2.62·q. With D = (x2 - x1)·2^256, a product of D's by ``fq_mul`` has
-value 2^260/2^260·.. such that mul(2^518/D, (y2 - y1)·2^256) = slope·2^258 = S, and
+x·2^256 mod q as in public arrays, but only below 2.62·q. Let D = (x2 - x1)·2^256. The multiplication divides by 2^260,
+so that from 2^518/D and (y2 - y1)·2^256 it makes S = slope·2^258, and then
 
     x3·2^256 = S·S/2^260 - (x1 + x2)·2^256        y3·2^256 = S·4·(x1 - x3)·2^256/2^260 - y1·2^256
 
-so that points never change their representation (Montgomery 1987 for the shared inversion; Bernstein et al.,
-"Faster batch forgery identification", INDOCRYPT 2012, for its use in sums).
+Points never change their representation. (Montgomery 1987 for the shared inversion; Bernstein et al., "Faster batch
+forgery identification", INDOCRYPT 2012, for its use in sums.)
 
-The formula fails where x1 = x2 or a point is infinity. Then the product of all differences is zero: the batch is done
-again pair by pair, with each case on its own. Timing: variable, on coincidences of points.
+The formula fails where x1 = x2. Then the product of all differences is zero, nothing is written, and the batch is done
+again pair by pair, each case on its own. It also fails, unnoticed, for a point at infinity: callers must not put one in
+a pair of ``add_regular``, and learn of infinite sums from ``add_any``. Timing: variable, on coincidences of points.
 """
 
 from __future__ import annotations
@@ -36,22 +37,11 @@ from zk.kernels.ifma_field import (
     fq_sqr_raw,
     sub_raw,
 )
-from zk.kernels.ifma_layout import (
-    BLOCK,
-    NEGATIVE,
-    POINT_WORDS,
-    ROW_MASK,
-    gather_x,
-    gather_y,
-    load_block,
-    load_rows,
-    scatter_points,
-    signed,
-    store_block,
-    store_rows,
-)
+from zk.kernels.ifma_layout import BLOCK, load_block, load_rows, store_block, store_rows
+from zk.kernels.ifma_points import NEGATIVE, POINT_WORDS, ROW_MASK, gather_x, gather_y, scatter_points, signed
 from zk.kernels.inverse import fq_inverse_plain
-from zk.kernels.scalar import FQ_MODULUS, Element, Words, fq_add, fq_mul as mul, fq_sub, is_equal, is_zero, limbs
+from zk.kernels.scalar import FQ_MODULUS, Element, Words, fq_add, fq_sub, is_equal, is_zero, limbs
+from zk.kernels.scalar import fq_mul as mul
 
 References = NDArray[np.uint32]
 
@@ -68,13 +58,13 @@ _LIFT = tuple(np.uint64(word) for word in limbs(pow(2, 768, FQ_MODULUS)))  # of 
 
 
 @inner
-def load_flat(a: Words, offset: int) -> Element:
+def load_flat(a: Words, offset: Any) -> Element:
     """Return the four words from a[offset] on."""
     return a[offset], a[offset + 1], a[offset + 2], a[offset + 3]
 
 
 @inner
-def store_flat(a: Words, offset: int, value: Element) -> None:
+def store_flat(a: Words, offset: Any, value: Element) -> None:
     """Write four words from a[offset] on."""
     a[offset], a[offset + 1], a[offset + 2], a[offset + 3] = value
 
@@ -143,7 +133,7 @@ def add_regular(
 ) -> Any:
     """Points rows[k] of the pool <- a[k] + b[k]; False, with nothing written, if some x1 = x2.
 
-    count a positive multiple of 16; rows name none of the operands.
+    count a positive multiple of 16; rows name none of the operands; no operand is infinity.
     """
     half = count >> 4  # blocks of eight pairs; two chains of products hide each other's latency
     product0, product1 = fq_one(), fq_one()
@@ -212,7 +202,7 @@ def is_zero_point(x: Element, y: Element) -> Any:
 def add_any(
     pool: Words, a: References, b: References, rows: References, keys: References, count: int, lost: Any, stash: Words
 ) -> None:
-    """Points rows[k] of the pool <- a[k] + b[k], canonical, whatever they are; keys[k] <- lost where that is infinity."""
+    """Points rows[k] of the pool <- a[k] + b[k], canonical, of any kind; keys[k] <- lost where that is infinity."""
     product = _ONE
     for k in range(count):
         x1, y1 = load_signed(pool, a[k])

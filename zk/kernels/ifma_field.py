@@ -22,9 +22,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
+from zk.kernels.intrinsics import external, intrinsic
 from zk.kernels.scalar import FQ_MODULUS, FR_MODULUS
 
 LANES = 8
@@ -97,7 +97,7 @@ def pack(context: Any, builder: Any, numba_type: Any, parts: Sequence[Any]) -> A
 
 def _call(builder: Any, name: str, *operands: Any) -> Any:
     signature = ir.FunctionType(VECTOR, [VECTOR] * len(operands))
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), operands)
+    return builder.call(external(builder, signature, name), operands)
 
 
 def _low(builder: Any, total: Any, a: Any, b: Any) -> Any:

@@ -24,16 +24,8 @@ from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
 from zk.kernels.ifma_field import fr_canonical, fr_folded, fr_mul, fr_uppers, sixteen, union
-from zk.kernels.ifma_layout import (
-    append_from,
-    load_block,
-    load_rows,
-    pair_up,
-    store_block,
-    store_flips,
-    store_words,
-    take_eight_digits,
-)
+from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_words
+from zk.kernels.ifma_points import append_from, pair_up, store_flips, take_eight_digits
 from zk.kernels.scalar import Words
 
 BATCH = 2048

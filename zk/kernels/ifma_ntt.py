@@ -2,8 +2,8 @@
 
 The input is a matrix of n1 rows and n2 columns. First pass: transform every column, multiply entry (k1, c) by w^(k1·c)
 and write the matrix transposed, tile by tile. Second pass: transform every row; entry k2 of row k1 is output
-k1 + n1·k2 (Bailey 1990). Lanes hold eight neighbouring columns, then eight neighbouring rows, so within a pass each lane
-transforms alone: decimation in time, radix 4, loaded in bit-reversed order.
+k1 + n1·k2 (Bailey 1990). Lanes hold eight neighbouring columns, then eight neighbouring rows, so that each lane
+transforms alone within a pass: decimation in time, radix 4, loaded in bit-reversed order.
 
 Elements stay x·2^256; factors are f·2^260, so that products stay x·2^256. Scalings cost nothing: a factor s^c of column
 c goes into ``starts``, a factor s^k1 of row k1 into ``starts`` and ``steps``; the rest is geometric in the other index
@@ -117,9 +117,7 @@ def transform_columns(
                 transpose_blocks(tiles, 8 * BLOCK * ((r >> 3) * groups + c), work, BLOCK * (r - 4))
 
 
-@kernel(
-    "void(uint64[::1], uint64[::1], uint64[::1], int64[::1], uint64[::1], uint64[::1], int64, int64)"
-)
+@kernel("void(uint64[::1], uint64[::1], uint64[::1], int64[::1], uint64[::1], uint64[::1], int64, int64)")
 def transform_rows(
     out: Words, tiles: Words, roots: Words, places: Places, tails: Words, work: Words, first: int, beyond: int
 ) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from zk.kernels import ifma_msm as kernels
 from zk.kernels.ifma_arenas import ARENAS
 from zk.kernels.ifma_batch import LANES_WORDS, STASH_WORDS
-from zk.kernels.ifma_layout import BLOCK, POINT_WORDS
+from zk.kernels.ifma_layout import BLOCK
+from zk.kernels.ifma_points import POINT_WORDS
 from zk.kernels.scalar import Words
 
 MAX_BITS = 17

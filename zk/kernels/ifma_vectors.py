@@ -20,7 +20,8 @@ from zk.kernels.ifma_field import (
     sub_raw,
 )
 from zk.kernels.ifma_layout import load_rows, load_rows_shifted, store_rows
-from zk.kernels.scalar import Words, fr_add, fr_mul as fr_mul_one, fr_sub, load, store
+from zk.kernels.scalar import Words, fr_add, fr_sub, load, store
+from zk.kernels.scalar import fr_mul as fr_mul_one
 
 _THREE = "void(uint64[:,::1], uint64[:,::1], uint64[:,::1])"
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from zk.kernels import inner
+from zk.kernels.intrinsics import intrinsic
 from zk.kernels.scalar import FQ_MODULUS, Element, limbs
 
 _STEPS = 31  # halvings per round: factors stay within ±2^31
