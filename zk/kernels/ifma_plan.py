@@ -59,11 +59,12 @@ def _take_scalars(words: Words, flips: NDArray[np.uint32], scalars: Words) -> in
 def choose_window(n: int, length: int) -> tuple[int, int]:
     """Return (bits per window, number of windows) of least cost for ``n`` scalars of ``length`` bits.
 
-    A window costs one addition per scalar, two per bucket, and sixteen per row or column.
+    A window costs one addition per scalar, two per bucket, and sixteen per row or column; an addition into a bucket
+    costs half as much again, since its point is further away (measured, see docs/performance.md).
     """
 
     def cost(bits: int) -> float:
-        return (length // bits + 1) * (n + (1 << bits) + 16 * (1 << bits // 2))
+        return (length // bits + 1) * (n + 1.5 * (1 << bits) + 16 * (1 << bits // 2))
 
     bits = min(range(2, MAX_BITS + 1), key=cost)
     return bits, length // bits + 1

@@ -131,6 +131,7 @@ def pair_up(
         place = builder.gep(waiting, [builder.zext(key, WORD)])
         partner = builder.load(place)
         _prefetch(builder, data, partner)
+        _prefetch(builder, data, reference)
         for target, value in ((first, partner), (second, reference), (owners, key)):
             builder.store(value, builder.gep(target, [index]))
         alone = builder.icmp_unsigned("==", partner, empty)
