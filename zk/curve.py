@@ -17,12 +17,18 @@ import numpy as np
 
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMismatchError
 from zk.field import FQ, FQ_MODULUS, FR, Words
+from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as kernels
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_plan
 
 POINT_BYTES = 64
 PARALLEL_FROM = 1 << 12
 """From so many points on, work is split over the processors."""
 
+LANES_FROM = 64
+"""From so many scalars on, eight lanes are worth their setup."""
 MANY = 16
 """Threads used at most."""
 
@@ -118,7 +124,10 @@ def multiply_points(points: Words, scalars: Words) -> Words:
 
 def multiply_generator(scalars: Words) -> Words:
     """Return scalars[i]·GENERATOR, from a table of the generator's multiples."""
-    integers, multiples = scalar_integers(scalars), _generator_multiples()
+    scalars, multiples = FR.checked(scalars), _generator_multiples()
+    if chosen_path() == IFMA and len(scalars) >= LANES_FROM:
+        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], processors())
+    integers = scalar_integers(scalars)
     work = np.empty((len(integers), 16), dtype=np.uint64)
 
     def multiply(start: int, stop: int) -> None:

@@ -25,8 +25,8 @@ from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
 from zk.kernels.ifma_field import fr_canonical, fr_folded, fr_mul, fr_uppers, sixteen, union
 from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_words
-from zk.kernels.ifma_points import append_from, pair_up, store_flips, take_eight_digits
-from zk.kernels.scalar import Words
+from zk.kernels.ifma_points import NEGATIVE, append_from, pair_up, store_flips, take_eight_digits
+from zk.kernels.scalar import Words, store
 
 BATCH = 2048
 """Pairs per inversion."""
@@ -34,6 +34,11 @@ SLACK = 64
 """Room that lists of pairs and the stack keep beyond what they hold."""
 CHUNK = 1024
 """Scalars whose digits are taken at a time."""
+FIXED_BITS = 8
+FIXED_WINDOWS = 32
+"""Of multiplication by a fixed base: they hold 253 bits and the last digit's sign."""
+
+_ZERO = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
 
 
 @kernel("void(uint64[::1], uint64[:,::1], uint64[:,::1])")
@@ -105,8 +110,9 @@ def feed(
 ) -> None:
     """Stream ``count`` entries; with ``drain``, go on until no pair is left.
 
-    state: pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie there
-    and in the next row, to fill up batches); the first of sixteen rows that nobody reads; the key that is dropped.
+    state (7): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
+    there and in the next row, to fill up batches); the first of sixteen rows that nobody reads; the key that is
+    dropped; a table's first row.
     desk (4, BATCH + SLACK): first and second operands, keys and result rows of the pairs.
     """
     m, top = state[0], state[1]
@@ -195,29 +201,68 @@ def _weighted(pool: Words, pending: References, start: int, count: int, empty: A
     return weighted
 
 
+@inner
+def _take_multiples(
+    words: Words, flips: References, start: int, count: int, w: int, windows: int, table: int, key: int, lost: int,
+    keys: References, references: References,
+) -> None:  # fmt: skip
+    """The entries of window w of ``count`` scalars from ``start`` on, one key each from ``key`` on.
+
+    Row table + 2^FIXED_BITS·w + d of the pool holds d·2^(FIXED_BITS·w) times the base.
+    """
+    bits = FIXED_BITS
+    less = 1 << (bits - 1) if w < windows - 1 else 0
+    _take_digits(words, flips, start, count, w * bits, bits, less, 1, 0, keys, references)
+    for i in range(count):
+        digit = keys[i]
+        references[i] = (np.uint32(table + (w << bits)) + digit) | (references[i] & np.uint32(NEGATIVE))
+        keys[i] = np.uint32(key + i) if digit != np.uint32(0) else np.uint32(lost)
+
+
+@inner
+def _store_sums(out: Words, pool: Words, pending: References, start: int, count: int, empty: Any) -> None:
+    """Row start + i of ``out`` <- what is pending under key i, for as many rows as there are; all zero for nothing."""
+    for i in range(min(count, out.shape[0] - start)):
+        x, y = load_signed(pool, pending[i])
+        if pending[i] == empty:
+            x, y = _ZERO, _ZERO
+        store(out, start + i, 0, x)
+        store(out, start + i, 4, y)
+
+
 @kernel(
     "void(uint64[:,::1], uint64[::1], uint64[:,::1], uint32[::1], int64[::1], int64, int64, int64,"
     " uint32[::1], uint32[::1], uint32[:,::1], uint32[:,::1], uint64[::1], uint64[::1])"
 )
-def sum_windows(
-    sums: Words, pool: Words, words: Words, flips: References, state: NDArray[np.int64], bits: int, w0: int, w1: int,
-    pending: References, free: References, desk: NDArray[np.uint32], entries: NDArray[np.uint32], stash: Words,
-    lanes: Words,
+def sum_stream(
+    out: Words, pool: Words, words: Words, flips: References, state: NDArray[np.int64], bits: int, start: int,
+    stop: int, pending: References, free: References, desk: NDArray[np.uint32], entries: NDArray[np.uint32],
+    stash: Words, lanes: Words,
 ) -> None:  # fmt: skip
-    """sums[w] = sum of digit_w(i)·point i for w0 <= w < w1, in XYZZ.
+    """Two sums of one shape, in one kernel because compiling its core twice takes seconds.
 
-    state as in ``feed``; pending at least (w1 - w0)·2^(bits-1) + 1, and as many as rows and columns; free holds three
-    rows per bucket and two batches; entries (2, >= CHUNK and both sums of every bucket of a window).
+    bits > 0: out[w] = sum over i of digit w of scalar i times point i, in XYZZ, for start <= w < stop; ``out`` has a
+    row for every window, and pending at least (stop - start)·2^(bits-1) + 1 keys, and rows and columns of as many
+    windows; free, three rows per bucket and two batches; entries (2, >= CHUNK and two for every bucket of a window).
+
+    bits = 0: out[i] = scalar i times the base whose multiples lie from row state[6] on (see ``_take_multiples``), in
+    public affine form, for start <= i < stop, a multiple of eight; pending has stop - start + 1 keys, free as many
+    rows and two batches, entries (2, CHUNK).
+
+    state: see ``feed``. Scalars are raised (``raise_scalars``) for these windows.
     """
-    empty = np.uint32(state[3])
-    n, windows, half = flips.shape[0], w1 - w0, 1 << (bits - 1)
-    low_bits = (bits - 1) // 2
+    empty, fixed = np.uint32(state[3]), bits == 0
+    n, windows, half = flips.shape[0], stop - start, 1 << (max(bits, 1) - 1)
+    if fixed:
+        n, windows = stop - start, FIXED_WINDOWS
+    chunks, low_bits = (n + CHUNK - 1) // CHUNK, (max(bits, 1) - 1) // 2
     low, high = 1 << low_bits, half >> low_bits
     buckets = pending[:1]
-    for pass_ in range(2):  # points to buckets, then buckets to rows and columns
-        if pass_ == 0:
-            lost, steps = windows * half, windows * ((n + CHUNK - 1) // CHUNK)
-        else:
+    for stage in range(1 if fixed else 2):  # to buckets, then buckets to rows and columns
+        lost, steps = windows * half, windows * chunks
+        if fixed:
+            lost = n
+        elif stage == 1:
             buckets = pending[:lost].copy()
             lost, steps = windows * (low + high), windows
             state[2] = np.int64(0x7FFF_FFFF)  # buckets are read twice: take no row back
@@ -227,20 +272,27 @@ def sum_windows(
             count = 0
             if step == steps:
                 pass  # nothing more: drain
-            elif pass_ == 0:
-                start, w = step // windows * CHUNK, step % windows
-                count = min(CHUNK, n - start)
-                less = half if w0 + w < sums.shape[0] - 1 else 0
-                _take_digits(
-                    words, flips, start, count, (w0 + w) * bits, bits, less, w * half, lost, entries[0], entries[1]
-                )
-            else:
+            elif stage == 1:
                 count = _take_buckets(buckets, step * half, half, low_bits, step * (low + high), empty, entries)
+            else:
+                w = step // chunks if fixed else step % windows  # one key's entries come far apart
+                first = (step % chunks if fixed else step // windows) * CHUNK
+                count = min(CHUNK, n - first)
+                if fixed:
+                    _take_multiples(
+                        words, flips, start + first, count, w, windows, state[6], first, lost, entries[0], entries[1]
+                    )
+                else:
+                    less, bit = half if start + w < out.shape[0] - 1 else 0, (start + w) * bits
+                    _take_digits(words, flips, first, count, bit, bits, less, w * half, lost, entries[0], entries[1])
             feed(pool, entries[0], entries[1], count, step == steps, state, pending, free, desk, stash, lanes)
+    if fixed:
+        _store_sums(out, pool, pending, start, n, empty)
+        return
     for w in range(windows):
-        start = w * (low + high)
-        p = _weighted(pool, pending, start, high, empty, 0)
+        key = w * (low + high)
+        p = _weighted(pool, pending, key, high, empty, 0)
         for _ in range(low_bits):
             p = double(p)
-        p = add(p, _weighted(pool, pending, start + high, low, empty, 1))
-        store_point(sums, w0 + w, p)
+        p = add(p, _weighted(pool, pending, key + high, low, empty, 1))
+        store_point(out, start + w, p)

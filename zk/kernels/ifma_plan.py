@@ -1,7 +1,9 @@
-"""What a multi-scalar multiplication with eight lanes needs around its kernels: windows, memory and threads."""
+"""What sums of points with eight lanes need around their kernels: windows, memory and threads."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -22,6 +24,7 @@ KEYS_AT_ONCE = 1 << 16
 
 _PADDING_ROWS = 2
 _WASTE_ROWS = 16
+_FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
 
 
@@ -91,24 +94,17 @@ class Windows:
 
 
 class _Desk:
-    """One thread's scratch, and the rows of the pool it may write."""
+    """One thread's scratch, and the rows of the pool it may write, from ``first`` on."""
 
-    def __init__(self, windows: Windows, together: int, first: int, empty: int, stash: Words) -> None:
-        low = 1 << (windows.bits - 1) // 2
-        keys = together * max(windows.buckets, windows.buckets // low + low) + 1
-        self.rows = np.arange(first, first + self.row_count(windows, together), dtype=np.uint32)[::-1]
-        self.state = np.array([0, 0, first, empty, first + len(self.rows), 0], dtype=np.int64)
-        self.free = np.empty(len(self.rows) + kernels.SLACK, dtype=np.uint32)
-        self.pending = np.empty(keys, dtype=np.uint32)
+    def __init__(self, keys: int, rows: int, entries: int, first: int, empty: int, stash: Words) -> None:
+        self.rows = np.arange(first, first + rows, dtype=np.uint32)[::-1]
+        self.state = np.array([0, 0, first, empty, first + rows, 0, empty + _PADDING_ROWS], dtype=np.int64)
+        self.free = np.empty(rows + kernels.SLACK, dtype=np.uint32)
+        self.pending = np.empty(keys + 1, dtype=np.uint32)
         self.pairs = np.empty((4, _BATCH_ROWS), dtype=np.uint32)
-        self.entries = np.empty((2, max(kernels.CHUNK, 2 * windows.buckets)), dtype=np.uint32)
+        self.entries = np.empty((2, max(kernels.CHUNK, entries)), dtype=np.uint32)
         self.lanes = np.empty(LANES_WORDS, dtype=np.uint64)
         self.stash = stash
-
-    @staticmethod
-    def row_count(windows: Windows, together: int) -> int:
-        """Rows in use at once: three per bucket (its sum, a row's, a column's) and two batches."""
-        return 3 * together * windows.buckets + 2 * _BATCH_ROWS
 
     def clear(self) -> None:
         """Take every row back, the lowest on top."""
@@ -120,39 +116,98 @@ def _sum_windows(
     points: Words, words: Words, flips: NDArray[np.uint32], padding: Words, windows: Windows, threads: int
 ) -> Words:
     """words are changed; columns beyond the points are zero."""
-    n = len(points)
     together, threads = windows.split(threads)
-    rows = _Desk.row_count(windows, together) + _WASTE_ROWS
-    stashes = POINT_WORDS * (n + _PADDING_ROWS + threads * rows)
-    stash_words = STASH_WORDS * _BATCH_ROWS
+    low = 1 << (windows.bits - 1) // 2
+    keys = together * max(windows.buckets, windows.buckets // low + low)
+    rows = 3 * together * windows.buckets  # of a bucket: its own sum, its row's and its column's
     sums = np.empty((windows.count, 16), dtype=np.uint64)
-    with ARENAS.borrow(stashes + threads * stash_words) as memory:
-        pool = memory[:stashes]
-        kernels.take_points(pool, words, points)
-        pool[POINT_WORDS * n : POINT_WORDS * (n + _PADDING_ROWS)] = padding.reshape(-1)
-        halves = sum(1 << (windows.bits * w + windows.bits - 1) for w in range(windows.count - 1))
-        raised = [halves >> 64 * k & (1 << 64) - 1 for k in range(4)]  # the last digit is never negative
-        kernels.raise_scalars(words, np.array([raised], dtype=np.uint64))
-        desks: SimpleQueue[_Desk] = SimpleQueue()
-        for t in range(threads):
-            stash = memory[stashes + t * stash_words : stashes + (t + 1) * stash_words]
-            desks.put(_Desk(windows, together, n + _PADDING_ROWS + t * rows, n, stash))
+    tasks = range(0, windows.count, together)
+    with _work(points, words, padding, (keys, rows, 2 * windows.buckets), threads) as (pool, desks):
+        _raise(words, windows)  # after scalars of infinite points were cleared
 
         def work(start: int) -> None:
             desk = desks.get()
             desk.clear()
             stop = min(start + together, windows.count)
-            kernels.sum_windows(
-                sums, pool, words, flips, desk.state, windows.bits, start, stop, desk.pending, desk.free, desk.pairs,
-                desk.entries, desk.stash, desk.lanes,
-            )  # fmt: skip
+            _sum_stream(sums, pool, words, flips, desk, windows.bits, start, stop)
             desks.put(desk)
 
-        starts = range(0, windows.count, together)
-        if threads == 1:
-            for start in starts:
-                work(start)
-        else:
-            with ThreadPoolExecutor(threads) as executor:
-                list(executor.map(work, starts))
+        _run(work, tasks, threads)
     return sums
+
+
+def multiply_fixed(multiples: Words, scalars: Words, padding: Words, threads: int) -> Words:
+    """Return scalars[i] times the base, (n, 8).
+
+    Args:
+        multiples: (8192, 8), row 256·w + d is d·256^w times the base.
+        scalars: (n, 4), public form, C-contiguous, n at least one.
+        padding: as ``sum_products`` takes it.
+        threads: at most so many.
+    """
+    n, columns = len(scalars), len(scalars) + 7 & ~7
+    out = np.empty((n, 8), dtype=np.uint64)
+    with ARENAS.borrow(6 * columns) as memory:
+        words = memory[: 5 * columns].reshape(5, columns)
+        flips = memory[5 * columns : 6 * columns].view(np.uint32)[:columns]
+        _take_scalars(words, flips, scalars)
+        _raise(words, Windows(kernels.FIXED_BITS, kernels.FIXED_WINDOWS))
+        tasks = range(0, columns, _FIXED_KEYS)
+        threads = min(threads, len(tasks))
+        none = np.zeros((5, len(multiples)), dtype=np.uint64)
+        shape = (_FIXED_KEYS, _FIXED_KEYS, 0)
+        with _work(multiples, none, padding, shape, threads) as (pool, desks):
+
+            def work(start: int) -> None:
+                desk = desks.get()
+                desk.clear()
+                desk.state[6] = 0
+                _sum_stream(out, pool, words, flips, desk, 0, start, min(start + _FIXED_KEYS, columns))
+                desks.put(desk)
+
+            _run(work, tasks, threads)
+    return out
+
+
+def _raise(words: Words, windows: Windows) -> None:
+    halves = sum(1 << (windows.bits * w + windows.bits - 1) for w in range(windows.count - 1))
+    raised = [halves >> 64 * k & (1 << 64) - 1 for k in range(4)]  # the last digit is never negative
+    kernels.raise_scalars(words, np.array([raised], dtype=np.uint64))
+
+
+@contextlib.contextmanager
+def _work(
+    points: Words, words: Words, padding: Words, shape: tuple[int, int, int], threads: int
+) -> Iterator[tuple[Words, SimpleQueue[_Desk]]]:
+    """Lend a pool that starts with the points and the padding, and desks of shape (keys, rows for sums, entries)."""
+    n, (keys, rows, entries) = len(points), shape
+    rows += 2 * _BATCH_ROWS
+    stashes = POINT_WORDS * (n + _PADDING_ROWS + threads * (rows + _WASTE_ROWS))
+    stash_words = STASH_WORDS * _BATCH_ROWS
+    with ARENAS.borrow(stashes + threads * stash_words) as memory:
+        pool = memory[:stashes]
+        kernels.take_points(pool, words, points)
+        pool[POINT_WORDS * n : POINT_WORDS * (n + _PADDING_ROWS)] = padding.reshape(-1)
+        desks: SimpleQueue[_Desk] = SimpleQueue()
+        for t in range(threads):
+            stash = memory[stashes + t * stash_words : stashes + (t + 1) * stash_words]
+            desks.put(_Desk(keys, rows, entries, n + _PADDING_ROWS + t * (rows + _WASTE_ROWS), n, stash))
+        yield pool, desks
+
+
+def _run(work: Callable[[int], None], tasks: Sequence[int], threads: int) -> None:
+    if threads == 1:
+        for task in tasks:
+            work(task)
+        return
+    with ThreadPoolExecutor(threads) as executor:
+        list(executor.map(work, tasks))
+
+
+def _sum_stream(
+    out: Words, pool: Words, words: Words, flips: NDArray[np.uint32], desk: _Desk, bits: int, start: int, stop: int
+) -> None:
+    kernels.sum_stream(
+        out, pool, words, flips, desk.state, bits, start, stop, desk.pending, desk.free, desk.pairs, desk.entries,
+        desk.stash, desk.lanes,
+    )  # fmt: skip
