@@ -140,7 +140,6 @@ class Modulus:
         self.limbs = splat(p)
         self.negated_inverse = constant(-pow(p, -1, 1 << LIMB_BITS))  # its low 52 bits are read
         self.folds = [splat(pow(2, LIMB_BITS * (k - _FOLDED), p)) for k in range(_FOLDED)]
-        self.multiples = [constant(*column) for column in zip(*(limbs52(q * p) for q in range(LANES)), strict=True)]
 
 
 Pair = tuple[Sequence[Any], Sequence[Any]]
@@ -277,13 +276,15 @@ def _reduced(modulus: Modulus, multiple: int) -> Any:
     Raw limbs of a value below 2^-30·p would be misread (a borrow not yet taken can make the top limb negative): callers
     keep raw values above that, or settle first.
     """
-    extra = splat(multiple * modulus.p)
+    top = limbs52(multiple * modulus.p)[LIMBS - 1]
+    rows = [zip(limbs52(q * modulus.p), limbs52(multiple * modulus.p), strict=True) for q in range(LANES)]
+    columns = [constant(*column) for column in zip(*([x - y for x, y in row] for row in rows), strict=True)]
 
     def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
-        raised = [builder.add(x, y) for x, y in zip(a, extra, strict=True)] if multiple else list(a)
-        quotient = shift_right(builder, raised[LIMBS - 1], 254 - LIMB_BITS * (LIMBS - 1))
-        multiples = [_select_word(builder, column, quotient) for column in modulus.multiples]
-        return _settle(builder, [builder.sub(x, y) for x, y in zip(raised, multiples, strict=True)])
+        raised = builder.add(a[LIMBS - 1], constant(top)) if multiple else a[LIMBS - 1]
+        quotient = shift_right(builder, raised, 254 - LIMB_BITS * (LIMBS - 1))
+        less = [_select_word(builder, column, quotient) for column in columns]
+        return _settle(builder, [builder.sub(x, y) for x, y in zip(a, less, strict=True)])
 
     return _operation(emit, 1)
 
