@@ -14,7 +14,7 @@ from zk.kernels import msm as kernels
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan
 
-LANES_FROM = 64
+LANES_FROM = 32
 """From so many scalars on, eight lanes are worth their setup."""
 PARALLEL_LANES_FROM = 1 << 14
 """From so many scalars on, eight lanes are worth a thread per processor."""

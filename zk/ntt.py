@@ -25,6 +25,7 @@ COSET_SHIFT = 7
 MAX_LOG_N = 24
 
 
+@functools.lru_cache(maxsize=64)
 def root_of_unity(log_n: int) -> int:
     """Return 5^((r-1)/2^log_n), of order exactly 2^log_n. Raises SizeMismatchError outside 0 <= log_n <= 28."""
     if not 0 <= log_n <= 28:
@@ -66,15 +67,20 @@ def coset_ntt(coefficients: Words, log_n: int, shift: int = COSET_SHIFT) -> Word
 def coset_intt(values: Words, shift: int = COSET_SHIFT) -> Words:
     """Return the coefficients whose values on shift·H are ``values``. Raises as ``coset_ntt`` does."""
     n, log_n = len(values), _log_size(len(values))
-    scale, inverse = pow(n, -1, FR_MODULUS), pow(_nonzero(shift), -1, FR_MODULUS)
+    scale, inverse = _inverse(n), _inverse(_nonzero(shift))
     if _in_lanes(log_n):
-        root = pow(root_of_unity(log_n), -1, FR_MODULUS)
+        root = _inverse(root_of_unity(log_n))
         return ifma_transform.transform(_filled(values, log_n), root, 1, inverse, scale, processors())
     coefficients = _copied(values, log_n)
     kernels.transform(coefficients, _twiddles(log_n))
     coefficients[1:] = coefficients[:0:-1].copy()  # index -i in place of i: the inverse transform, times n
     kernels.scale_by_powers(coefficients, _element(scale), _element(inverse))
     return coefficients
+
+
+@functools.lru_cache(maxsize=64)
+def _inverse(x: int) -> int:
+    return pow(x, -1, FR_MODULUS)
 
 
 def _in_lanes(log_n: int) -> bool:

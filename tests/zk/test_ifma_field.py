@@ -203,6 +203,9 @@ def test_canonical_values(field: str) -> None:
     values = [q * p + d for q in range(5) for d in (-1, 0, 1) if 0 <= q * p + d < 4 * p]
     values += [rng.randrange(4 * p) for _ in range(100)]
     assert unary(getattr(lanes, f"{field}_canonical"))([settled(x) for x in values]) == [x % p for x in values]
+    if field == "fr":
+        below = [x for x in values if x < 2 * p]
+        assert unary(lanes.fr_canonical_2)([settled(x) for x in below]) == [x % p for x in below]
 
 
 def test_scalars_fold_at_half_the_order() -> None:

@@ -289,12 +289,12 @@ def _reduced(modulus: Modulus, multiple: int) -> Any:
     return _operation(emit, 1)
 
 
-def _canonical(modulus: Modulus) -> Any:
-    """The value below p, of settled 0 <= a < 4·p."""
+def _canonical(modulus: Modulus, multiples: Sequence[int]) -> Any:
+    """The value below p, of settled 0 <= a < 2·multiples[0]·p; multiples are powers of two down to 1."""
 
     def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
         out = list(a)
-        for multiple in (2, 1):
+        for multiple in multiples:
             pairs = zip(out, splat(multiple * modulus.p), strict=True)
             smaller = _settle(builder, [builder.sub(x, y) for x, y in pairs])
             negative = builder.icmp_signed("<", smaller[LIMBS - 1], constant(0))
@@ -378,7 +378,7 @@ fq_settle_0 = _settled(_FQ, 0)
 fq_settle_16 = _settled(_FQ, 16)
 fq_reduce_6 = _reduced(_FQ, 6)
 fq_reduce_10 = _reduced(_FQ, 10)
-fq_canonical = _canonical(_FQ)
+fq_canonical = _canonical(_FQ, (2, 1))
 fq_one = _constant_elements((1 << RADIX_BITS) % FQ_MODULUS)
 
 fr_mul = _mul(_FR)
@@ -389,7 +389,8 @@ fr_settle_1 = _settled(_FR, 1)
 fr_settle_2 = _settled(_FR, 2)
 fr_settle_4 = _settled(_FR, 4)
 fr_reduce_0 = _reduced(_FR, 0)
-fr_canonical = _canonical(_FR)
+fr_canonical = _canonical(_FR, (2, 1))
+fr_canonical_2 = _canonical(_FR, (1,))  # of values below 2·p
 fr_folded = _folded(_FR)
 fr_uppers = _uppers(_FR)
 sixteen = _constant_elements(16)  # takes a public element x·2^256 to the integer x

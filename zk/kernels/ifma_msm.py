@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
-from zk.kernels.ifma_field import fr_canonical, fr_folded, fr_mul, fr_uppers, sixteen, union
+from zk.kernels.ifma_field import fr_canonical_2, fr_folded, fr_mul, fr_uppers, sixteen, union
 from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_words
 from zk.kernels.ifma_points import NEGATIVE, append_from, pair_up, store_flips, take_eight_digits
 from zk.kernels.scalar import Words, store
@@ -67,7 +67,7 @@ def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, s
     flat = words.reshape(-1)
     factor, all_limbs = sixteen(), load_block(seen, 0)
     for k in range(0, scalars.shape[0] // 4, 8):
-        s = fr_canonical(fr_mul(load_rows(scalars, 4 * k, 4), factor))  # < 1.02 before
+        s = fr_canonical_2(fr_mul(load_rows(scalars, 4 * k, 4), factor))  # < 1.02 before
         store_flips(flips, start + k, fr_uppers(s))
         s = fr_folded(s)
         all_limbs = union(all_limbs, s)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from zk.kernels import inner, kernel
 from zk.kernels.ifma_field import (
     add_raw,
-    fr_canonical,
+    fr_canonical_2,
     fr_mul,
     fr_mul_raw,
     fr_settle_0,
@@ -134,4 +134,4 @@ def transform_rows(
         _transform_blocks(work, n2, roots)  # < 28
         for k in range(n2):
             value = fr_mul(load_block(work, BLOCK * k), broadcast(tails, 5 * k))  # < 1.4
-            store_rows(out, 32 * (k * groups + q), fr_canonical(value))
+            store_rows(out, 32 * (k * groups + q), fr_canonical_2(value))

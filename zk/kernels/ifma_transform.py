@@ -15,8 +15,8 @@ from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_ntt import Places
 from zk.kernels.scalar import FR_MODULUS, Words
 
-LEAST_LOG_N = 6
-"""Both passes need eight columns."""
+LEAST_LOG_N = 7
+"""From here on lanes are faster; both passes need eight columns."""
 PARALLEL_FROM = 1 << 15
 
 
@@ -38,7 +38,7 @@ def transform(x: Words, root: int, before: int, after: int, scale: int, threads:
     """Return scale·after^k·sum over i of x[i]·before^i·root^(i·k), for all k.
 
     Args:
-        x: (n, 4) canonical public elements of Fr, C-contiguous, n a power of two from 2^6 to 2^24.
+        x: (n, 4) canonical public elements of Fr, C-contiguous, n a power of two from 2^LEAST_LOG_N to 2^24.
         root: of order n.
         before, after, scale: any elements of Fr as integers; ``after`` is 1 or ``before`` is.
         threads: at most so many. The result does not depend on it.

@@ -12,6 +12,7 @@ from zk.kernels import kernel
 from zk.kernels.ifma_field import (
     add_raw,
     fr_canonical,
+    fr_canonical_2,
     fr_mul,
     fr_mul_two,
     fr_reduce_0,
@@ -35,7 +36,7 @@ def add(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     for i in range(0, 4 * whole, 32):
         total = add_raw(load_rows(a_flat, i * a_step, 4 * a_step), load_rows(b_flat, i * b_step, 4 * b_step))
-        store_rows(flat, i, fr_canonical(fr_settle_0(total)))  # < 2 before
+        store_rows(flat, i, fr_canonical_2(fr_settle_0(total)))  # < 2 before
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_add(load(a, i * a_step, 0), load(b, i * b_step, 0)))
 
@@ -48,7 +49,7 @@ def subtract(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     for i in range(0, 4 * whole, 32):
         difference = sub_raw(load_rows(a_flat, i * a_step, 4 * a_step), load_rows(b_flat, i * b_step, 4 * b_step))
-        store_rows(flat, i, fr_canonical(fr_settle_1(difference)))  # in (0, 2) before
+        store_rows(flat, i, fr_canonical_2(fr_settle_1(difference)))  # in (0, 2) before
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_sub(load(a, i * a_step, 0), load(b, i * b_step, 0)))
 
@@ -86,7 +87,7 @@ def inner_product(out: Words, a: Words, b: Words) -> None:
         product = fr_mul(load_rows_shifted(a_flat, i, 4), load_rows(b_flat, i, 4))  # < 1.2
         total = fr_reduce_0(fr_settle_0(add_raw(total, product)))  # < 3.8  ->  < 1.98
     rows = np.empty((8, 4), dtype=np.uint64)
-    store_rows(rows.reshape(-1), 0, fr_canonical(total))
+    store_rows(rows.reshape(-1), 0, fr_canonical_2(total))
     accumulator = load(rows, 0, 0)
     for k in range(1, 8):
         accumulator = fr_add(accumulator, load(rows, k, 0))
