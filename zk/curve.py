@@ -17,11 +17,20 @@ import numpy as np
 
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMismatchError
 from zk.field import FQ, FQ_MODULUS, FR, Words
+from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as kernels
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_plan
 
 POINT_BYTES = 64
 PARALLEL_FROM = 1 << 12
-"""From so many points on, work is split over two threads where there are two processors."""
+"""From so many points on, work is split over the processors."""
+
+LANES_FROM = 64
+"""From so many scalars on, eight lanes are worth their setup."""
+MANY = 16
+"""Threads used at most."""
 
 GENERATOR: Words = FQ.from_integers([1, 2]).reshape(1, 8)
 
@@ -115,7 +124,10 @@ def multiply_points(points: Words, scalars: Words) -> Words:
 
 def multiply_generator(scalars: Words) -> Words:
     """Return scalars[i]·GENERATOR, from a table of the generator's multiples."""
-    integers, multiples = scalar_integers(scalars), _generator_multiples()
+    scalars, multiples = FR.checked(scalars), _generator_multiples()
+    if chosen_path() == IFMA and len(scalars) >= LANES_FROM:
+        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], processors())
+    integers = scalar_integers(scalars)
     work = np.empty((len(integers), 16), dtype=np.uint64)
 
     def multiply(start: int, stop: int) -> None:
@@ -130,9 +142,15 @@ def scalar_integers(scalars: Words) -> Words:
     return FR.mul(scalars, np.array([[1, 0, 0, 0]], dtype=np.uint64))
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MANY
+    return max(1, min(os.cpu_count() or 1, allowed, MANY))
+
+
 def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None = None) -> None:
-    """Call work(start, stop) over 0 .. n-1, in two threads if asked, by default if n is large."""
-    threads = min(2, os.cpu_count() or 1, max(n, 1))
+    """Call work(start, stop) over 0 .. n-1, in a thread per processor if asked, by default if n is large."""
+    threads = min(processors(), max(n, 1))
     if threads == 1 or not (n >= PARALLEL_FROM if parallel is None else parallel):
         work(0, n)
         return

@@ -10,6 +10,7 @@
     ├── RelationInvalidError        a relation outside the language or its limits
     ├── WitnessUnsatisfiedError     columns that do not satisfy the relation they should be proved for
     ├── ProtocolStateError          a prover step called out of order, or a second time
+    ├── KernelPathUnsupportedError  kernels were asked for that this processor cannot run
     └── ProofRejectedError          a proof that does not verify; `reason` names the failed check
 """
 
@@ -54,6 +55,10 @@ class WitnessUnsatisfiedError(ZkError):
 
 class ProtocolStateError(ZkError):
     """A prover step was called out of order or twice; nothing was computed."""
+
+
+class KernelPathUnsupportedError(ZkError):
+    """``TALLYSTICK_KERNELS`` asks for kernels that do not exist or that this processor cannot run."""
 
 
 class ProofRejectedError(ZkError):

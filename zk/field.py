@@ -18,8 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.errors import NonCanonicalEncodingError, SizeMismatchError, ZeroInverseError
-from zk.kernels import vectors
+from zk.kernels import IFMA, chosen_path, vectors
 from zk.kernels.scalar import FQ_CONSTANTS, FQ_MODULUS, FR_CONSTANTS, FR_MODULUS, Words
+
+_LANES: dict[object, Callable[[Words, Words, Words], None]] = {}
+"""Portable kernels of Fr and what takes their place where eight lanes are there."""
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_vectors
+
+    _LANES = {
+        vectors.add: ifma_vectors.add,
+        vectors.subtract: ifma_vectors.subtract,
+        vectors.multiply: ifma_vectors.multiply,
+        vectors.inner_product: ifma_vectors.inner_product,
+    }
 
 __all__ = ["FQ", "FQ_MODULUS", "FR", "FR_MODULUS", "Field", "Words"]
 
@@ -33,16 +46,24 @@ class Field:
     constants: Words = field(repr=False)
     element_bytes: int = 32
 
-    def _checked(self, a: Words) -> Words:
+    def checked(self, a: Words) -> Words:
+        """Return ``a`` as kernels take it, C-contiguous and writable. Raises SizeMismatchError if it is no vector."""
         if not isinstance(a, np.ndarray) or a.dtype != np.uint64 or a.ndim != 2 or a.shape[1] != 4:
             raise SizeMismatchError(f"{self.name} vectors are (n, 4) uint64 arrays, got {_shape(a)}")
         return a if a.flags.c_contiguous and a.flags.writeable else a.copy(order="C")
 
     def _paired(self, a: Words, b: Words) -> tuple[Words, Words, Words]:
-        a, b = self._checked(a), self._checked(b)
+        a, b = self.checked(a), self.checked(b)
         if len(a) != len(b) and len(a) != 1 and len(b) != 1:
             raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
         return a, b, np.empty_like(b if len(a) == 1 else a)
+
+    def _run(self, operation: Callable[[Words, Words, Words, Words], None], out: Words, a: Words, b: Words) -> None:
+        lanes = _LANES.get(operation) if self.modulus == FR_MODULUS else None
+        if lanes is None:
+            operation(out, a, b, self.constants)
+        else:
+            lanes(out, a, b)
 
     def zeros(self, n: int) -> Words:
         """Return ``n`` zeros."""
@@ -51,13 +72,13 @@ class Field:
     def add(self, a: Words, b: Words) -> Words:
         """Return a + b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.add(out, a, b, self.constants)
+        self._run(vectors.add, out, a, b)
         return out
 
     def sub(self, a: Words, b: Words) -> Words:
         """Return a - b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.subtract(out, a, b, self.constants)
+        self._run(vectors.subtract, out, a, b)
         return out
 
     def neg(self, a: Words) -> Words:
@@ -67,27 +88,27 @@ class Field:
     def mul(self, a: Words, b: Words) -> Words:
         """Return a·b. Raises SizeMismatchError if lengths differ and neither is one."""
         a, b, out = self._paired(a, b)
-        vectors.multiply(out, a, b, self.constants)
+        self._run(vectors.multiply, out, a, b)
         return out
 
     def inner(self, a: Words, b: Words) -> Words:
         """Return the (1, 4) inner product of two vectors of one length. Raises SizeMismatchError otherwise."""
-        a, b = self._checked(a), self._checked(b)
+        a, b = self.checked(a), self.checked(b)
         if len(a) != len(b):
             raise SizeMismatchError(f"an inner product needs equal lengths, got {len(a)} and {len(b)}")
         out = self.zeros(1)
-        vectors.inner_product(out, a, b, self.constants)
+        self._run(vectors.inner_product, out, a, b)
         return out
 
     def total(self, a: Words) -> Words:
         """Return the (1, 4) sum of all elements; the empty sum is zero."""
         out = self.zeros(1)
-        vectors.total(out, self._checked(a), self.constants)
+        vectors.total(out, self.checked(a), self.constants)
         return out
 
     def inverse(self, a: Words) -> Words:
         """Return 1/a elementwise, with one inversion for all. Raises ZeroInverseError if an element is zero."""
-        a = self._checked(a)
+        a = self.checked(a)
         out = np.empty_like(a)
         index = vectors.invert(out, a, self.constants)
         if index >= 0:
@@ -116,7 +137,7 @@ class Field:
 
     def encode_bytes(self, a: Words) -> bytes:
         """Return 32 bytes per element: the canonical representative, big-endian."""
-        a = self._checked(a)
+        a = self.checked(a)
         one = np.array([[1, 0, 0, 0]], dtype=np.uint64)
         return self.mul(a, one)[:, ::-1].astype(">u8").tobytes()
 
@@ -161,7 +182,7 @@ class Field:
     def evaluate(self, coefficients: Words, x: int) -> int:
         """Return the polynomial's value at ``x``, coefficients from the constant upwards; the empty one is zero."""
         out = self.zeros(1)
-        vectors.evaluate(out, self._checked(coefficients), self.from_integers([x]), self.constants)
+        vectors.evaluate(out, self.checked(coefficients), self.from_integers([x]), self.constants)
         return self.to_integers(out)[0]
 
     def scale(self, a: Words, c: int) -> Words:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from zk.curve import PARALLEL_FROM, scalar_integers, split_rows
+from zk.curve import PARALLEL_FROM, processors, scalar_integers, split_rows
 from zk.errors import SizeMismatchError
-from zk.field import Words
+from zk.field import FQ, FR, Words
+from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as curve_kernels
 from zk.kernels import msm as kernels
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_plan
+
+LANES_FROM = 32
+"""From so many scalars on, eight lanes are worth their setup."""
+PARALLEL_LANES_FROM = 1 << 14
+"""From so many scalars on, eight lanes are worth a thread per processor."""
+
+_TWICE_GENERATOR = (
+    1368015179489954701390400359078579693043519447331113978918064868415326638035,
+    9918110051302171585080402603319702774565515993150576347155970296011118125764,
+)
+_PADDING = FQ.from_integers([1, 2, *_TWICE_GENERATOR]).reshape(2, 8)
 
 
 def msm(points: Words, scalars: Words) -> Words:
@@ -30,12 +45,27 @@ def msm(points: Words, scalars: Words) -> Words:
     """
     if not isinstance(points, np.ndarray) or points.dtype != np.uint64 or points.ndim != 2 or points.shape[1] != 8:
         raise SizeMismatchError("a vector of points is an (n, 8) uint64 array")
-    integers = scalar_integers(scalars)
-    n = len(integers)
+    scalars = FR.checked(scalars)
+    n = len(scalars)
     if n > len(points):
         raise SizeMismatchError(f"{n} scalars need as many points, got {len(points)}")
     points = points if points.flags.c_contiguous and points.flags.writeable else points.copy(order="C")
+    if chosen_path() == IFMA and n >= LANES_FROM:
+        threads = processors() if n >= PARALLEL_LANES_FROM else 1
+        sums, bits = ifma_plan.sum_products(points[:n], scalars, _PADDING, threads)
+    else:
+        sums, bits = _sum_products(points, scalars)
+    joined = np.empty((1, 16), dtype=np.uint64)
+    kernels.join_windows(joined, sums, bits)
+    out = np.empty((1, 8), dtype=np.uint64)
+    curve_kernels.to_affine(out, joined)
+    return out
 
+
+def _sum_products(points: Words, scalars: Words) -> tuple[Words, int]:
+    """The (windows, 16) sum of digits times points of each window, and the windows' bits; in portable kernels."""
+    integers = scalar_integers(scalars)
+    n = len(integers)
     negated = np.empty(n, dtype=np.uint8)
     union = np.zeros((1, 4), dtype=np.uint64)
     kernels.fold_signs(union, integers, negated)
@@ -51,11 +81,7 @@ def msm(points: Words, scalars: Words) -> Words:
         kernels.sum_windows(sums, points, digits, buckets, first, beyond)
 
     split_rows(sum_windows, windows, parallel=n >= PARALLEL_FROM)
-    joined = np.empty((1, 16), dtype=np.uint64)
-    kernels.join_windows(joined, sums, bits)
-    out = np.empty((1, 8), dtype=np.uint64)
-    curve_kernels.to_affine(out, joined)
-    return out
+    return sums, bits
 
 
 def choose_window(n: int, length: int) -> tuple[int, int]:

@@ -10,9 +10,14 @@ import functools
 
 import numpy as np
 
+from zk.curve import processors
 from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
+from zk.kernels import IFMA, chosen_path
 from zk.kernels import ntt as kernels
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_transform
 
 COSET_SHIFT = 7
 """A generator of no subgroup of order 2^k (7 is a non-residue modulo r), so 7·H is disjoint from H."""
@@ -20,6 +25,7 @@ COSET_SHIFT = 7
 MAX_LOG_N = 24
 
 
+@functools.lru_cache(maxsize=64)
 def root_of_unity(log_n: int) -> int:
     """Return 5^((r-1)/2^log_n), of order exactly 2^log_n. Raises SizeMismatchError outside 0 <= log_n <= 28."""
     if not 0 <= log_n <= 28:
@@ -29,9 +35,7 @@ def root_of_unity(log_n: int) -> int:
 
 def ntt(coefficients: Words) -> Words:
     """Return the values on the subgroup of as many points. Raises SizeMismatchError unless 2^1 <= n <= 2^24."""
-    values = _copied(coefficients, _log_size(len(coefficients)))
-    kernels.transform(values, _twiddles(_log_size(len(values))))
-    return values
+    return coset_ntt(coefficients, _log_size(len(coefficients)), 1)
 
 
 def intt(values: Words) -> Words:
@@ -50,22 +54,37 @@ def coset_ntt(coefficients: Words, log_n: int, shift: int = COSET_SHIFT) -> Word
     Raises:
         SizeMismatchError: too many coefficients, a size out of range, or a zero shift.
     """
+    shift = _nonzero(shift)
+    if _in_lanes(log_n):
+        return ifma_transform.transform(_filled(coefficients, log_n), root_of_unity(log_n), shift, 1, 1, processors())
     values = _copied(coefficients, log_n)
     if shift != 1:
-        kernels.scale_by_powers(values[: len(coefficients)], _element(1), _element(_nonzero(shift)))
+        kernels.scale_by_powers(values[: len(coefficients)], _element(1), _element(shift))
     kernels.transform(values, _twiddles(log_n))
     return values
 
 
 def coset_intt(values: Words, shift: int = COSET_SHIFT) -> Words:
     """Return the coefficients whose values on shift·H are ``values``. Raises as ``coset_ntt`` does."""
-    n = len(values)
-    coefficients = _copied(values, _log_size(n))
-    kernels.transform(coefficients, _twiddles(_log_size(n)))
+    n, log_n = len(values), _log_size(len(values))
+    scale, inverse = _inverse(n), _inverse(_nonzero(shift))
+    if _in_lanes(log_n):
+        root = _inverse(root_of_unity(log_n))
+        return ifma_transform.transform(_filled(values, log_n), root, 1, inverse, scale, processors())
+    coefficients = _copied(values, log_n)
+    kernels.transform(coefficients, _twiddles(log_n))
     coefficients[1:] = coefficients[:0:-1].copy()  # index -i in place of i: the inverse transform, times n
-    inverse = pow(_nonzero(shift), -1, FR_MODULUS)
-    kernels.scale_by_powers(coefficients, _element(pow(n, -1, FR_MODULUS)), _element(inverse))
+    kernels.scale_by_powers(coefficients, _element(scale), _element(inverse))
     return coefficients
+
+
+@functools.lru_cache(maxsize=64)
+def _inverse(x: int) -> int:
+    return pow(x, -1, FR_MODULUS)
+
+
+def _in_lanes(log_n: int) -> bool:
+    return chosen_path() == IFMA and ifma_transform.LEAST_LOG_N <= log_n <= MAX_LOG_N
 
 
 def _element(value: int) -> Words:
@@ -75,7 +94,7 @@ def _element(value: int) -> Words:
 def _nonzero(shift: int) -> int:
     if shift % FR_MODULUS == 0:
         raise SizeMismatchError("a coset needs a shift that is not zero")
-    return shift
+    return shift % FR_MODULUS
 
 
 def _log_size(n: int) -> int:
@@ -83,6 +102,13 @@ def _log_size(n: int) -> int:
     if n != 1 << max(log_n, 0) or not 1 <= log_n <= MAX_LOG_N:
         raise SizeMismatchError(f"a transform needs 2^1 to 2^{MAX_LOG_N} elements, got {n}")
     return log_n
+
+
+def _filled(a: Words, log_n: int) -> Words:
+    """``a`` itself where it has 2^log_n elements that kernels can take, else a copy filled with zeros."""
+    if isinstance(a, np.ndarray) and a.shape == (1 << log_n, 4) and a.dtype == np.uint64:
+        return FR.checked(a)
+    return _copied(a, log_n)
 
 
 def _copied(a: Words, log_n: int) -> Words:

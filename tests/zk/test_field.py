@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zk import reference
 from zk.errors import NonCanonicalEncodingError, SizeMismatchError, ZeroInverseError, ZkError
 from zk.field import FQ, FR, Field, Words
-from zk.kernels import scalar, vectors
+from zk.kernels import IFMA, chosen_path, scalar, vectors
 from zk.reference import ReferenceField
 
 SEED = 20251122
 FIELDS = [pytest.param(FR, reference.FR, id="Fr"), pytest.param(FQ, reference.FQ, id="Fq")]
 both_fields = pytest.mark.parametrize(("field", "oracle"), FIELDS)
-searched = settings(max_examples=60, deadline=None, derandomize=True)
+searched = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def edges(p: int) -> list[int]:
@@ -46,6 +48,15 @@ def sample(p: int, n: int) -> list[int]:
 
 
 BINARY: list[str] = ["add", "sub", "mul"]
+
+
+@pytest.fixture(autouse=True, params=["portable", "lanes"])
+def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on each path this processor has."""
+    if request.param == "portable":
+        monkeypatch.setattr("zk.field._LANES", {})
+    elif chosen_path() != IFMA:
+        pytest.skip("needs a processor with AVX-512 IFMA")
 
 
 @both_fields

@@ -51,6 +51,12 @@ assert numpy.array_equal(curve.points_from_bytes(curve.points_to_bytes(q)), q)
 for bits in (1, 8, 64, 128, 200):  # every width of window
     small = FR.from_integers([(1 << bits) - 1 - i % 2 for i in range(16)])
     assert numpy.array_equal(msm(p, small), reference.msm(p, small))
+many, more = FR.random(128), FR.random(100)  # enough for eight lanes where they are
+assert numpy.array_equal(intt(ntt(many)), coset_intt(coset_ntt(many, 7)))
+points = curve.multiply_generator(many)
+points[5], points[6:9] = 0, points[9]
+known = curve.sum_points(curve.multiply_points(points[:100], more))
+assert numpy.array_equal(msm(points, more), known)
 counts = kernels.compiled_signatures()
 assert len(counts) > 20 and set(counts.values()) <= {0, 1}, counts
 print("checked", sum(counts.values()))
@@ -78,6 +84,7 @@ def copied(tmp_path: Path) -> Path:
     """A copy of the kernel sources, importable as ``zk.kernels`` from the temporary folder."""
     (tmp_path / "zk").mkdir()
     (tmp_path / "zk" / "__init__.py").write_bytes(b"")
+    shutil.copy(SOURCES.parent / "errors.py", tmp_path / "zk")
     return Path(shutil.copytree(SOURCES, tmp_path / "zk" / "kernels", ignore=shutil.ignore_patterns("__pycache__")))
 
 

@@ -6,18 +6,27 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zk import reference
 from zk.curve import GENERATOR, multiply_generator, neg_points
 from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
+from zk.kernels import IFMA, chosen_path
 from zk.msm import choose_window, msm
 
 SEED = 20251122
 HALF = FR_MODULUS // 2
 EDGES = [0, 1, 2, 3, FR_MODULUS - 1, FR_MODULUS - 2, HALF, HALF + 1, (1 << 253) - 1, 1 << 252, (1 << 64) - 1, 1 << 127]
+
+
+@pytest.fixture(autouse=True, params=["portable", "lanes"])
+def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on each path this processor has, whatever the number of scalars."""
+    if request.param == "lanes" and chosen_path() != IFMA:
+        pytest.skip("needs a processor with AVX-512 IFMA")
+    monkeypatch.setattr("zk.msm.LANES_FROM", 1 if request.param == "lanes" else 1 << 62)
 
 
 def expected(logarithms: list[int], scalars: list[int]) -> Words:
@@ -66,7 +75,7 @@ def test_adversarial_points(logarithms: list[int], scalars: list[int]) -> None:
     check(logarithms, scalars)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from([*EDGES, 5, 6]), st.sampled_from(EDGES) | st.integers(-40, 40)), max_size=12))
 def test_searched_coincidences(pairs: list[tuple[int, int]]) -> None:
     check([k for k, _ in pairs], [s for _, s in pairs])
@@ -92,14 +101,38 @@ def test_points_beyond_the_scalars_are_not_used() -> None:
     assert np.array_equal(msm(points, scalars), msm(points[:20], scalars))
 
 
-def test_two_threads_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     points = np.concatenate([multiply_generator(FR.random(4094)), neg_points(GENERATOR), GENERATOR])
     scalars = FR.random(4096)
     results = []
-    for processors in (1, 2):
-        monkeypatch.setattr("os.cpu_count", lambda count=processors: count)
+    for processors in (1, 2, 3, 64):
+        monkeypatch.setattr("zk.curve.processors", lambda count=processors: count)
+        monkeypatch.setattr("zk.msm.processors", lambda count=processors: count)
+        monkeypatch.setattr("zk.msm.PARALLEL_FROM", 2)
+        monkeypatch.setattr("zk.msm.PARALLEL_LANES_FROM", 2)
         results.append(msm(points, scalars))
-    assert np.array_equal(results[0], results[1])
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+@pytest.mark.parametrize("kind", ["one point", "one scalar", "both", "two points", "bits", "powers of two"])
+def test_many_coincidences(kind: str) -> None:
+    n = 3000
+    logarithms, scalars = FR.random(n), FR.random(n)
+    if kind in ("one point", "both"):
+        logarithms = np.repeat(logarithms[:1], n, axis=0)
+    if kind in ("one scalar", "both"):
+        scalars = np.repeat(scalars[:1], n, axis=0)
+    if kind == "two points":
+        logarithms[::2], logarithms[1::2] = logarithms[:1], FR.neg(logarithms[:1])
+    if kind == "bits":
+        scalars = FR.from_int64(np.random.default_rng(SEED).integers(0, 2, n))
+    if kind == "powers of two":  # sums of points are points of the list
+        logarithms = FR.from_integers([1 << (i % 13) for i in range(n)])
+        scalars = FR.from_integers([1 << (i % 7) for i in range(n)])
+    points = multiply_generator(logarithms)
+    points[17] = points[n - 1] = 0
+    logarithms[17] = logarithms[n - 1] = 0
+    assert np.array_equal(msm(points, scalars), multiply_generator(FR.inner(logarithms, scalars)))
 
 
 def test_inputs_are_left_alone_and_may_be_read_only_or_strided() -> None:

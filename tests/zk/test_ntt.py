@@ -11,7 +11,17 @@ import pytest
 from zk import reference
 from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS
+from zk.kernels import IFMA, chosen_path
 from zk.ntt import COSET_SHIFT, coset_intt, coset_ntt, intt, ntt, root_of_unity
+
+
+@pytest.fixture(autouse=True, params=["portable", "lanes"])
+def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on each path this processor has."""
+    if request.param == "portable":
+        monkeypatch.setattr("zk.ntt._in_lanes", lambda log_n: False)
+    elif chosen_path() != IFMA:
+        pytest.skip("needs a processor with AVX-512 IFMA")
 
 
 @pytest.mark.parametrize("log_n", [0, 1, 5, 24, 28])

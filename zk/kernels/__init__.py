@@ -8,8 +8,11 @@ declare them, so that every kernel is compiled once, for one signature, into a c
 
 Numba's cache notices a change of a kernel's own file but not of a file it imports, and its files are pickles. So the
 cache lives in a private directory whose name is a hash over all kernel sources, the versions of Numba, llvmlite and
-NumPy, the processor, and whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the directory is made
-inside it; else inside ``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
+NumPy, the processor, the path, and whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the
+directory is made inside it; else inside ``$XDG_CACHE_HOME/tallystick`` or ``~/.cache/tallystick``.
+
+Modules named ``ifma_*`` need AVX-512 IFMA and are imported only where ``chosen_path`` says so; see ``zk.kernels.path``.
+Every other module runs anywhere.
 """
 
 from __future__ import annotations
@@ -34,9 +37,28 @@ import numba
 import numpy as np
 from numba.core import config
 
+from zk.kernels.path import IFMA, PATH, SCALAR
+
+__all__ = [
+    "IFMA",
+    "SCALAR",
+    "cache_directory",
+    "cache_key",
+    "chosen_path",
+    "compiled_signatures",
+    "inner",
+    "kernel",
+    "warm_up",
+]
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _REGISTRY: list[tuple[str, Any, str]] = []
+
+
+def chosen_path() -> str:
+    """Return ``"ifma"`` or ``"scalar"``: which kernels this process runs, fixed at import."""
+    return PATH
 
 
 def cache_key(directory: Path | None = None) -> str:
@@ -52,7 +74,7 @@ def cache_key(directory: Path | None = None) -> str:
     processor = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
     settings: Any = config
     versions = numba.__version__, llvmlite.__version__, np.__version__
-    digest.update(repr((versions, processor, settings.BOUNDSCHECK)).encode())
+    digest.update(repr((versions, processor, settings.BOUNDSCHECK, PATH)).encode())
     return digest.hexdigest()[:20]
 
 
@@ -126,6 +148,8 @@ def warm_up(progress: Callable[[str, float], None] | None = None) -> float:
     """
     start = time.perf_counter()
     for module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        if module.startswith("ifma") and PATH != IFMA:
+            continue
         importlib.import_module(f"{__name__}.{module}")
     for done, (name, compiled, signature) in enumerate(_REGISTRY):
         if progress is not None:
