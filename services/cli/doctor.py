@@ -48,11 +48,11 @@ def _sqlite() -> str:
 
 
 def _kernels() -> str:
-    from zk.kernels import warm_up
+    from zk.kernels import chosen_path, warm_up
 
     seconds = warm_up()
     _prove_and_verify()
-    return f"ready in {seconds:.1f} s; a small proof was made and verified"
+    return f"path {chosen_path()}, ready in {seconds:.1f} s; a small proof was made and verified"
 
 
 def _prove_and_verify() -> None:
