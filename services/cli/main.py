@@ -36,7 +36,10 @@ app.command()(city)
 
 @app.command()
 def demo(
-    persons: Annotated[int, typer.Option(min=100, help="Size of the synthetic city.")] = 10_000,
+    persons: Annotated[
+        int,
+        typer.Option(min=2000, help="Size of the synthetic city; below 2,000 some groups are too small to release."),
+    ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and size, same city.")] = 2026,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("build/demo-report.json"),
 ) -> None:
