@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Any, Final
+from typing import Final
 
-from ledger.artifacts import load_artifact
 from ledger.client import Event, LedgerClient, Receipt
+from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
 from ledger.identifiers import address_word, dataset_id, kinds_word, registration_id
 from ledger.proof_codec import decode_statement, encode_contract_proof, encode_statement
@@ -108,7 +108,7 @@ class DatasetRecord:
             raise RecordInvalidError(f"dataset {self.dataset:032x} was not registered under the canonical relation")
 
 
-class Registry:
+class Registry(BoundContract):
     """The registry at an address.
 
     Args:
@@ -116,16 +116,7 @@ class Registry:
         address: of the contract.
     """
 
-    def __init__(self, client: LedgerClient, address: str) -> None:
-        self.client = client
-        self.contract = client.contract_at(load_artifact("Registry").abi, address)
-        self.address = str(self.contract.address)
-
-    def _call(self, function: str, *arguments: Any) -> Any:
-        return self.client.call(self.contract.get_function_by_name(function)(*arguments))
-
-    def _send(self, function: str, *arguments: Any, gas: int | None = None) -> Receipt:
-        return self.client.transact(self.contract.get_function_by_name(function)(*arguments), gas=gas)
+    artifact = "Registry"
 
     # members
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 from hexbytes import HexBytes
 
-from ledger.artifacts import load_artifact
-from ledger.client import Event, LedgerClient, Receipt
+from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
+from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
 from ledger.identifiers import address_word, query_id, record_hash
 from ledger.proof_codec import decode_contract_proof, decode_statement, encode_contract_proof, encode_statement
@@ -129,7 +128,7 @@ def verify_record(query: QueryRecord, published: PublishedRecord, binding: bytes
     published.opened(query.relation)
 
 
-class Studies:
+class Studies(BoundContract):
     """The studies contract at an address.
 
     Args:
@@ -137,16 +136,7 @@ class Studies:
         address: of the contract.
     """
 
-    def __init__(self, client: LedgerClient, address: str) -> None:
-        self.client = client
-        self.contract = client.contract_at(load_artifact("Studies").abi, address)
-        self.address = str(self.contract.address)
-
-    def _call(self, function: str, *arguments: Any) -> Any:
-        return self.client.call(self.contract.get_function_by_name(function)(*arguments))
-
-    def _send(self, function: str, *arguments: Any, gas: int | None = None) -> Receipt:
-        return self.client.transact(self.contract.get_function_by_name(function)(*arguments), gas=gas)
+    artifact = "Studies"
 
     def registry_address(self) -> str:
         """Address of the registry this contract reads."""

@@ -74,16 +74,7 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     if bound <= 0 or m == 0:
         return np.zeros(m, np.bool_)
     differences = _differences(engine, g, range(bound))
-    products = CheckedProducts(engine, label, index=index)
-    factors = products.enter(concatenate_shares([engine.random(m, f"{label}/rho", index=index), differences]))
-    blocks = bound + 1
-    while blocks > 1:
-        half = blocks // 2
-        multiplied = products.multiply(factors[: half * m], factors[half * m : 2 * half * m])
-        factors = multiplied.followed_by(factors[2 * half * m :])
-        blocks -= half
-    products.verify()
-    opened = ring.to_integers(engine.open(factors.value, f"{label}/masked", index=index))
+    opened = _open_masked_products(engine, differences, m, label, index)
     return np.array([value == 0 for value in opened], np.bool_)
 
 
@@ -116,14 +107,22 @@ def open_disclosure_risk(engine: Engine, counts: ReplicatedShare, minimum: int, 
     near = [offset for offset in range(1 - minimum, minimum) if offset]
     forbidden = [(counts, range(minimum)), (gaps, near)]
     factors = [_differences(engine, values, roots) for values, roots in forbidden if len(values)]
+    return _open_masked_products(engine, concatenate_shares(factors), 1, label, index) == [0]
+
+
+def _open_masked_products(engine: Engine, factors: ReplicatedShare, m: int, label: str, index: int) -> list[int]:
+    """Open rho_i · (product of column i) for m columns of factors, given row by row, with checked products.
+
+    Zero tells that a factor is zero; anything else is uniform and tells nothing.
+    """
     products = CheckedProducts(engine, label, index=index)
-    remaining = products.enter(concatenate_shares([engine.random(1, f"{label}/rho", index=index), *factors]))
-    while len(remaining) > 1:
-        half = len(remaining) // 2
+    remaining = products.enter(concatenate_shares([engine.random(m, f"{label}/rho", index=index), factors]))
+    while len(remaining) > m:
+        half = len(remaining) // m // 2 * m
         multiplied = products.multiply(remaining[:half], remaining[half : 2 * half])
         remaining = multiplied.followed_by(remaining[2 * half :])
     products.verify()
-    return ring.to_integers(engine.open(remaining.value, f"{label}/masked", index=index)) == [0]
+    return engine.ring.to_integers(engine.open(remaining.value, f"{label}/masked", index=index))
 
 
 def _rows(shares: ReplicatedShare, rows: list[int]) -> ReplicatedShare:

@@ -14,5 +14,6 @@
     masks         products of columns, simplified by what registration proved
     plan          the compiler
     disclosure    what is disclosed, in plain words
+    explain       a plan as text
     statistics    exact sums to results
 """

@@ -132,14 +132,6 @@ class CoordinatorConfig(ServerConfig):
     ledger: LedgerConfig
 
 
-class LedgerNodeConfig(_Process):
-    """The embedded ledger node (JSON-RPC over HTTP, no certificates)."""
-
-    listen: Address
-    data_dir: Path
-    chain_id: Annotated[int, Field(gt=0)]
-
-
 class AgencyConfig(_Process):
     """A client: its certificate, the coordinator, the parties that send results, and the ledger to check on."""
 
