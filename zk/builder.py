@@ -18,7 +18,10 @@ from zk.errors import RelationInvalidError
 from zk.forms import MAX_HINT_TERMS, centred
 from zk.relation import (
     MAX_GROUPS,
+    MAX_SECOND,
     MAX_TABLE_BITS,
+    MAX_WITNESSES,
+    MAX_ZERO_FORMS,
     ONE,
     ColumnKind,
     Group,
@@ -72,6 +75,7 @@ class RelationBuilder:
         self._lookups: dict[LinearKey, Handle] = {}
         self._groups: dict[tuple[LinearKey, tuple[int, ...]], Handle] = {}
         self._second: dict[Draft, Handle] = {}
+        self._optional: set[Handle] = set()
         self._boolean: set[Handle] = set()
         self._zero_or_one: set[Handle] = set()  # follows from other forms, but the language does not see it
         self._next = 1
@@ -83,12 +87,18 @@ class RelationBuilder:
 
     # --- columns --------------------------------------------------------------------------------------------------
 
-    def registered(self, column: RegisteredColumn) -> Handle:
-        """Return the handle of a registered column, adding it on first use."""
+    def registered(self, column: RegisteredColumn, optional: bool = False) -> Handle:
+        """Return the handle of a registered column, adding it on first use.
+
+        Args:
+            optional: whether the relation may do without it, should no form name it; else that is an error.
+        """
         if column not in self._registered:
-            self._registered[column] = self._take()
+            handle = self._registered[column] = self._take()
             if column.kind is ColumnKind.BOOLEAN:
-                self._boolean.add(self._registered[column])
+                self._boolean.add(handle)
+            if optional:
+                self._optional.add(handle)
         return self._registered[column]
 
     def product(self, left: Handle, right: Handle) -> Handle:
@@ -214,7 +224,10 @@ class RelationBuilder:
         Raises:
             RelationInvalidError: the result breaks a limit or rule of `Relation`.
         """
-        layout = _Layout(self._registered, [w.handle for w in self._witnesses], self._inverses(), self._cover())
+        self._check_size()
+        unused = self._optional - self._used()
+        registered = {column: handle for column, handle in self._registered.items() if handle not in unused}
+        layout = _Layout(registered, [w.handle for w in self._witnesses], self._inverses(), self._cover())
         zero = [[Term(1, ONE, layout.index[h]), Term(-1, ONE, layout.shown[h])] for h in layout.copies]
         zero += [
             [*layout.form(w.definition), Term(-1, ONE, layout.index[w.handle])]
@@ -225,7 +238,7 @@ class RelationBuilder:
         opened = list(layout.shown.values()) + ([layout.table] if self._lookups else [])
         return relation_of(
             self._log_rows,
-            tuple(self._registered),
+            tuple(registered),
             len(layout.copies) + len(self._witnesses),
             tuple(sorted(opened)),
             zero,
@@ -248,11 +261,29 @@ class RelationBuilder:
     def _inverses(self) -> tuple[list[Handle], list[Handle], list[Handle]]:
         return list(self._lookups.values()), list(self._groups.values()), list(self._second.values())
 
+    def _check_size(self) -> None:
+        """Refuse what is far too large before looking for a cover of it; `Relation` has the exact limits."""
+        second = len(self._lookups) + len(self._groups) + len(self._second)
+        if len(self._witnesses) > MAX_WITNESSES or second > MAX_SECOND or len(self._zero) > MAX_ZERO_FORMS:
+            raise RelationInvalidError(
+                f"a relation has at most {MAX_WITNESSES} witness columns, {MAX_SECOND} columns of round 2 and "
+                f"{MAX_ZERO_FORMS} zero-forms"
+            )
+
+    def _drafts(self) -> list[Draft]:
+        return [*(w.definition for w in self._witnesses), *self._zero, *(d for d, _ in self._sums), *self._second]
+
+    def _inverted(self) -> list[tuple[LinearKey, Handle]]:
+        return [*self._lookups.items(), *((key, handle) for (key, _), handle in self._groups.items())]
+
+    def _used(self) -> set[Handle]:
+        named = {handle for draft in self._drafts() for _, a, b in draft for handle in (a, b)}
+        named |= {handle for witness in self._witnesses for handle, _ in witness.source}
+        return named | {handle for key, _ in self._inverted() for handle, _ in key}
+
     def _cover(self) -> frozenset[Handle]:
-        drafts = [*(w.definition for w in self._witnesses), *self._zero, *(d for d, _ in self._sums), *self._second]
-        edges = {(a, b) for draft in drafts for _, a, b in draft if ONE not in (a, b)}
-        inverted = [*self._lookups.items(), *((key, handle) for (key, _), handle in self._groups.items())]
-        edges |= {(min(c, h), max(c, h)) for key, h in inverted for c, _ in key if c != ONE}
+        edges = {(a, b) for draft in self._drafts() for _, a, b in draft if ONE not in (a, b)}
+        edges |= {(min(c, h), max(c, h)) for key, h in self._inverted() for c, _ in key if c != ONE}
         return small_cover(sorted(edges), {handle: COPY_WEIGHT for handle in self._registered.values()})
 
     def _take(self) -> Handle:

@@ -176,10 +176,11 @@ def contribute(ceremony: Ceremony, name: str, entropy: bytes = b"", progress: Pr
     factor = SecretScalar(b"factor", entropy)
     nonce = SecretScalar(b"nonce", entropy, factor.expose().to_bytes(32, "big"), ceremony.digest, name.encode())
     count = ceremony.powers.shape[0]
-    powers, weights = np.empty_like(ceremony.powers), FR.powers(factor.expose(), count)
+    powers = np.empty_like(ceremony.powers)
     for start in range(0, count, CHUNK_POINTS):
-        end = min(start + CHUNK_POINTS, count)
-        powers[start:end] = multiply_points(ceremony.powers[start:end], weights[start:end])
+        end, first = min(start + CHUNK_POINTS, count), pow(factor.expose(), start, FR_MODULUS)
+        weights = FR.scale(FR.powers(factor.expose(), end - start), first)
+        powers[start:end] = multiply_points(ceremony.powers[start:end], weights)
         if progress is not None:
             progress("multiplying powers", end / count)
     before, after = points_to_bytes(ceremony.powers[1:2]), points_to_bytes(powers[1:2])

@@ -7,7 +7,7 @@ A contributor's number from 0 owns a column it holds in plaintext. Besides these
 * NOBODY: a witness defined by columns of several owners. It exists only as replicated shares.
 
 A term of two owners' columns is computed from replicated shares by all three. Public constants are added by contributor
-0 alone.
+0 alone, who also owns witnesses defined by constants alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def column_owners(relation: Relation, registered: Mapping[int, int]) -> dict[int
             owners[column] = _single(relation.hinted[column].form, owners, f"witness column {column}")
         else:
             found = _owners_of(relation.definition(column), owners)
-            owners[column] = found.pop() if len(found) == 1 else NOBODY
+            owners[column] = (found or {FIRST}).pop() if len(found) <= 1 else NOBODY
     for place, form in enumerate(relation.lookups):
         owners[relation.lookup_index(place)] = _single(form, owners, f"lookup {place}")
     for place, group in enumerate(relation.groups):

@@ -179,15 +179,19 @@ def _validate_sums(relation: Relation) -> None:
         require(_form_weight(form, weights) == everything, "every sum is taken over every group column")
     require(len(relation.guards) == len(relation.sum_forms), "every sum names its guard")
     inverses = {relation.group_index(place) for place in range(len(relation.groups))}
-    counting = relation.boolean_columns() | inverses | {ONE}
+    masked = relation.boolean_columns()
+    counting = masked | inverses | {ONE}
     for place, form in enumerate(relation.products):
-        if len(form) == 1 and form[0].coefficient == 1 and {form[0].left, form[0].right} <= counting:
+        factors = {form[0].left, form[0].right}
+        if len(form) == 1 and form[0].coefficient == 1 and factors <= counting:
             counting |= {relation.product_index(place)}
+            masked |= {relation.product_index(place)} if factors & masked else set()
     for guard in relation.guards:
         require(
             0 <= guard < len(relation.sum_forms) and relation.guards[guard] == guard,
             "a guard must be a sum that guards itself",
         )
         form = relation.sum_forms[guard]
-        counted = len(form) == 1 and form[0].coefficient == 1 and {form[0].left, form[0].right} <= counting
-        require(counted, f"guard sum {guard} must count rows of columns proved boolean")
+        factors = {form[0].left, form[0].right}
+        counted = len(form) == 1 and form[0].coefficient == 1 and factors <= counting and bool(factors & masked)
+        require(counted, f"guard sum {guard} must count rows of columns proved boolean")  # M8: never inverses alone

@@ -70,6 +70,7 @@ _HEADER: Final = struct.Struct(">8sHBB")
 _MAGIC: Final = b"TALLYSRS"
 _VERSION: Final = 1
 _ID_LABEL: Final = b"tallystick.srs.v1"
+_DEVELOPMENT_CHUNK: Final = 1 << 17
 _DEVELOPMENT_LABEL: Final = b"tallystick.srs.development.v1"
 
 
@@ -219,7 +220,7 @@ def verify_srs(srs: Srs, progress: Progress | None = None) -> None:
 
 
 def development_srs(log_rows: int, seed: bytes | None = None) -> Srs:
-    """Make a string whose τ this process knew: for tests and development chains only.
+    """Make a string whose τ this process knew: for tests and development chains only. One second at k = 20.
 
     Args:
         log_rows: k in 1..24.
@@ -235,7 +236,10 @@ def development_srs(log_rows: int, seed: bytes | None = None) -> Srs:
     while pow(tau, 1 << TWO_ADICITY, FR_MODULUS) in (0, 1):
         block = hashlib.sha512(_DEVELOPMENT_LABEL + counter.to_bytes(4, "big") + material).digest()
         tau, counter = int.from_bytes(block, "big") % FR_MODULUS, counter + 1
-    powers = multiply_generator(FR.powers(tau, (1 << log_rows) + EXTRA_POWERS))
+    powers = np.empty(((1 << log_rows) + EXTRA_POWERS, 8), dtype=np.uint64)
+    for start in range(0, len(powers), _DEVELOPMENT_CHUNK):
+        part = powers[start : start + _DEVELOPMENT_CHUNK]
+        part[:] = multiply_generator(FR.scale(FR.powers(tau, len(part)), pow(tau, start, FR_MODULUS)))
     return Srs(log_rows, powers, multiply_g2(G2_GENERATOR, tau), development=True)
 
 
