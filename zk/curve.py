@@ -9,9 +9,9 @@ and scalars, also where scalars are secret.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMisma
 from zk.field import FQ, FQ_MODULUS, FR, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as kernels
+from zk.kernels.workers import run_tasks
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan
@@ -155,8 +156,7 @@ def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None =
         work(0, n)
         return
     bounds = [n * i // threads for i in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    run_tasks(lambda _, part: work(*part), list(itertools.pairwise(bounds)), threads)
 
 
 @functools.lru_cache(maxsize=1)

@@ -29,6 +29,7 @@ import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ from zk.curve import (
 )
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMismatchError, SrsInvalidError
 from zk.field import FR, FR_MODULUS
-from zk.msm import msm
+from zk.msm import FixedPoints, msm
 from zk.pairing import G2, G2_GENERATOR, check_g2, multiply_g2, pairing_product_is_one
 
 Points = NDArray[np.uint64]
@@ -123,7 +124,12 @@ class Srs:
             raise SizeMismatchError(f"{coefficients.shape[0]} coefficients, but only {self.powers.shape[0]} powers")
         if coefficients.shape[0] == 0:
             return np.zeros((1, 8), dtype=np.uint64)
-        return msm(self.powers, np.ascontiguousarray(coefficients))
+        return msm(self._fixed, np.ascontiguousarray(coefficients))
+
+    @cached_property
+    def _fixed(self) -> FixedPoints:
+        """The powers laid out for sums, made by the first commitment."""
+        return FixedPoints(self.powers)
 
     def vanishing(self, n_rows: int, shift: int = 0) -> Points:
         """Return [τ^shift·(τ^n − 1)]_1 as a (1, 8) point, the commitment of X^shift·Z_H for a domain of ``n_rows``.
