@@ -25,7 +25,7 @@ _LANES: dict[object, Callable[[Words, Words, Words], None]] = {}
 """Portable kernels of Fr and what takes their place where eight lanes are there."""
 
 if chosen_path() == IFMA:
-    from zk.kernels import ifma_vectors
+    from zk.kernels import ifma_polynomials, ifma_vectors
 
     _LANES = {
         vectors.add: ifma_vectors.add,
@@ -33,6 +33,9 @@ if chosen_path() == IFMA:
         vectors.multiply: ifma_vectors.multiply,
         vectors.inner_product: ifma_vectors.inner_product,
     }
+
+LANES_FROM = 64
+"""From so many coefficients on, eight lanes are worth their setup."""
 
 __all__ = ["FQ", "FQ_MODULUS", "FR", "FR_MODULUS", "Field", "Words"]
 
@@ -64,6 +67,9 @@ class Field:
             operation(out, a, b, self.constants)
         else:
             lanes(out, a, b)
+
+    def _has_lanes(self, n: int) -> bool:
+        return chosen_path() == IFMA and self.modulus == FR_MODULUS and n >= LANES_FROM
 
     def zeros(self, n: int) -> Words:
         """Return ``n`` zeros."""
@@ -173,16 +179,34 @@ class Field:
         """Return ``n`` uniform elements from the operating system's randomness."""
         return self.expand(secrets.token_bytes, n)
 
+    def add_scaled(self, a: Words, b: Words, c: int) -> Words:
+        """Return a + c·b, in one pass. Raises SizeMismatchError if lengths differ."""
+        a, b = self.checked(a), self.checked(b)
+        if len(a) != len(b):
+            raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
+        out, factor = np.empty_like(a), self.from_integers([c])
+        if self._has_lanes(len(a)):
+            ifma_vectors.add_multiple(out, a, b, factor)
+        else:
+            vectors.add_multiple(out, a, b, factor, self.constants)
+        return out
+
     def powers(self, x: int, n: int) -> Words:
         """Return 1, x, x^2, .., x^(n-1)."""
-        out = self.zeros(n)
-        vectors.powers(out, self.from_integers([x]), self.constants)
+        out, base = np.empty((_count(n), 4), dtype=np.uint64), self.from_integers([x])
+        if self._has_lanes(n):
+            ifma_polynomials.powers(out, base)
+        else:
+            vectors.powers(out, base, self.constants)
         return out
 
     def evaluate(self, coefficients: Words, x: int) -> int:
         """Return the polynomial's value at ``x``, coefficients from the constant upwards; the empty one is zero."""
-        out = self.zeros(1)
-        vectors.evaluate(out, self.checked(coefficients), self.from_integers([x]), self.constants)
+        out, coefficients, point = self.zeros(1), self.checked(coefficients), self.from_integers([x])
+        if self._has_lanes(len(coefficients)):
+            ifma_polynomials.evaluate(out, coefficients, point)
+        else:
+            vectors.evaluate(out, coefficients, point, self.constants)
         return self.to_integers(out)[0]
 
     def scale(self, a: Words, c: int) -> Words:
