@@ -127,7 +127,8 @@ def multiply_generator(scalars: Words) -> Words:
     """Return scalars[i]·GENERATOR, from a table of the generator's multiples."""
     scalars, multiples = FR.checked(scalars), _generator_multiples()
     if chosen_path() == IFMA and len(scalars) >= LANES_FROM:
-        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], processors())
+        threads = processors() if len(scalars) >= PARALLEL_FROM else 1
+        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], threads)
     integers = scalar_integers(scalars)
     work = np.empty((len(integers), 16), dtype=np.uint64)
 

@@ -16,7 +16,7 @@ if chosen_path() == IFMA:
 
 LANES_FROM = 32
 """From so many scalars on, eight lanes are worth their setup."""
-PARALLEL_LANES_FROM = 1 << 14
+PARALLEL_LANES_FROM = 1 << 12
 """From so many scalars on, eight lanes are worth a thread per processor."""
 
 _TWICE_GENERATOR = (
