@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,7 +18,7 @@ from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMisma
 from zk.field import FQ, FQ_MODULUS, FR, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as kernels
-from zk.kernels.workers import run_tasks
+from zk.kernels.workers import processors, run_tasks
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan
@@ -30,9 +29,6 @@ PARALLEL_FROM = 1 << 12
 
 LANES_FROM = 64
 """From so many scalars on, eight lanes are worth their setup."""
-MANY = 16
-"""Threads used at most."""
-
 GENERATOR: Words = FQ.from_integers([1, 2]).reshape(1, 8)
 
 
@@ -142,12 +138,6 @@ def multiply_generator(scalars: Words) -> Words:
 def scalar_integers(scalars: Words) -> Words:
     """Return the limbs of the scalars' canonical representatives, out of Montgomery form."""
     return FR.mul(scalars, np.array([[1, 0, 0, 0]], dtype=np.uint64))
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MANY
-    return max(1, min(os.cpu_count() or 1, allowed, MANY))
 
 
 def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None = None) -> None:

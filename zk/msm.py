@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from zk.curve import PARALLEL_FROM, processors, scalar_integers, split_rows
+from zk.curve import PARALLEL_FROM, scalar_integers, split_rows
 from zk.errors import SizeMismatchError
 from zk.field import FQ, FR, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as curve_kernels
 from zk.kernels import msm as kernels
+from zk.kernels.workers import processors
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan

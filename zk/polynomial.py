@@ -10,6 +10,7 @@ from zk.errors import SizeMismatchError
 from zk.field import FR, LANES_FROM, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import polynomials as kernels
+from zk.kernels.leases import fresh
 from zk.ntt import intt, ntt
 
 if chosen_path() == IFMA:
@@ -18,7 +19,7 @@ if chosen_path() == IFMA:
 
 def resize(coefficients: Words, n: int) -> Words:
     """Return the first n coefficients, zero-filled where there are fewer."""
-    out = np.empty((n, 4), dtype=np.uint64)
+    out = fresh(n)
     kept = min(n, len(coefficients))
     out[:kept] = coefficients[:kept]
     out[kept:] = 0
@@ -31,7 +32,9 @@ def add_scaled(total: Words, polynomial: Words, factor: int) -> Words:
     both = FR.add_scaled(total[:n], polynomial[:n], factor)
     if len(total) == len(polynomial):
         return both
-    return np.concatenate([both, total[n:] if len(total) > n else FR.scale(polynomial[n:], factor)])
+    out = fresh(max(len(total), len(polynomial)))
+    out[:n], out[n:] = both, total[n:] if len(total) > n else FR.scale(polynomial[n:], factor)
+    return out
 
 
 def running_total(values: Words) -> Words:
@@ -49,7 +52,7 @@ def divide_by_linear(coefficients: Words, point: int) -> Words:
     """
     if not len(coefficients):
         raise SizeMismatchError("an empty polynomial has no quotient")
-    out = np.empty((len(coefficients) - 1, 4), dtype=np.uint64)
+    out = fresh(len(coefficients) - 1)
     lanes = chosen_path() == IFMA and len(coefficients) >= LANES_FROM
     divide = ifma_polynomials.divide_by_linear if lanes else kernels.divide_by_linear
     divide(out, FR.checked(coefficients), FR.from_integers([point]))
@@ -65,7 +68,7 @@ def blind(rows: Words, blinders: Sequence[int] | Words) -> Words:
     """
     hidden = blinders if isinstance(blinders, np.ndarray) else FR.from_integers(list(blinders))
     n, b = len(rows), len(hidden)
-    out = np.empty((n + b, 4), dtype=np.uint64)
+    out = fresh(n + b)
     out[:n] = intt(rows)
     out[:b] = FR.sub(out[:b], hidden)
     out[n:] = hidden

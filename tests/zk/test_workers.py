@@ -32,7 +32,11 @@ def test_every_task_runs_once_and_scratch_is_never_shared(threads: int, count: i
 
 def test_two_threads_do_run_at_once() -> None:
     met = threading.Barrier(2, timeout=20)
-    run_tasks(lambda worker, task: met.wait() and None, range(2), 2)
+
+    def meet(worker: int, task: int) -> None:
+        met.wait()
+
+    run_tasks(meet, range(2), 2)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

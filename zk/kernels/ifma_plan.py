@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.kernels import ifma_msm as kernels
-from zk.kernels.ifma_arenas import ARENAS, arena
+from zk.kernels.arenas import ARENAS, arena
 from zk.kernels.ifma_batch import LANES_WORDS, STASH_WORDS
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_points import POINT_WORDS

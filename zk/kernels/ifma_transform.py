@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from zk.kernels import ifma_ntt as kernels
-from zk.kernels.ifma_arenas import ARENAS
+from zk.kernels.arenas import ARENAS
 from zk.kernels.ifma_field import RADIX_BITS, limbs52
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_ntt import Places
+from zk.kernels.leases import fresh
 from zk.kernels.scalar import FR_MODULUS, Words
 from zk.kernels.workers import run_tasks
 
@@ -46,7 +47,7 @@ def transform(x: Words, root: int, before: int, after: int, scale: int, threads:
     n = len(x)
     tables = _tables(n.bit_length() - 1, root, before, after, scale)
     n1, n2 = len(tables.places1), len(tables.places2)
-    out = np.empty((n, 4), dtype=np.uint64)
+    out = fresh(n)
     threads = threads if n >= PARALLEL_FROM else 1
     with ARENAS.borrow(5 * n + threads * BLOCK * n2) as memory:
         tiles = memory[: 5 * n]

@@ -12,10 +12,16 @@ from typing import TypeVar
 Task = TypeVar("Task")
 
 MOST = 16
-"""Helping threads at most; they are started when they are first needed and wait without a processor."""
+"""Threads at most; they are started when they are first needed and wait without a processor."""
 
 _LOCK = threading.Lock()
 _EXECUTORS: list[ThreadPoolExecutor] = []
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MOST
+    return max(1, min(os.cpu_count() or 1, allowed, MOST))
 
 
 def run_tasks(work: Callable[[int, Task], None], tasks: Sequence[Task], threads: int) -> None:
@@ -45,7 +51,7 @@ def run_tasks(work: Callable[[int, Task], None], tasks: Sequence[Task], threads:
             if not done:
                 left.clear()
 
-    helpers = [_executor().submit(help_out, worker) for worker in range(1, min(threads, len(tasks), MOST + 1))]
+    helpers = [_executor().submit(help_out, worker) for worker in range(1, min(threads, len(tasks), MOST))]
     try:
         help_out(0)
     finally:
