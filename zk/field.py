@@ -244,8 +244,8 @@ def _shape(a: object) -> str:
 
 def _parts(n: int) -> list[slice]:
     """The rows of a vector, whole or in parts for several threads: of a multiple of sixteen rows, but the last."""
-    parts = 4 * processors() if n >= PARALLEL_FROM else 1
-    size = max(16, -(-n // (16 * parts)) * 16)
+    threads = processors() if n >= PARALLEL_FROM else 1
+    size = max(16, -(-n // (16 * 4 * threads)) * 16) if threads > 1 else max(n, 1)
     return [slice(start, min(start + size, n)) for start in range(0, n, size)] or [slice(0, 0)]
 
 

@@ -14,7 +14,7 @@ from zk.kernels.leases import LEAST_WORDS, fresh
 ROWS = LEAST_WORDS // 4
 
 
-def address(array: np.ndarray) -> int:  # type: ignore[type-arg]
+def address(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
 
