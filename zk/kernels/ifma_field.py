@@ -17,7 +17,6 @@ Timing: no branch and no address depends on values.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -336,18 +335,6 @@ def _uppers(modulus: Modulus) -> Any:
         return types.int64(ELEMENTS), generate
 
     return test
-
-
-@intrinsic
-def beyond_one_limb(typing_context: Any, a: Any) -> Any:
-    """The lanes, as bits, of settled a at or above 2^52."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        upper = functools.reduce(builder.or_, unpack(builder, arguments[0])[1:])
-        lanes = builder.icmp_unsigned("!=", upper, constant(0))
-        return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), WORD)
-
-    return types.int64(ELEMENTS), generate
 
 
 def _limbwise(operation: str) -> Any:

@@ -19,14 +19,14 @@ from zk.kernels.scalar import Words
 from zk.kernels.workers import run_tasks
 
 MAX_BITS = 17
-KEYS_AT_ONCE = 1 << 16
-"""Buckets summed at a time: their sums should stay in the outer caches."""
+KEYS_AT_ONCE = 1 << 14
+"""Buckets summed at a time, or one window's: their sums should stay in the second-level cache."""
 
 _PADDING_ROWS = 2
 _WASTE_ROWS = 16
 _FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
-_MOST_ROWS = 3 * KEYS_AT_ONCE + 2 * _BATCH_ROWS
+_MOST_ROWS = 3 * max(KEYS_AT_ONCE, 1 << (MAX_BITS - 1)) + 2 * _BATCH_ROWS
 _SCALARS_AT_ONCE = 1 << 14
 
 
