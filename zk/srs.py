@@ -19,6 +19,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from zk.curve import add_points, multiply_generator, neg_points, points_from_bytes, points_to_bytes
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMismatchError, SrsInvalidError
 from zk.field import FR, FR_MODULUS
-from zk.msm import msm
+from zk.msm import FixedPoints, msm
 from zk.pairing import G2, G2_GENERATOR, check_g2, multiply_g2
 from zk.srs_check import TWO_ADICITY, Progress, verify_powers, verify_tau_outside_domains
 
@@ -129,7 +130,12 @@ class Srs:
             raise SizeMismatchError(f"{coefficients.shape[0]} coefficients, but only {self.powers.shape[0]} powers")
         if coefficients.shape[0] == 0:
             return np.zeros((1, 8), dtype=np.uint64)
-        return msm(self.powers, np.ascontiguousarray(coefficients))
+        return msm(self._fixed, np.ascontiguousarray(coefficients))
+
+    @cached_property
+    def _fixed(self) -> FixedPoints:
+        """The powers laid out for sums, made by the first commitment."""
+        return FixedPoints(self.powers)
 
     def vanishing(self, n_rows: int, shift: int = 0) -> Points:
         """Return [τ^shift·(τ^n − 1)]_1 as a (1, 8) point, the commitment of X^shift·Z_H for a domain of ``n_rows``.
