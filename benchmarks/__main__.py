@@ -1,9 +1,9 @@
 """`python -m benchmarks [prove | kernels | machine]`; each measures both sides of its ratios in one run.
 
-    prove    [--peers] [--sizes K ...] [--peer-sizes K ...] [--joint-limit K] [--questions NAME ...]
-             [--provers NAME ...] [--cores C ...] [--runs R] [--gas FILE] [--json FILE]       whole proofs (the default)
-    kernels  [--peers] [--sizes K ...] [--cores C ...] [--only NAME ...] [--runs R] [--json FILE]
-    machine                                                   what machine this is, and which kernels it runs
+prove    [--peers] [--sizes K ...] [--peer-sizes K ...] [--joint-limit K] [--questions NAME ...]
+         [--provers NAME ...] [--cores C ...] [--runs R] [--gas FILE] [--json FILE]       whole proofs (the default)
+kernels  [--peers] [--sizes K ...] [--cores C ...] [--only NAME ...] [--runs R] [--json FILE]
+machine                                                   what machine this is, and which kernels it runs
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     prove.add_argument("--joint-limit", type=int, default=20, help="the largest size that three provers prove")
     prove.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
     prove.add_argument("--provers", nargs="+", choices=PROVERS, default=["single", "joint"])
-    prove.add_argument("--gas", type=Path, help="a table of gas by question and prover, written by the contracts' tests")
+    prove.add_argument("--gas", type=Path, help="JSON: question -> prover -> gas of its transaction")
     kernels = commands.add_parser("kernels", help="field, MSM, NTT, pairing and start-up beside other libraries")
     kernels.add_argument("--peers", action="store_true", help="beside what `make bench-peers` installed")
     kernels.add_argument("--sizes", type=int, nargs="+", default=[16, 20], help="log2 of MSM and NTT sizes")

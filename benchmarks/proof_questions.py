@@ -66,7 +66,8 @@ def sums(log_rows: int, plain: bool) -> Question:
     builder.sum([(1, mask, x)], guard)
     builder.sum([(1, mask, y)], guard)
     builder.sum([(1, ONE, x), (3, ONE, y)], guard)
-    return Question(builder.build(plain), (_numbers(rng, n, 1), _numbers(rng, n, bits), _numbers(rng, n, bits)), (0, 1, 2))
+    columns = tuple(_numbers(rng, n, width) for width in (1, bits, bits))
+    return Question(builder.build(plain), columns, (0, 1, 2))
 
 
 def groups(log_rows: int, plain: bool) -> Question:

@@ -94,8 +94,8 @@ def measure_proofs(plan: ProofPlan) -> Iterator[dict[str, Any]]:
         gas = ((plan.gas or {}).get(question) or {}).get(provers)
         known[(question, provers, cores), log_rows] = found
         earlier = known.get(((question, provers, cores), _before(plan.log_sizes, log_rows)))
-        alone = known.get(((question, "single", cores), log_rows))
-        yield from _rows(found, cores, gas, earlier, alone)
+        alone, sealed = (known.get(((question, other, cores), log_rows)) for other in ("single", "sealed"))
+        yield from _rows(found, cores, gas, earlier, alone, sealed)
 
 
 def _before(sizes: Iterable[int], log_rows: int) -> int:
@@ -103,7 +103,12 @@ def _before(sizes: Iterable[int], log_rows: int) -> int:
 
 
 def _rows(
-    found: dict[str, Any], cores: int, gas: int | None, earlier: dict[str, Any] | None, alone: dict[str, Any] | None
+    found: dict[str, Any],
+    cores: int,
+    gas: int | None,
+    earlier: dict[str, Any] | None,
+    alone: dict[str, Any] | None,
+    sealed: dict[str, Any] | None,
 ) -> Iterator[dict[str, Any]]:
     suffix = f"2e{found['log_rows']}" + ("" if cores == 1 else f"_{cores}cores")
     named = found["question"] if found["provers"] == "single" else f"{found['question']}_{found['provers']}"
@@ -123,6 +128,7 @@ def _rows(
         **found,
         "msm_ratio": ours_s / found["msm_cpu_s" if timed == "cpu_s" else "msm_s"],
         "alone_ratio": ours_s / peer_s if joint and alone else None,
+        "sealed_ratio": ours_s / sealed["contributor_cpu_s"][0] if joint and sealed else None,
         "growth_per_doubling": _growth(found, earlier, timed),
         "gas": gas,
     }
@@ -157,4 +163,6 @@ def describe_proof(row: Mapping[str, Any]) -> str:
         facts.append(f"{row['growth_per_doubling']:.2f}x per doubling")
     if row["alone_ratio"]:
         facts.append(f"{row['alone_ratio']:.2f}x one prover alone")
+    if row["sealed_ratio"]:
+        facts.append(f"{row['sealed_ratio']:.2f}x one prover who seals the sums")
     return f"    {', '.join(facts)}; seconds by stage: {stages}"

@@ -21,7 +21,7 @@ from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.conditions import ConditionCompiler
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, SqlUnsupportedError
-from query.expressions import ColumnName, Condition, Negation, NullTest
+from query.expressions import ColumnName, Condition
 from query.groups import group_form
 from query.kinds import Boolean, stored_offset, stored_scale
 from query.masks import Factor, Key, Product, TableProducts
@@ -61,19 +61,16 @@ class _Side:
         return self._conditions.truth(condition)
 
     def condition_factor(self, condition: Condition) -> int:
-        """The factor of a condition of WHERE; a boolean column and its companion are factors as they are."""
-        bare = condition.operand if isinstance(condition, Negation) else condition
-        if isinstance(condition, ColumnName):
-            bound = self.values.bound(condition)
-            if isinstance(bound.column.kind, Boolean):
-                return self.products.number(bound.column.name)
-        if isinstance(condition, Negation) and isinstance(bare, NullTest) and isinstance(bare.operand, ColumnName):
-            number = self.products.number(self.values.bound(bare.operand).column.name)
-            return (*self.products.known(number), PRESENT_INDEX)[0]
+        """The factor of a condition of WHERE; what a physical column says by itself is that column's factor."""
+        if isinstance(condition, ColumnName) and isinstance(self.values.bound(condition).column.kind, Boolean):
+            return self.products.number(self.values.bound(condition).column.name)
         truth = self.truth(condition)
         text = self.values.text(condition)
         if truth.polynomial == ZERO:
             raise SqlUnsupportedError("a condition that is never true", condition.position, text)
+        known = self.values.number_of(truth.polynomial)
+        if known is not None:
+            return known
         return self.products.add(Factor(f"[{text}]", text, 1, True, truth.implies, truth.polynomial))
 
     def part(self, product: Product) -> Polynomial:

@@ -198,7 +198,7 @@ class ConditionCompiler:
         run = len(chosen) >= RUN and first.polynomial.at_zero - last.polynomial.at_zero == len(chosen) - 1
         if len(chosen) == 1:
             found = self._zero(first)
-        elif run and first.scale == 0:
+        elif run:
             found = self._all([self._not_negative(first), self._not_negative(last.scaled(-1))])
         else:
             product = UNIT

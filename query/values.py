@@ -19,6 +19,7 @@ from query.masks import Factor, TableProducts
 from query.polynomial import ZERO, Algebra, Polynomial
 from query.registration import registered_column
 from query.schema import PRESENT_INDEX
+from zk.relation import ONE
 
 MAX_VALUE_BITS: Final = 120
 
@@ -134,6 +135,12 @@ class ValueCompiler:
         if factor.polynomial is not None and not factor.boolean:
             return factor.polynomial
         return Polynomial.column(self.handle(number))
+
+    def number_of(self, polynomial: Polynomial) -> int | None:
+        """The physical factor that a polynomial is, if it is one."""
+        single = polynomial.single()
+        used = {handle: n for n, handle in self._handles.items() if n < len(self.side.physical)}
+        return used.get(single[1]) if single is not None and single[0] == ONE else None
 
     def vanishing(self, mask: int) -> frozenset[int]:
         """The columns in use that are 0 wherever the column `mask` is."""

@@ -97,10 +97,13 @@ class ProductSum:
         return total
 
     def _own_product(self, own: list[Weighted], right: Words, view: Callable[[int], Column]) -> Words:
-        left = FR.from_integers([sum(w.scalar for w in own if w.term.left == ONE)])
-        for w in own:
-            if w.term.left != ONE:
-                left = FR.add(FR.scale(self._plain(w.term.left, view(w.term.left)), w.scalar), left)
+        constant = FR.from_integers([sum(w.scalar for w in own if w.term.left == ONE)])
+        factors = [(self._plain(w.term.left, view(w.term.left)), w.scalar) for w in own if w.term.left != ONE]
+        if not factors:
+            return FR.mul(right, constant)
+        left = FR.add(FR.scale(*factors[0]), constant)
+        for values, scalar in factors[1:]:
+            left = FR.add_scaled(left, values, scalar)
         return FR.mul(right, left)
 
     def _local_product(self, cross: list[Weighted], right: tuple[Words, Words], view: Callable[[int], Column]) -> Words:

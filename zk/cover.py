@@ -1,6 +1,6 @@
 """Which columns to open: a light set of columns that has a factor of every quadratic term (a weighted vertex cover).
 
-Exact by branch and bound, component by component, within `NODE_LIMIT` branchings; beyond that the best cover found.
+Exact by branch and bound, component by component, within `WORK_LIMIT` steps; beyond that the best cover found.
 Deterministic: parties that compile the same question choose the same columns.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 WITNESS_WEIGHT: Final = 1  # an evaluation, about 1k gas
 COPY_WEIGHT: Final = 11  # a commitment, a form and an evaluation, about 11k gas
-NODE_LIMIT: Final = 4000  # branchings for one component, about a second at worst
+WORK_LIMIT: Final = 100_000  # ends of edges looked at for one component, about half a second at worst
 
 Vertex = int
 Graph = dict[Vertex, frozenset[Vertex]]
@@ -56,7 +56,7 @@ class _Search:
 
     def __init__(self, graph: Graph, weights: Mapping[Vertex, int]) -> None:
         self._weights = {vertex: weights.get(vertex, WITNESS_WEIGHT) for vertex in graph}
-        self._nodes = 0
+        self._work = 0
         self.best = self._greedy(graph)
         self._limit = self._weight(self.best)
         self._branch(graph, frozenset())
@@ -65,14 +65,14 @@ class _Search:
         return sum(self._weights[vertex] for vertex in vertices)
 
     def _branch(self, graph: Graph, chosen: frozenset[Vertex]) -> None:
-        self._nodes += 1
+        self._work += sum(len(near) for near in graph.values())
         graph, chosen = self._reduce(graph, chosen)
         if self._weight(chosen) + self._at_least(graph) >= self._limit:
             return
         if not graph:
             self.best, self._limit = chosen, self._weight(chosen)
             return
-        if self._nodes >= NODE_LIMIT:
+        if self._work >= WORK_LIMIT:
             return
         pick = max(graph, key=lambda vertex: (len(graph[vertex]), -vertex))
         self._branch(_without(graph, frozenset({pick})), chosen | {pick})

@@ -10,6 +10,7 @@ ZkError
 ├── RelationInvalidError        a relation outside the language or its limits
 ├── WitnessUnsatisfiedError     columns that do not satisfy the relation they should be proved for
 ├── ProtocolStateError          a prover step called out of order, or a second time
+├── RandomnessRepeatedError     the operating system's generator returned the same bytes twice
 ├── KernelPathUnsupportedError  kernels were asked for that this processor cannot run
 └── ProofRejectedError          a proof that does not verify; `reason` names the failed check
 """
@@ -55,6 +56,10 @@ class WitnessUnsatisfiedError(ZkError):
 
 class ProtocolStateError(ZkError):
     """A prover step was called out of order or twice; nothing was computed."""
+
+
+class RandomnessRepeatedError(ZkError):
+    """The operating system's generator repeats itself; nothing drawn from it may be used."""
 
 
 class KernelPathUnsupportedError(ZkError):

@@ -9,7 +9,6 @@ variable time, and so do ``from_int64`` on signs and ``decode_bytes`` on faults.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from zk.kernels import IFMA, chosen_path, vectors
 from zk.kernels.leases import fresh
 from zk.kernels.scalar import FQ_CONSTANTS, FQ_MODULUS, FR_CONSTANTS, FR_MODULUS, Words
 from zk.kernels.workers import processors, run_tasks
+from zk.randomness import fresh_bytes
 
 _LANES: dict[object, Callable[[Words, Words, Words], None]] = {}
 """Portable kernels of Fr and what takes their place where eight lanes are there."""
@@ -190,7 +190,7 @@ class Field:
 
     def random(self, n: int) -> Words:
         """Return ``n`` uniform elements from the operating system's randomness."""
-        return self.expand(secrets.token_bytes, n)
+        return self.expand(fresh_bytes, n)
 
     def add_scaled(self, a: Words, b: Words, c: int) -> Words:
         """Return a + c·b, in one pass. Raises SizeMismatchError if lengths differ."""

@@ -142,4 +142,4 @@ class Openings:
 def _add(total: Words, polynomial: Words, factor: int) -> None:
     """total += factor·polynomial, in place; total is at least as long."""
     size = len(polynomial)
-    total[:size] = FR.add(total[:size], FR.scale(polynomial, factor))
+    total[:size] = FR.add_scaled(total[:size], polynomial, factor)

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from zk.curve import scalar_integers, split_rows
 from zk.errors import NonCanonicalEncodingError, SizeMismatchError
 from zk.field import Words
-from zk.kernels.pairing import TWIST_B, fq2_product
+from zk.kernels.pairing import TWIST_B, add, fq2_product
 from zk.kernels.tower import Cell, Program, Recorder, fq2_from_row, fq2_row
-from zk.pairing import G2, G2_GENERATOR, add_g2, check_g2, multiply_g2
+from zk.pairing import G2, G2_GENERATOR, check_g2
 
 DIGIT_BITS: Final = 8
 WEIGHT_BYTES: Final = 16
@@ -296,7 +296,9 @@ class TwistCombination:
         for memory in reversed(self._memories):
             part = self._digit_sum(memory)
             check_g2(part)
-            total = add_g2(multiply_g2(total, _BUCKETS), part)
+            for _ in range(DIGIT_BITS):
+                total = add(total, total)
+            total = add(total, part)
         return total
 
     def _digit_sum(self, memory: Words) -> G2:

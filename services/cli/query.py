@@ -246,7 +246,8 @@ def _print_groups(result: Result) -> None:
         if not suppressed:
             print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
     if any(hidden):
-        print_line(f"{sum(hidden)} groups have fewer than {result.plan.minimum_group} rows, or none, and are not shown")
+        least = result.plan.minimum_group
+        print_line(f"not shown: {sum(hidden)} of {cells} groups, with fewer than {least} rows or counts too close")
 
 
 def _print_result(result: Result) -> None:

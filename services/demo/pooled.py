@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import product
 from typing import Final
 
 import numpy as np
 
 from query.kinds import Kind, stored_offset, stored_scale
-from services.demo.studies import Output, Place, Study
+from services.demo.studies import Output, Place, Range, Study
 from services.demo.tables import DemoTable, Flags
 
 DIGITS: Final = 80
 
 Number = int | float | None
+Group = tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ class PooledOutput:
     exact: Fraction | None
 
 
-def answer_pooled(study: Study, tables: Mapping[str, DemoTable]) -> dict[str, PooledOutput]:
-    """Answer a study over all tables' plaintext; by output name, in order.
+PooledAnswer = dict[Group, dict[str, PooledOutput]]
+"""By the values of GROUP BY (one empty group without), then by output name."""
+
+
+def answer_pooled(study: Study, tables: Mapping[str, DemoTable]) -> PooledAnswer:
+    """Answer a study over all tables' plaintext; by group, then by output name, in order.
 
     Raises:
         KeyError: a table or column of the study does not exist.
@@ -58,7 +64,25 @@ def answer_pooled(study: Study, tables: Mapping[str, DemoTable]) -> dict[str, Po
     rows = np.logical_and.reduce([tables[name].present for name in study.tables])
     for name, column in study.where:
         rows = rows & tables[name].usable(column) & (tables[name].values[column] == 1)
-    return {output.name: _answer(output, tables, rows) for output in study.outputs}
+    for condition in study.ranges:
+        rows = rows & _within(condition, tables)
+    found = {}
+    for group in product((False, True), repeat=len(study.groups)):
+        inside = rows
+        for (name, column), label in zip(study.groups, group):
+            inside = inside & tables[name].usable(column) & (tables[name].values[column] == label)
+        found[group] = {output.name: _answer(output, tables, inside) for output in study.outputs}
+    return found
+
+
+def _within(condition: Range, tables: Mapping[str, DemoTable]) -> Flags:
+    name, column = condition.place
+    rows, values = tables[name].usable(column), tables[name].values[column]
+    if condition.low is not None:
+        rows = rows & (values >= condition.low)
+    if condition.high is not None:
+        rows = rows & (values <= condition.high)
+    return rows
 
 
 def _answer(output: Output, tables: Mapping[str, DemoTable], rows: Flags) -> PooledOutput:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from ledger.errors import RecordInvalidError
 from ledger.studies import QueryState
 from query.statistics import Value
+from query.sums import Cell
 from services.client import Tallystick
 from services.coordinator.client import StudyUpdate
 from services.demo.comparison import compare_answers, pooled_sums
-from services.demo.errors import DemoFailedError
-from services.demo.pooled import answer_pooled
+from services.demo.pooled import PooledAnswer, answer_pooled
 from services.demo.report import QueryReport
 from services.demo.studies import Study
 from services.demo.tables import DemoTable
@@ -44,7 +44,7 @@ def ask(agency: Tallystick, study: Study, tables: Mapping[str, DemoTable], on_st
         on_stage(f"{update.state.value.lower()} {stage}".strip())
 
     result = agency.query(study.sql, purpose=PURPOSE, on_progress=note)
-    compare_answers(result.plan, _all(result.sums), result.outputs, answer_pooled(study, tables))
+    compare_answers(result.plan, result.sums, result.outputs, answer_pooled(study, tables))
     return result
 
 
@@ -58,7 +58,9 @@ def report_on(result: Result, study: Study, tables: Mapping[str, DemoTable], reg
         regulator: reads the ledger and nothing else.
     """
     pooled = answer_pooled(study, tables)
-    plain_sums = pooled_sums(result.plan, pooled)
+    plain_sums = [
+        None if proved is None else plain for proved, plain in zip(result.sums, pooled_sums(result.plan, pooled))
+    ]
     names = sum_names(result)
     began = time.monotonic()
     offline = _verifies_offline(regulator, result)
@@ -66,8 +68,8 @@ def report_on(result: Result, study: Study, tables: Mapping[str, DemoTable], reg
     return QueryReport(
         sql=study.sql,
         rows=result.plan.relation.rows,
-        result={name: _plain(value) for name, value in result.values.items()} | dict(zip(names, _all(result.sums))),
-        plaintext={name: output.value for name, output in pooled.items()} | dict(zip(names, plain_sums)),
+        result=_answered(result) | dict(zip(names, result.sums)),
+        plaintext=_expected(result, pooled) | dict(zip(names, plain_sums)),
         proof_bytes=result.proof_bytes,
         gas=result.gas,
         tx=result.tx,
@@ -99,14 +101,27 @@ def _opens(regulator: LedgerAccess, result: Result) -> bool:
         verify_row_openings(regulator.tau_g2, result.plan.relation.log_rows, record.sums, openings)
     except ProofRejectedError:
         return False
-    return [value for _, value, _ in openings] == _all(result.sums)
+    return {row: value for row, value, _ in openings} == {
+        row: value for row, value in enumerate(result.sums) if value is not None
+    }
 
 
-def _all(sums: tuple[int | None, ...]) -> list[int]:
-    found = [value for value in sums if value is not None]
-    if len(found) != len(sums):
-        raise DemoFailedError("a sum of the result was not released")
-    return found
+def _answered(result: Result) -> dict[str, int | float | None]:
+    """Values by name, with their group; None where it is too small to be shown."""
+    return {_label(result, found.name, found.cell): _plain(found.value) for found in result.outputs}
+
+
+def _expected(result: Result, pooled: PooledAnswer) -> dict[str, int | float | None]:
+    values = [output.value for outputs in pooled.values() for output in outputs.values()]
+    return {
+        _label(result, found.name, found.cell): None if found.suppressed else value
+        for found, value in zip(result.outputs, values, strict=True)
+    }
+
+
+def _label(result: Result, name: str, cell: Cell) -> str:
+    keys = ", ".join(f"{group.column}={str(label).lower()}" for group, label in zip(result.plan.groups, cell))
+    return f"{name} [{keys}]" if keys else name
 
 
 def _plain(value: Value) -> int | float | None:

@@ -28,15 +28,31 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """A condition: a column's value, in units of 10^−scale and with booleans as 0 and 1, lies within bounds.
+
+    Args:
+        place: the column.
+        low, high: bounds, both included; None for none.
+    """
+
+    place: Place
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """A question.
 
     Args:
         title: what it is for, in words.
         sql: what the agency asks.
-        tables: one table or the two that are joined.
-        outputs: the result columns in order.
+        tables: one table or those that are joined.
+        outputs: the result columns in order, without those of GROUP BY.
         where: boolean columns that must all hold.
+        ranges: conditions that must all hold, besides.
+        groups: boolean columns of GROUP BY.
     """
 
     title: str
@@ -44,6 +60,8 @@ class Study:
     tables: tuple[str, ...]
     outputs: tuple[Output, ...]
     where: tuple[Place, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    groups: tuple[Place, ...] = ()
 
 
 STUDIES: Final = (
@@ -100,6 +118,36 @@ STUDIES: Final = (
          Output("spread", "STDDEV_SAMP", (("hospital", "systolic"),)),
          Output("variance_of_visits", "VAR_POP", (("hospital", "visits"),))),
         (("hospital", "smoker"),),
+    ),
+    Study(
+        "Non-smokers of middle age under pressure: how is their cholesterol? (comparisons are proved, not believed)",
+        "SELECT COUNT(*) AS persons, AVG(l.ldl) AS mean_ldl\n"
+        "FROM hospital h JOIN laboratory l ON h.person = l.person\n"
+        "WHERE h.age BETWEEN 40 AND 69 AND h.systolic >= 140 AND NOT h.smoker",
+        ("hospital", "laboratory"),
+        (Output("persons", "COUNT"), Output("mean_ldl", "AVG", (("laboratory", "ldl"),))),
+        ranges=(Range(("hospital", "age"), 40, 69), Range(("hospital", "systolic"), 140),
+                Range(("hospital", "smoker"), high=0)),
+    ),
+    Study(
+        "Diabetes and arrears, group by group (a column of each owner; the proof is as long for a hundred groups)",
+        "SELECT h.diabetic, c.in_arrears, COUNT(*) AS persons, AVG(h.age) AS mean_age,\n"
+        "       AVG(c.balance_cents) AS mean_balance_cents\n"
+        "FROM hospital h JOIN credit c ON h.person = c.person\n"
+        "GROUP BY h.diabetic, c.in_arrears",
+        ("hospital", "credit"),
+        (Output("persons", "COUNT"), Output("mean_age", "AVG", (("hospital", "age"),)),
+         Output("mean_balance_cents", "AVG", (("credit", "balance_cents"),))),
+        groups=(("hospital", "diabetic"), ("credit", "in_arrears")),
+    ),
+    Study(
+        "The arrears of those with a high HbA1c (three owners: who is in all three tables, nobody learns)",
+        "SELECT COUNT(*) AS persons, AVG(c.arrears_cents) AS mean_arrears_cents\n"
+        "FROM hospital h JOIN laboratory l ON h.person = l.person JOIN credit c ON h.person = c.person\n"
+        "WHERE l.hba1c >= 6.5",
+        ("hospital", "laboratory", "credit"),
+        (Output("persons", "COUNT"), Output("mean_arrears_cents", "AVG", (("credit", "arrears_cents"),))),
+        ranges=(Range(("laboratory", "hba1c"), 65),),
     ),
     Study(
         "442 real patients: body mass index and the progression of diabetes",

@@ -4,30 +4,60 @@ bound to the registered columns and the proof of it has verified."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 from joint_harness import run_session
+from relations import plain_sample
 from samples import R, Sample, two_tables_sample
 
-from services.party.session import ContributionRejectedError, JointSession
+from mpc.channel import LoopbackNetwork
+from services.party.session import ContributionRejectedError, JointSession, SessionPlan
+from services.party.session_columns import SessionColumns
+from zk.errors import ProofRejectedError, RelationInvalidError
 from zk.field import FR, Words
+from zk.owners import column_owners
 from zk.polynomial import blind, resize
-from zk.proof import Proof
 from zk.prover import Contributor
-from zk.relation import Relation
-from zk.statement import Statement
+from zk.statement import Rounds, Statement
 
 SPLIT = {1: 0, 2: 0, 3: 1, 4: 1}
 OPENING = ("guards/opened", "session/final")
 
 
-def test_m1_the_language_has_no_plain_public_sums() -> None:
-    """Every sum stands in a row of s; a statement has nothing else that a sum could be written into."""
+def test_m1_sums_are_plain_only_where_the_relation_says_so() -> None:
+    """Every other sum stands in a row of s; a statement has nothing else that a sum could be written into."""
     assert [f.name for f in dataclasses.fields(Statement)] == ["relation", "domain", "subject", "commitments", "hash"]
-    assert [f.name for f in dataclasses.fields(Relation)] == [
-        "log_rows", "registered", "witness_count", "opened", "zero_forms", "sum_forms", "guards",
-    ]
-    assert "sums" in {f.name for f in dataclasses.fields(Proof)}
+    sealed, plain = two_tables_sample(3), plain_sample()
+    assert (sealed.relation.plain, plain.relation.plain) == (False, True)
+    with pytest.raises(RelationInvalidError):
+        Rounds(sealed.statement, sealed.sums())
+    with pytest.raises(RelationInvalidError):
+        Rounds(plain.statement)
+    with pytest.raises(ProofRejectedError, match="shape"):
+        sealed.verify(dataclasses.replace(sealed.prove(), constants=tuple(sealed.sums())))
+
+
+@pytest.mark.parametrize("split", [{1: 0, 2: 1}, {1: 1, 2: 0}, {1: 2, 2: 1}])
+def test_m1_plain_sums_of_two_owners_are_proved_by_nobody(split: dict[int, int]) -> None:
+    sample = plain_sample()
+    owners = column_owners(sample.relation, split)
+    for party in range(3):
+        mine = {i: secret for i, secret in sample.secrets.items() if split[i] == party}
+        with pytest.raises(RelationInvalidError, match="M1"):
+            Contributor(sample.statement, sample.srs, party, owners, mine)
+
+
+@pytest.mark.parametrize("party", [0, 1, 2])
+def test_m1_a_session_does_not_prove_plain_sums_even_of_one_owner(party: int) -> None:
+    """They would be in the statement before the proof of them has verified; their owner proves them alone."""
+    sample = plain_sample()
+    owners = column_owners(sample.relation, {1: 0, 2: 0})
+    prover = Contributor(sample.statement, sample.srs, 0, owners, sample.secrets)
+    network = LoopbackNetwork(3, b"\1" * 32, 1)
+    plan = SessionPlan(sample.statement, owners, 3, b"\1" * 32, 1, sample.srs.tau_g2)
+    with pytest.raises(RelationInvalidError, match="M1"):
+        JointSession(plan, network.channels[party], prover, lambda: None)
 
 
 @pytest.mark.parametrize("owners", [SPLIT, {1: 2, 2: 2, 3: 2, 4: 2}])
@@ -45,11 +75,10 @@ def test_m1_no_sum_leaves_before_the_proof_has_verified(owners: dict[int, int]) 
             assert mine.index("session/first/final") < mine.index("session/bind") < mine.index(tag)
 
 
-def weights(prover: Contributor, rows: int) -> dict[int, Words]:
+def weights(prover: Contributor, rows: int, stage: int) -> dict[int, Words]:
     """Powers of two on the rows in place of the boolean f: the guard Σ f·q would spell out q."""
-    found = dict(prover.shared_polynomials())
     evil = blind(FR.from_integers([1 << i for i in range(rows)]), FR.random(1))
-    return {i: resize(evil, rows + 3) for i in found}
+    return {number: resize(evil, rows + 3) for number in prover.own_uploads(stage)}
 
 
 class Feeding:
@@ -57,8 +86,8 @@ class Feeding:
         self._prover, self._rows = prover, rows
 
     def __getattr__(self, name: str) -> object:
-        if name == "shared_polynomials":
-            return lambda: weights(self._prover, self._rows)
+        if name == "own_uploads":
+            return lambda stage: weights(self._prover, self._rows, stage)
         return getattr(self._prover, name)
 
 
@@ -77,17 +106,22 @@ def test_m1_weights_in_place_of_a_registered_boolean_are_named_before_anything_i
     assert not any(mark in tag for tag in outcome.tags(1, 2) for mark in closed)
 
 
-def test_m1_without_the_binding_the_guard_would_have_been_false_and_still_stays_closed() -> None:
+def test_m1_without_the_binding_the_guard_would_have_been_false_and_still_stays_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Even parties that skip the comparison of uploads open nothing: the shares do not satisfy the committed forms."""
 
-    class Trusting(JointSession):
-        def _bind_uploads(self) -> None:
-            for column in self._prover.cross_columns:
-                self._replicated_points(f"upload/{column}", self._prover.commit_shares(column))
+    class Trusting(SessionColumns):
+        def _bind(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
+            mine = [self._prover.commit_shares(column) for column in columns]
+            if mine:
+                self._messages.replicated_points(tag, mine, [f"column {column}" for column in columns])
 
+    monkeypatch.setattr("services.party.session.SessionColumns", Trusting)
     sample = two_tables_sample(3)
     assert spelled(sample) >= 3
-    outcome = run_session(sample, SPLIT, wrap=lambda p, c: Feeding(c, 8) if p == 0 else c, session=lambda p: Trusting)
+    outcome = run_session(sample, SPLIT, wrap=lambda p, c: Feeding(c, 8) if p == 0 else c)
     for party in (1, 2):
-        assert isinstance(outcome.results[party], Exception)
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError | ProofRejectedError)
     assert not any(mark in tag for tag in outcome.tags(1, 2) for mark in OPENING)

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 from forger import Forger
 from joint_harness import run_session
+from relations import two_groups_sample
 from samples import TAU, R, Sample, known_srs, masked_sum_sample, two_tables_sample
 
 from services.errors import DisclosureRefusedError
@@ -80,6 +81,35 @@ def test_m5_a_suppressed_guard_is_opened_to_nobody() -> None:
     outcome = run_session(sample, {1: 0, 2: 0, 3: 1, 4: 1}, minimum=sample.sums()[0] + 1)
     assert all(isinstance(result, DisclosureRefusedError) for result in outcome.results)
     assert not any("guards/opened" in tag for tag in outcome.tags())
+
+
+GROUPS = {1: 0, 2: 0, 3: 0, 4: 1, 5: 1}
+
+
+def test_m5_a_suppressed_cell_stays_closed_with_all_its_sums() -> None:
+    """One bit about each cell becomes known; neither sum nor guard of a small cell stands in the proof."""
+    sample = two_groups_sample(4)
+    cells, sums = sample.relation.cells, sample.sums()
+    counts = sums[:cells]
+    minimum = sorted(counts)[cells // 2]
+    small = [cell for cell in range(cells) if counts[cell] < minimum]
+    assert 0 < len(small) < cells
+    proof = run_session(sample, GROUPS, minimum=minimum).proof()
+    released = [row for row in range(sample.relation.sum_rows) if proof.release >> row & 1]
+    assert {row % cells for row in released} == set(range(cells)) - set(small)
+    assert len(released) == 3 * (cells - len(small))
+    assert proof.rows == tuple(counts[cell] for cell in range(cells) if cell not in small)
+    verify_guards(sample.relation, proof, minimum)
+    for cell in small:
+        with pytest.raises(ProofRejectedError):
+            sample.verify(dataclasses.replace(proof, release=proof.release | 1 << cell))
+
+
+def test_m5_a_query_all_of_whose_cells_are_small_is_refused() -> None:
+    sample = two_groups_sample(4)
+    outcome = run_session(sample, GROUPS, minimum=max(sample.sums()[: sample.relation.cells]) + 1)
+    assert all(isinstance(result, DisclosureRefusedError) for result in outcome.results)
+    assert not any("guards/opened" in tag or "session/final" in tag for tag in outcome.tags())
 
 
 def test_m5_a_record_that_releases_nothing_is_none() -> None:

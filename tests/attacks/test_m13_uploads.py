@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from joint_harness import Outcome, run_session
+from relations import two_groups_sample
 from samples import two_tables_sample
 
 from services.party.session import ContributionRejectedError
 from zk.curve import GENERATOR, add_points, points_from_bytes, points_to_bytes
 from zk.field import FR, Words
+from zk.owners import column_owners
 from zk.prover import Contributor
 
 SPLIT = {1: 0, 2: 0, 3: 1, 4: 1}
@@ -24,8 +26,8 @@ class Uploading:
         self._prover, self._change = prover, change
 
     def __getattr__(self, name: str) -> object:
-        if name == "shared_polynomials":
-            return lambda: {i: self._change(p) for i, p in self._prover.shared_polynomials().items()}
+        if name == "own_uploads":
+            return lambda stage: {n: self._change(rows) for n, rows in self._prover.own_uploads(stage).items()}
         return getattr(self._prover, name)
 
 
@@ -77,7 +79,7 @@ def spoil(liar: int, wanted: str, place: int) -> Callable[[int, int, str, bytes]
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_m13_an_honest_owner_is_not_accused_of_what_another_party_did(liar: int, place: int) -> None:
     """A witness commitment is the sum of everyone's contributions: anyone can spoil it, not only its owner."""
-    outcome = run_session(two_tables_sample(3), SPLIT, tamper=spoil(liar, "session/commitments", place))
+    outcome = run_session(two_tables_sample(3), SPLIT, tamper=spoil(liar, "session/round1", place))
     for party in {0, 1, 2} - {liar}:
         error = outcome.results[party]
         assert isinstance(error, Exception)
@@ -90,13 +92,93 @@ def test_m13_an_honest_owner_is_not_accused_of_what_another_party_did(liar: int,
 @pytest.mark.parametrize("place", [0, 1])
 def test_m13_a_holder_who_publishes_another_commitment_is_contradicted(liar: int, place: int) -> None:
     sample = two_tables_sample(3)
-    outcome = run_session(sample, SPLIT, tamper=spoil(liar, "session/upload/3", place))
+    outcome = run_session(sample, SPLIT, tamper=spoil(liar, "session/uploads/round1", place))
     for party in {0, 1, 2} - {liar}:
         error = outcome.results[party]
         assert isinstance(error, ContributionRejectedError)
         assert liar in error.suspects
         assert error.suspects != (0, 1, 2)
     opened_nothing(outcome, *({0, 1, 2} - {liar}))
+
+
+# --- two rounds: group inverses and products after β, cell columns, columns of several owners -----------------------
+
+GROUPS = {1: 0, 2: 0, 3: 0, 4: 1, 5: 1}
+EVERY = range(12)
+
+
+class OneUpload(Uploading):
+    """Shares something else in one upload only."""
+
+    def __init__(self, prover: Contributor, number: int) -> None:
+        super().__init__(prover, lambda rows: rows)
+        self._number = number
+
+    def __getattr__(self, name: str) -> object:
+        if name == "own_uploads":
+            return lambda stage: {
+                n: bumped(2)(rows) if n == self._number else rows for n, rows in self._prover.own_uploads(stage).items()
+            }
+        return getattr(self._prover, name)
+
+
+@pytest.mark.parametrize("number", EVERY)
+def test_m13_every_upload_of_a_grouped_query_is_bound(number: int) -> None:
+    """Columns of both rounds to their commitments, cells to the column they are cells of."""
+    target = two_groups_sample()
+    uploads = Contributor(
+        target.statement, target.srs, 2, column_owners(target.relation, GROUPS), {}
+    ).uploads
+    assert len(uploads) == len(EVERY)
+    owner = uploads[number].owner
+    outcome = run_session(target, GROUPS, minimum=0, wrap=lambda p, c: OneUpload(c, number) if p == owner else c)
+    honest = {0, 1, 2} - {owner}
+    for party in honest:
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert owner in error.suspects
+    opened_nothing(outcome, *honest)
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("tag", ["session/round2", "session/uploads/round2"])
+def test_m13_a_spoilt_message_of_round_2_opens_nothing(liar: int, tag: str) -> None:
+    outcome = run_session(two_groups_sample(), GROUPS, minimum=0, tamper=spoil(liar, tag, 1))
+    assert tag in outcome.tags()
+    for party in {0, 1, 2} - {liar}:
+        error = outcome.results[party]
+        assert isinstance(error, Exception)
+        if isinstance(error, ContributionRejectedError):
+            assert liar in error.suspects
+    assert not any("shifted" in name for name in outcome.tags(*({0, 1, 2} - {liar})))
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_m13_a_false_part_of_a_mixed_column_opens_nothing(liar: int) -> None:
+    """Nobody can be named: the column exists only as everybody's shares."""
+    target = two_tables_sample(3)
+    owners = {1: 0, 2: 1, 3: 2, 4: 2}
+
+    class Mixing(Uploading):
+        def __getattr__(self, name: str) -> object:
+            if name == "mixed_part":
+                return lambda column: bumped(1)(self._prover.mixed_part(column))
+            return getattr(self._prover, name)
+
+    honest = run_session(target, owners)
+    assert honest.provers[0].mixed
+    assert honest.proof().rows == (target.sums()[0],)
+    outcome = run_session(target, owners, wrap=lambda p, c: Mixing(c, lambda x: x) if p == liar else c)
+    for party in {0, 1, 2} - {liar}:
+        assert isinstance(outcome.results[party], ContributionRejectedError)
+    assert not any(mark in tag for tag in outcome.tags(0, 1, 2) for mark in ("shifted", "guards", "final"))
+
+
+def test_m13_honest_uploads_of_two_rounds_pass() -> None:
+    target = two_groups_sample()
+    sums = target.sums()
+    proof = run_session(target, GROUPS, minimum=0).proof()
+    assert proof.rows == tuple(sums[:4])
 
 
 def test_m13_honest_uploads_pass() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.config import TlsConfig
 from services.identity import DemoAuthority, Role
+
+if TYPE_CHECKING:
+    from services.client import Tallystick
+    from services.deployment import LocalDeployment
 
 for folder in ("zk", "services"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
@@ -36,3 +41,22 @@ def foreign_tls(tmp_path_factory: pytest.TempPathFactory) -> IssueTls:
     authority = DemoAuthority.create()
     folder = tmp_path_factory.mktemp("foreign")
     return lambda role, name: TlsConfig.of(authority.issue_files(folder, role, name))
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
+    """A running deployment with three registered tables; whoever stops a part of it starts it again."""
+    from study_samples import make_samples, small_deployment, table_inputs
+
+    with small_deployment(tmp_path_factory.mktemp("deployment")) as running:
+        for table in table_inputs(make_samples()):
+            registered = running.register(table)
+            assert registered.version == 1
+        yield running
+
+
+@pytest.fixture(scope="session")
+def agency(deployment: LocalDeployment) -> Iterator[Tallystick]:
+    """The agency's client."""
+    with deployment.connect() as client:
+        yield client

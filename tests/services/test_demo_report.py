@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
+
+from query_oracle import evaluate_plan
 
 from query.directory import Directory, RegisteredTable
 from query.plan import Plan, compile_question
@@ -38,16 +43,12 @@ def directory(tables: dict[str, DemoTable]) -> Directory:
 
 
 def true_sums(plan: Plan, tables: dict[str, DemoTable]) -> list[int]:
-    """The plan's sums, from the columns its names spell out, over encoded rows."""
-    found = []
-    for spec in plan.sums:
-        product = np.ones(1 << plan.relation.log_rows, object)
-        for factor in spec.name.split("*"):
-            table, column = factor.split(".")
-            rows = encode_rows(tables[table].schema, tables[table].records(), tables[table].log_rows)
-            product = product * rows[column].astype(object)
-        found.append(int(product.sum()))
-    return found
+    """The rows of the sealed column, from the relation itself over encoded rows."""
+    encoded = {name: encode_rows(tables[name].schema, tables[name].records(), tables[name].log_rows)
+               for name in {column.table for column in plan.columns}}
+    found = evaluate_plan(plan, encoded)
+    assert found.holds
+    return found.sums
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.outputs[-1].name)
@@ -62,6 +63,21 @@ def test_every_study_compiles_and_equals_the_pooled_answer(
     changed[-1] += 1
     with pytest.raises(DemoFailedError, match="pooled it is"):
         compare_answers(plan, changed, finish_plan(plan, sums), pooled)
+    hidden = [None if number % len(plan.cells) == 0 else value for number, value in enumerate(sums)]
+    with pytest.raises(DemoFailedError, match="large enough"):
+        compare_answers(plan, hidden, finish_plan(plan, hidden), pooled)
+
+
+def test_small_group_may_be_left_out(tables: dict[str, DemoTable], directory: Directory) -> None:
+    study = next(study for study in STUDIES if study.groups)
+    plan = compile_question(study.sql, directory)
+    pooled, sums = answer_pooled(study, tables), true_sums(plan, tables)
+    smallest = min(range(len(plan.cells)), key=lambda cell: sums[cell])
+    hidden = [None if number % len(plan.cells) == smallest else value for number, value in enumerate(sums)]
+    larger = replace(plan, minimum_group=sums[smallest] + 1)
+    compare_answers(larger, hidden, finish_plan(larger, hidden), pooled)
+    with pytest.raises(DemoFailedError, match="other groups"):
+        compare_answers(replace(plan, cells=plan.cells[::-1]), sums, finish_plan(plan, sums), pooled)
 
 
 def test_pooled_answer_agrees_with_numpy(tables: dict[str, DemoTable]) -> None:
@@ -69,8 +85,8 @@ def test_pooled_answer_agrees_with_numpy(tables: dict[str, DemoTable]) -> None:
     bmi, outcome = exams.values["bmi"] / 10, serum.values["progression"]
     study = next(s for s in STUDIES if "e.bmi" in s.sql)
     pooled = answer_pooled(study, tables)
-    assert pooled["mean_bmi"].value == pytest.approx(bmi.mean(), rel=1e-13)
-    assert pooled["correlation"].value == pytest.approx(np.corrcoef(bmi, outcome)[0, 1], rel=1e-12)
+    assert pooled[()]["mean_bmi"].value == pytest.approx(bmi.mean(), rel=1e-13)
+    assert pooled[()]["correlation"].value == pytest.approx(np.corrcoef(bmi, outcome)[0, 1], rel=1e-12)
 
 
 def test_pooled_answer_knows_null(tables: dict[str, DemoTable]) -> None:
@@ -79,7 +95,7 @@ def test_pooled_answer_knows_null(tables: dict[str, DemoTable]) -> None:
                        hospital.known)
     outputs = (Output("n", "COUNT"), Output("mean", "AVG", (("hospital", "age"),)))
     pooled = answer_pooled(Study("", "", ("hospital",), outputs), {"hospital": nobody})
-    assert (pooled["n"].value, pooled["mean"].value) == (0, None)
+    assert (pooled[()]["n"].value, pooled[()]["mean"].value) == (0, None)
 
 
 def test_sum_that_no_output_needs_is_noticed(tables: dict[str, DemoTable], directory: Directory) -> None:

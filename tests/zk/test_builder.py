@@ -8,11 +8,14 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import R, boolean, form_rows, integer, random_columns, random_relation, two_tables
+from oracle import form_rows
+from samples import R, boolean, integer, random_columns, random_relation, two_tables
 
-from zk.builder import COPY_WEIGHT, EXACT_COVER_EDGES, RelationBuilder, small_cover
+from zk.builder import RelationBuilder
+from zk.cover import COPY_WEIGHT, small_cover
 from zk.errors import RelationInvalidError
-from zk.relation import Term
+from zk.forms import HintKind
+from zk.relation import ONE, Hint, Term
 
 
 def test_a_column_and_a_product_are_added_once() -> None:
@@ -63,14 +66,141 @@ def test_a_witness_is_opened_rather_than_a_copy_made() -> None:
     assert [relation.copied_column(i) for i in relation.opened] in ([1, None], [2, None])
 
 
-@pytest.mark.parametrize("call", ["sum", "vanish"])
-def test_a_constant_term_is_refused(call: str) -> None:
+def test_constants_stand_in_vanishing_forms_and_definitions_but_not_in_sums() -> None:
     builder = RelationBuilder(3)
     a = builder.registered(boolean(1, 0))
-    builder.sum([(1, 0, a)])
-    getattr(builder, call)([(1, 0, a), (-5, 0, 0)])
+    b = builder.define([(1, ONE, ONE), (-1, ONE, a)])
+    builder.vanish([(1, a, b), (0, ONE, ONE)])
+    builder.vanish([(1, ONE, a), (1, ONE, b), (-1, ONE, ONE)])
+    builder.sum([(1, ONE, a)])
+    assert builder.build().definition(2) == (Term(1, ONE, ONE), Term(-1, ONE, 1))
+    builder.sum([(1, ONE, a), (-5, ONE, ONE)], 0)
     with pytest.raises(RelationInvalidError, match="constant"):
         builder.build()
+
+
+def test_definitions_are_merged_and_added_once() -> None:
+    builder = RelationBuilder(3)
+    a, b = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    u = builder.define([(2, a, b), (3, ONE, b), (-1, b, a)])
+    assert builder.define([(3, b, ONE), (1, a, b), (1, a, a), (-1, a, a)]) == u
+    assert builder.define([(1, a, b)]) == builder.product(b, a)
+    assert builder.define([(1, ONE, b)]) == b
+    with pytest.raises(RelationInvalidError, match="as 0"):
+        builder.define([(1, a, b), (-1, b, a)])
+    with pytest.raises(RelationInvalidError, match="is 0"):
+        builder.vanish([(1, a, b), (-1, b, a)])
+
+
+def test_a_form_written_twice_stands_once() -> None:
+    builder = RelationBuilder(4)
+    a, b = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    for _ in range(2):
+        builder.vanish([(1, a, b), (-1, ONE, b)])
+        builder.lookup({b: 1})
+        builder.boolean(a)
+        builder.in_range({b: 1}, 9)
+    builder.sum([(1, ONE, a)])
+    relation = builder.build()
+    assert len(relation.zero_forms) == 2  # the copy of a and the form; a is boolean by registration
+    assert len(relation.lookups) == 2  # b, and 9 − b
+
+
+def test_a_column_is_boolean_once() -> None:
+    builder = RelationBuilder(4)
+    a, b = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    both = builder.define([(1, ONE, a), (1, ONE, b)])
+    builder.boolean(both)
+    builder.boolean(both)
+    builder.sum([(1, ONE, both)])
+    relation = builder.build()
+    assert len(relation.zero_forms) == 2
+    assert relation.boolean_columns() == {1, 3}
+
+
+def test_hints_stand_where_their_column_stands() -> None:
+    builder = RelationBuilder(4)
+    a, b = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    digit = builder.hinted(HintKind.DIGITS, {b: 1, ONE: 3}, 2, 4)
+    assert builder.hinted(HintKind.DIGITS, {ONE: 3, b: 1}, 2, 4) == digit
+    product = builder.product(digit, a)
+    builder.lookup({digit: 1})
+    builder.sum([(1, ONE, a)])
+    builder.sum([(1, ONE, product), (1, ONE, b)], 0)
+    relation = builder.build()
+    assert relation.hints == (Hint(3, HintKind.DIGITS, (Term(3, ONE, ONE), Term(1, ONE, 2)), 2, 4),)
+    assert relation.definition(4) == (Term(1, 3, 1),)  # the digit is opened, not a copy of a
+
+
+def test_a_long_hint_gets_a_column_of_its_own() -> None:
+    builder = RelationBuilder(5)
+    handles = [builder.registered(integer(1, i)) for i in range(14)]
+    present = builder.registered(boolean(1, 14))
+    builder.boolean(builder.hinted(HintKind.NOT_NEGATIVE, dict.fromkeys(handles, 1)))
+    builder.sum([(1, ONE, present)])
+    relation = builder.build()
+    assert len(relation.definition(16)) == 14
+    assert relation.hinted[17].form == (Term(1, ONE, 16),)
+
+
+def test_optional_columns_are_left_out_where_no_form_names_them() -> None:
+    builder = RelationBuilder(3)
+    a = builder.registered(boolean(1, 0))
+    builder.registered(integer(1, 1), optional=True)
+    builder.sum([(1, ONE, a)])
+    assert builder.build().registered == (boolean(1, 0),)
+    builder.sum([(1, ONE, builder.registered(integer(1, 1)))], 0)
+    assert builder.build().registered == (boolean(1, 0), integer(1, 1))
+
+
+def test_groups_and_their_products() -> None:
+    builder = RelationBuilder(4)
+    a, x = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    b, y = builder.registered(boolean(2, 0)), builder.registered(integer(2, 1))
+    first, second = builder.group({x: 1}, (1, 2)), builder.group({y: 1, b: 2}, (3, 5, 7))
+    assert builder.group({x: 1}, (1, 2)) == first
+    left, right = builder.product(a, first), builder.product(second, b)
+    assert builder.product(first, a) == left
+    builder.sum([(1, left, right)])
+    relation = builder.build()
+    assert (relation.cells, relation.round2_count, relation.witness_count) == (6, 4, 0)
+    assert relation.products == ((Term(1, 5, 1),), (Term(1, 6, 3),))  # the inverses are opened, no column is copied
+    with pytest.raises(RelationInvalidError, match="at most 2 group"):
+        builder.group({x: 1}, (1, 3))
+    with pytest.raises(RelationInvalidError, match="round 2"):
+        builder.define([(1, a, first), (1, ONE, x)])
+
+
+def test_lookups_open_their_inverses_rather_than_copies() -> None:
+    builder = RelationBuilder(4)
+    a, x = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    builder.lookup({x: 1})
+    builder.sum([(1, ONE, a)])
+    relation = builder.build()
+    assert relation.opened == (relation.lookup_index(0), relation.table_index)
+    assert relation.witness_count == 0
+
+
+def test_a_lookup_of_opened_columns_leaves_its_inverse_closed() -> None:
+    builder = RelationBuilder(4)
+    a, x = builder.registered(boolean(1, 0)), builder.registered(integer(1, 1))
+    u = builder.product(a, x)
+    builder.vanish([(1, u, u), (-1, ONE, u)])
+    builder.lookup({u: 3})
+    builder.sum([(1, ONE, a)])
+    relation = builder.build()
+    assert relation.lookup_index(0) not in relation.opened
+
+
+@pytest.mark.parametrize("linear", [{}, {ONE: 5}, {1: 0, ONE: 1}])
+def test_a_linear_form_needs_a_column(linear: dict[int, int]) -> None:
+    builder = RelationBuilder(4)
+    builder.registered(integer(1, 1))
+    calls = [builder.lookup, builder.is_zero, lambda f: builder.not_negative(f, 4), lambda f: builder.in_range(f, 4),
+             lambda f: builder.group(f, (1,)), lambda f: builder.hinted(HintKind.IS_ZERO, f)]
+    for call in calls:
+        with pytest.raises(RelationInvalidError, match="constant"):
+            call(linear)
 
 
 @pytest.mark.parametrize("handle", [-1, 2, 99])
@@ -110,9 +240,15 @@ def test_small_covers_are_lightest(pairs: list[tuple[int, int]], costly: set[int
 
 
 def test_large_graphs_are_covered_too(rng: Random) -> None:
-    edges = sorted({tuple(sorted(rng.sample(range(1, 40), 2))) for _ in range(4 * EXACT_COVER_EDGES)})
+    edges = sorted({tuple(sorted(rng.sample(range(1, 60), 2))) for _ in range(400)})
     cover = small_cover(edges, {})
     assert all(cover & set(edge) for edge in edges)
+    assert small_cover(edges, {}) == cover
+
+
+def test_many_small_components_are_covered_exactly() -> None:
+    edges = [(3 * i, 3 * i + 1) for i in range(60)] + [(3 * i + 1, 3 * i + 2) for i in range(60)]
+    assert small_cover(edges, {}) == {3 * i + 1 for i in range(60)}
 
 
 @settings(max_examples=40, deadline=None)

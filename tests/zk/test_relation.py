@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from relations import everything, grouped, plain, ranged, two_groups
 from samples import boolean, integer, masked_sum, two_tables
 
 from zk.errors import RelationInvalidError
@@ -14,7 +15,11 @@ from zk.relation import (
     MAX_REGISTERED,
     MAX_SUMS,
     ONE,
+    Challenge,
     ColumnKind,
+    Group,
+    Hint,
+    HintKind,
     RegisteredColumn,
     Relation,
     Term,
@@ -92,7 +97,6 @@ BROKEN: dict[str, Callable[[], Relation]] = {
     "a coefficient too small": with_extra(Term(-HALF - 1, ONE, 1)),
     "a column that does not exist": with_extra(Term(1, ONE, 6)),
     "a negative column": with_extra(Term(1, ONE, -1)),
-    "the constant alone": with_extra(Term(1, ONE, ONE)),
     "a left factor not opened": with_extra(Term(1, 1, 2)),
     "a negative left factor": with_extra(Term(1, -1, 2)),
     "opened factors in the wrong order": with_extra(Term(1, 5, 4)),
@@ -108,7 +112,7 @@ def test_a_broken_rule_is_refused(build: Callable[[], Relation]) -> None:
 
 @pytest.mark.parametrize("terms", [
     (Term(1, ONE, 1),), (Term(HALF, ONE, 1),), (Term(-HALF, ONE, 1),), (Term(1, 4, 5),), (Term(1, 4, 4),),
-    (Term(1, ONE, 1), Term(1, 4, 1), Term(1, 5, 1)),
+    (Term(1, ONE, 1), Term(1, 4, 1), Term(1, 5, 1)), (Term(-5, ONE, ONE), Term(1, ONE, 1)),
 ])
 def test_the_neighbours_of_broken_forms_are_accepted(terms: tuple[Term, ...]) -> None:
     assert with_extra(*terms)().zero_forms[-1] == terms
@@ -158,3 +162,129 @@ def test_a_whole_relation_of_two_tables() -> None:
     assert len(relation.registered) == 4
     assert all(index > 4 for index in relation.opened)  # registered columns are never opened
     assert {relation.copied_column(i) for i in relation.opened} - {None} <= {1, 2, 3, 4}
+
+
+ALL, RANGED, GROUPED, TWO = everything(), ranged(), grouped(), two_groups()
+
+
+def hint(**changes: object) -> Callable[[], Relation]:
+    return lambda: replace(RANGED, hints=(replace(RANGED.hints[0], **changes),))
+
+
+def lookup(*terms: Term) -> Callable[[], Relation]:
+    return lambda: replace(RANGED, lookups=(tuple(terms), *RANGED.lookups[1:]))
+
+
+def group(*terms: Term, codes: tuple[int, ...] = (1, 2, 5)) -> Callable[[], Relation]:
+    return lambda: replace(GROUPED, groups=(Group(tuple(terms) or GROUPED.groups[0].form, codes),))
+
+
+def sums(base: Relation, *forms: tuple[Term, ...]) -> Callable[[], Relation]:
+    return lambda: replace(base, sum_forms=forms, guards=(0,) * len(forms))
+
+
+OUTSIDE: dict[str, Callable[[], Relation]] = {
+    "a hint without its column": hint(column=4),
+    "a hint of a registered column": hint(column=2),
+    "a hint of no column": hint(column=12),
+    "a hint twice": lambda: replace(RANGED, hints=RANGED.hints * 2),
+    "hints out of order": lambda: replace(ALL, hints=ALL.hints[::-1]),
+    "digits without width": hint(width=0),
+    "digits too wide": hint(width=33),
+    "digits too far up": hint(shift=249),
+    "a sign with digits": hint(kind=HintKind.NOT_NEGATIVE),
+    "a hint from itself": hint(form=(Term(1, ONE, 5),)),
+    "a hint from nothing": hint(form=()),
+    "a hint from a constant": hint(form=(Term(1, ONE, ONE),)),
+    "a quadratic hint": hint(form=(Term(1, 4, 2),)),
+    "a hint of too many terms": hint(form=tuple(Term(1, ONE, i) for i in range(14))),
+    "a lookup out of order": lookup(Term(1, ONE, 5), Term(1, ONE, 2)),
+    "a lookup of a constant": lookup(Term(1, ONE, ONE)),
+    "an empty lookup": lookup(),
+    "a quadratic lookup": lookup(Term(1, 4, 2)),
+    "a lookup of round 2": lookup(Term(1, ONE, 7)),
+    "a lookup of the multiplicities": lookup(Term(1, ONE, 6)),
+    "a lookup under a challenge": lookup(Term(1, ONE, 2, Challenge.LOOKUP)),
+    "a lookup with neither side opened": lambda: replace(RANGED, opened=(4, 8, 9, 11)),
+    "a table that is not opened": lambda: replace(RANGED, opened=RANGED.opened[:-1]),
+    "a table's side opened": lambda: replace(RANGED, opened=(*RANGED.opened[:-1], 10, 11)),
+    "multiplicities opened": lambda: replace(RANGED, opened=(4, 6, *RANGED.opened[1:])),
+    "a table larger than N": lambda: replace(RANGED, table_bits=5),
+    "a table of no bits": lambda: replace(RANGED, table_bits=0),
+    "a table without lookups": lambda: replace(BASE, table_bits=3),
+    "lookups over too few rows": lambda: replace(RANGED, log_rows=3),
+    "a zero-form of round 2": lambda: replace(RANGED, zero_forms=(*RANGED.zero_forms, (Term(1, ONE, 7),))),
+    "a zero-form under a challenge": lambda: replace(
+        RANGED, zero_forms=(*RANGED.zero_forms, (Term(1, ONE, 1, Challenge.LOOKUP),))
+    ),
+    "a sum of a lookup's inverse": sums(RANGED, (Term(1, ONE, 1),), (Term(1, ONE, 7),)),
+    "a sum of the table": sums(RANGED, (Term(1, ONE, 1),), (Term(1, ONE, 11),)),
+    "a sum with a constant": sums(RANGED, (Term(1, ONE, 1),), (Term(1, ONE, ONE), Term(1, ONE, 2))),
+    "the reserved code": group(codes=(0, 1, 2)),
+    "codes that fall": group(codes=(2, 1)),
+    "a code twice": group(codes=(1, 1, 2)),
+    "a code too large": group(codes=(1, 1 << 16)),
+    "no codes": group(codes=()),
+    "too many codes": group(codes=tuple(range(1, 130))),
+    "a group of a constant": group(Term(1, ONE, ONE)),
+    "a quadratic group": group(Term(1, 4, 2)),
+    "three groups": lambda: replace(TWO, groups=(*TWO.groups, TWO.groups[0])),
+    "products without groups": lambda: replace(BASE, products=((Term(1, 4, 2),),)),
+    "a product without an inverse": lambda: replace(TWO, products=((Term(1, 6, 3),), *TWO.products[1:])),
+    "a product of an inverse with itself": lambda: replace(TWO, products=((Term(1, 7, 7),), *TWO.products[1:])),
+    "a product of a later one": lambda: replace(TWO, products=((Term(1, 7, 11),), *TWO.products[1:])),
+    "a sum without its group": sums(GROUPED, GROUPED.sum_forms[0], (Term(1, ONE, 3),)),
+    "a sum over one of two groups": sums(TWO, TWO.sum_forms[0], (Term(1, ONE, 10),), (Term(1, ONE, 11),)),
+    "a sum over one group twice": sums(TWO, TWO.sum_forms[0], (Term(1, 9, 10),), (Term(1, ONE, 11),)),
+    "a guard that counts no boolean": sums(GROUPED, (Term(1, ONE, 5),), (Term(1, 4, 5),), (Term(1, 5, 3),)),
+    "a guard of a number": sums(GROUPED, (Term(1, 5, 3),), (Term(1, 4, 5),)),
+    "more cells than rows": lambda: replace(GROUPED, groups=(replace(GROUPED.groups[0], codes=tuple(range(1, 10))),)),
+}
+
+
+@pytest.mark.parametrize("build", OUTSIDE.values(), ids=list(OUTSIDE))
+def test_a_broken_rule_of_lookups_or_groups_is_refused(build: Callable[[], Relation]) -> None:
+    with pytest.raises(RelationInvalidError):
+        build()
+
+
+INSIDE: dict[str, Callable[[], Relation]] = {
+    "wide digits": hint(shift=248, width=32),
+    "a hint with a constant": hint(form=(Term(-7, ONE, ONE), Term(1, ONE, 2))),
+    "a lookup with a constant": lookup(Term(3, ONE, ONE), Term(1, ONE, 2), Term(-8, ONE, 5)),
+    "another code": group(codes=(1, 2, 65535)),
+    "one code": group(codes=(7,)),
+    "eight cells": group(codes=tuple(range(1, 9))),
+    "plain sums": lambda: replace(GROUPED, plain=True),
+    "a larger table": lambda: replace(RANGED, table_bits=4),
+}
+
+
+@pytest.mark.parametrize("build", INSIDE.values(), ids=list(INSIDE))
+def test_the_neighbours_are_accepted(build: Callable[[], Relation]) -> None:
+    assert build() is not None
+
+
+def test_columns_stand_where_their_text_says() -> None:
+    assert (ALL.multiplicity_index, ALL.table_side_index, ALL.table_index) == (10, 13, 16)
+    assert [ALL.lookup_index(0), ALL.group_index(0), ALL.product_index(0)] == [11, 14, 15]
+    assert (ALL.round1_count, ALL.round2_count, ALL.column_count) == (6, 5, 16)
+    assert list(ALL.round1_indices()) == list(range(5, 11))
+    assert list(ALL.round2_indices()) == list(range(11, 16))
+    assert plain().column_count == 3
+
+
+def test_cells_and_guards_of_two_groups() -> None:
+    assert (TWO.cells, TWO.sum_rows) == (4, 12)
+    assert [TWO.cell_codes(cell) for cell in range(4)] == [(1, 2), (1, 7), (3, 2), (3, 7)]
+    assert [TWO.guard_row(row) for row in range(12)] == [0, 1, 2, 3] * 3
+    assert BASE.cell_codes(0) == ()
+
+
+def test_definitions_leave_hinted_witnesses_out() -> None:
+    assert ALL.definition(8) == (Term(1, ONE, 1),)
+    assert ALL.definition(15) == (Term(1, 14, 4),)
+    for column in (5, 6, 7, 10, 11, 14):
+        with pytest.raises(RelationInvalidError, match="not defined"):
+            ALL.definition(column)
+    assert isinstance(ALL.hinted[5], Hint)
