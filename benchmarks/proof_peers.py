@@ -21,6 +21,8 @@ RIVALS: Final = (
     (ZKSNAKE_PROVER, "prove_plonk", "zksnake PLONK"),
     ("snarkjs", "prove_plonk", "snarkjs PLONK"),
 )
+SLOW_ABOVE_LOG_N: Final = {"zksnake PLONK": 14}
+"""Peers that would take many minutes beyond this size."""
 
 
 class ProofFalseError(Exception):
@@ -36,7 +38,8 @@ def measure_peers(log_sizes: tuple[int, ...], cores: int, runs: int, files: Circ
     """
     for log_n in log_sizes:
         for contestant, task, label in RIVALS:
-            yield _measure(log_n, contestant, task, label, cores, runs, files)
+            if log_n <= SLOW_ABOVE_LOG_N.get(label, 64):
+                yield _measure(log_n, contestant, task, label, cores, runs, files)
 
 
 def _measure(

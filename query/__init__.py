@@ -10,10 +10,19 @@
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
     sql, tokens   the accepted subset of SQL
+    reading       the parser's tree to values and conditions
+    expressions   values and conditions as trees
     binding       names of a question resolved against the directory
-    masks         products of columns, simplified by what registration proved
-    plan          the compiler
+    polynomial    polynomials in a relation's columns
+    masks         products of one table's factors, simplified by what registration proved
+    values        computed values, with their bounds
+    conditions    conditions of one table
+    joint         conditions over several tables
+    groups        columns of GROUP BY
+    compiler      the sums of a question, written into a relation
+    sums          what a plan says of its sums, outputs and cells
+    plan          the compiler's front
     disclosure    what is disclosed, in plain words
-    explain       a plan as text
+    explain       a plan as text, with its cost
     statistics    exact sums to results
 """

@@ -15,7 +15,7 @@ from query.errors import (
     UnknownColumnError,
     UnknownTableError,
 )
-from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Junction, all_names
+from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Junction, Negation, all_names
 from query.kinds import Category, ScaledDecimal
 from query.schema import ColumnSchema
 from query.sql import KeyOutput, Question, TableName
@@ -67,6 +67,7 @@ class BoundQuestion:
         tables: the tables.
         aggregates: the aggregates in order.
         where: for each table the conditions that must all hold, in order.
+        joint: conditions of WHERE over several tables, each of whose parts concerns one table; they must hold, too.
         groups: the columns of GROUP BY, at most one of each table.
         keys: columns of GROUP BY among the outputs.
         columns: what every name means.
@@ -75,6 +76,7 @@ class BoundQuestion:
     tables: tuple[RegisteredTable, ...]
     aggregates: tuple[BoundAggregate, ...]
     where: tuple[tuple[Condition, ...], ...]
+    joint: tuple[Condition, ...]
     groups: tuple[BoundColumn, ...]
     keys: tuple[BoundKey, ...]
     columns: Mapping[ColumnName, BoundColumn]
@@ -94,13 +96,20 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     for number in range(1, len(tables)):
         _check_join(question, names, tables, number)
     where: list[list[Condition]] = [[] for _ in tables]
+    joint: list[Condition] = []
     for condition in _conjuncts(question.where):
-        where[names.only_table(condition)].append(condition)
+        if names.concerns_one_table(condition):
+            where[names.only_table(condition)].append(condition)
+        else:
+            joint.append(condition)
     aggregates = []
     for aggregate in question.aggregates:
         arguments = tuple(_argument(names, aggregate.statistic, argument) for argument in aggregate.arguments)
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
     groups = _groups(question, names)
+    if joint and len(groups) > 1:
+        raise SqlUnsupportedError("grouping by two columns under a condition over two tables",
+                                  question.groups[1].position, "group by one column")
     keys = []
     for place, output in enumerate(question.outputs):
         if isinstance(output, KeyOutput):
@@ -109,7 +118,8 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
                 construct = f"{output.column}, neither grouped nor aggregated,"
                 raise SqlUnsupportedError(construct, output.position, "add it to GROUP BY")
             keys.append(BoundKey(output.name, groups.index(bound), place))
-    return BoundQuestion(tables, tuple(aggregates), tuple(map(tuple, where)), groups, tuple(keys), names.found)
+    conditions = tuple(map(tuple, where))
+    return BoundQuestion(tables, tuple(aggregates), conditions, tuple(joint), groups, tuple(keys), names.found)
 
 
 def _conjuncts(condition: Condition | None) -> list[Condition]:
@@ -167,6 +177,20 @@ class _Names:
         self._tables = tables
         self.found: dict[ColumnName, BoundColumn] = {}
 
+    def concerns_one_table(self, condition: Condition) -> bool:
+        """Whether a condition names columns of at most one table; if not, each of its parts must."""
+        if len({self.column(name).table for name in all_names(condition)}) <= 1:
+            return True
+        match condition:
+            case Junction(operands=operands):
+                for operand in operands:
+                    self.concerns_one_table(operand)
+            case Negation(operand=operand):
+                self.concerns_one_table(operand)
+            case _:
+                self.only_table(condition)
+        return False
+
     def only_table(self, node: Condition | Expression) -> int:
         """The one table whose columns a value or condition names; the first where it names none."""
         tables = {self.column(name).table for name in all_names(node)}
@@ -175,9 +199,8 @@ class _Names:
                 construct = "CASE over two tables" if isinstance(node, Case) else "arithmetic over two tables"
                 hint = "aggregate the columns of each table by themselves"
                 raise SqlUnsupportedError(construct, node.position, hint)
-            either = isinstance(node, Junction) and node.operator == "OR"
-            construct = "OR between tables" if either else "a condition over two tables"
-            raise SqlUnsupportedError(construct, node.position, "join conditions of several tables by AND alone")
+            hint = "compare columns of one table; join conditions of several tables by AND, OR, NOT"
+            raise SqlUnsupportedError("a comparison over two tables", node.position, hint)
         return tables.pop() if tables else 0
 
     def candidates(self, name: ColumnName) -> list[int]:

@@ -3,7 +3,8 @@
 A row mask is the set of factors that must hold: ``present`` of each table, the conditions of WHERE, and what an
 aggregate's arguments need to be known (those of both, for a pair). Per table all factors of a product multiply into one
 *part* column, which its owner computes alone; a sum over a join of two tables is Σ part · part, so no product of three
-crosses owners. Of three tables, two parts multiply into one column that exists only as shares.
+crosses owners. Of three tables, two parts multiply into one column that exists only as shares; so does a condition over
+several tables (`query.joint`), which then stands for all masks.
 
 With GROUP BY, the part of a grouped table is multiplied by the column's inverse 1/(β + code), and every sum is taken
 per cell. Each sum's guard counts exactly the rows the sum is over; a sum that counts rows itself is its own guard, so
@@ -21,8 +22,9 @@ from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.conditions import ConditionCompiler
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, SqlUnsupportedError
-from query.expressions import ColumnName, Condition
+from query.expressions import ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form
+from query.joint import Joint, JointConditions
 from query.kinds import Boolean, stored_offset, stored_scale
 from query.masks import Factor, Key, Product, TableProducts
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
@@ -56,9 +58,9 @@ class _Side:
         self.values = ValueCompiler(products, algebra, question.columns, self.truth)
         self._conditions = ConditionCompiler(algebra, self.values)
 
-    def truth(self, condition: Condition) -> Truth:
-        """Compile a condition of this table."""
-        return self._conditions.truth(condition)
+    def truth(self, condition: Condition, wanted: bool = True) -> Truth:
+        """Compile a condition of this table: where it is true or, if not `wanted`, false."""
+        return self._conditions.truth(condition, wanted)
 
     def condition_factor(self, condition: Condition) -> int:
         """The factor of a condition of WHERE; what a physical column says by itself is that column's factor."""
@@ -102,6 +104,7 @@ class SumCompiler:
         self._filters: list[list[int]] = [[PRESENT_INDEX] for _ in self._sides]
         for table, conditions in enumerate(question.where):
             self._filters[table] += [self._sides[table].condition_factor(condition) for condition in conditions]
+        self._joint_words, self._joint = self._joint_condition(question)
         self.groups: list[GroupSpec] = []
         self._inverses: dict[int, int] = {}
         for bound in question.groups:
@@ -109,6 +112,28 @@ class SumCompiler:
             form, spec = group_form(bound, side.products, side.values)
             self._inverses[bound.table] = self._builder.group(dict(form.linear()), spec.codes)
             self.groups.append(spec)
+
+    def _joint_condition(self, question: BoundQuestion) -> tuple[list[str], Joint | None]:
+        """The conditions over several tables, in words, and their conjunction."""
+
+        def table_of(condition: Condition) -> int | None:
+            tables = {question.columns[name].table for name in all_names(condition)}
+            return None if len(tables) > 1 else tables.pop() if tables else 0
+
+        def name_of(name: ColumnName) -> str:
+            bound = question.columns[name]
+            return f"{question.tables[bound.table].schema.name}.{bound.column.name}"
+
+        if not question.joint:
+            return [], None
+        self._conditions = JointConditions(
+            len(self._sides), self._algebra, lambda table, c, wanted: self._sides[table].truth(c, wanted), table_of
+        )
+        whole = question.joint[0] if len(question.joint) == 1 else Junction("AND", question.joint, None)
+        joint = self._conditions.truth(whole)
+        if not joint:
+            raise SqlUnsupportedError("a condition that is never true", question.joint[0].position)
+        return [text_of(condition, name_of) for condition in question.joint], joint
 
     # --- results --------------------------------------------------------------------------------------------------
 
@@ -200,11 +225,29 @@ class SumCompiler:
         guard = None if rows == key else self._sum(rows)
         bound = self._rows * prod(side.bound(product) for side, product in zip(self.sides, key, strict=True))
         name = "*".join(side.title(number) for side, product in zip(self.sides, key, strict=True) for number in product)
+        name = "*".join([name, *(f"[{text}]" for text in self._joint_words)])
         check_bound(name, bound)
-        number = self._builder.sum(self._terms(key, guard is None).drafts(), guard)
+        terms = self._terms(key, guard is None) if self._joint is None else self._joint_terms(key, rows, self._joint)
+        number = self._builder.sum(terms.drafts(), guard)
         self._numbers[key] = number
-        self._sums.append(SumSpec(name, describe_sum(self.sides, key, rows), bound, number if guard is None else guard))
+        words = describe_sum(self.sides, key, rows, self._joint_words)
+        self._sums.append(SumSpec(name, words, bound, number if guard is None else guard))
         return number
+
+    def _joint_terms(self, key: Key, rows: Key, joint: Joint) -> Polynomial:
+        """The form of a sum under a condition over several tables: its column, times values, times a group inverse."""
+        masks = [self._part_column(side.part(product), product, table)
+                 for table, (side, product) in enumerate(zip(self._sides, rows, strict=True))]
+        mask = self._conditions.masked(joint, masks, [product == (PRESENT_INDEX,) for product in rows])
+        found = Polynomial.column(mask)
+        grouped = next(iter(self._inverses), None)
+        for table, (side, product) in enumerate(zip(self._sides, key, strict=True)):
+            values = side.part(tuple(number for number in product if not self.sides[table].is_boolean(number)))
+            if values != UNIT:
+                found = self._algebra.multiply(found, Polynomial.column(self._algebra.column(values)))
+        if grouped is None:
+            return found
+        return self._algebra.multiply(self._algebra.flat(found), Polynomial.column(self._inverses[grouped]))
 
     def _terms(self, key: Key, counts: bool) -> Polynomial:
         """The form of a sum: its parts, each times its group inverse, multiplied."""

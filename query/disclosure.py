@@ -11,31 +11,40 @@ from query.schema import PRESENT_INDEX
 _POWERS = {1: "", 2: "squares of "}
 
 
-def describe_rows(sides: Sequence[TableProducts], key: Key) -> str:
-    """The rows that a product of booleans counts, e.g. ``"patients in hospital where hospital.diabetic"``."""
+def describe_rows(sides: Sequence[TableProducts], key: Key, joint: Sequence[str] = ()) -> str:
+    """The rows that a product of booleans counts, e.g. ``"patients in hospital where hospital.diabetic"``.
+
+    Args:
+        sides: the question's tables.
+        key: the product.
+        joint: conditions over several tables, in words.
+    """
     labels = sides[0].table.schema.rows_label
     places = " and in ".join(side.table.schema.name for side in sides)
     conditions = [words for side, product in zip(sides, key, strict=True) for words in _conditions(side, product)]
+    conditions += [f"({words})" for words in joint]
     return f"{labels} in {places}" + (f" where {' and '.join(conditions)}" if conditions else "")
 
 
-def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key) -> str:
+def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key, joint: Sequence[str] = ()) -> str:
     """A sum in words.
 
     Args:
         sides: the question's tables.
         key: the summed product.
         rows: the product of booleans that counts the sum's rows.
+        joint: conditions over several tables, in words.
     """
+    shown = describe_rows(sides, rows, joint)
     if key == rows:
-        return f"the number of {describe_rows(sides, key)}"
+        return f"the number of {shown}"
     values = Counter(_name(side, number) for side, product in zip(sides, key, strict=True)
                      for number in product if not side.is_boolean(number))
     names = list(values)
     if len(names) > 1:
-        return f"the sum of products of {' and '.join(names)} over {describe_rows(sides, rows)}"
+        return f"the sum of products of {' and '.join(names)} over {shown}"
     power = _POWERS[next(iter(values.values()))]
-    return f"the sum of {power}{names[0]} over {describe_rows(sides, rows)}"
+    return f"the sum of {power}{names[0]} over {shown}"
 
 
 def _name(side: TableProducts, number: int) -> str:
@@ -48,7 +57,8 @@ def _conditions(side: TableProducts, product: Product) -> list[str]:
     for number in product:
         if number >= len(side.physical):
             factor = side.factors[number]
-            words.append(_name(side, number) if factor.name.startswith("[") else f"{_name(side, number)} is not 0")
+            value = "" if factor.name.startswith("[") else " is above its smallest value"
+            words.append(_name(side, number) + value)
         elif number != PRESENT_INDEX:
             physical = side.physical[number]
             name = f"{side.table.schema.name}.{physical.logical}"

@@ -11,7 +11,7 @@ escapes. No message carries a value of a row.
     │   ├── SqlUnsupportedError   SQL outside the subset; names the construct
     │   ├── UnknownTableError     a table that is not in the directory
     │   ├── UnknownColumnError    a column that is not in its table
-    │   ├── AmbiguousColumnError  a bare column name that stands in both tables
+    │   ├── AmbiguousColumnError  a bare column name that stands in several tables
     │   ├── ColumnKindError       a column of a kind that the place does not allow
     │   ├── DuplicateNameError    two tables or two outputs of one name
     │   └── CohortMismatchError   tables whose rows are not aligned
@@ -111,7 +111,7 @@ class UnknownColumnError(PlacedError):
 
 
 class AmbiguousColumnError(PlacedError):
-    """A bare column name stands in both tables of a join."""
+    """A bare column name stands in several tables of a join."""
 
 
 class ColumnKindError(PlacedError):

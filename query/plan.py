@@ -159,6 +159,9 @@ def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
     for place, conditions in enumerate(question.where):
         for condition in conditions:
             filters[place] |= {question.columns[name].column.name for name in condition_names(condition, True)}
+    for condition in question.joint:
+        for name in condition_names(condition, True):
+            filters[question.columns[name].table].add(question.columns[name].column.name)
     for bound in question.groups:
         filters[bound.table].add(bound.column.name)
     uses = []

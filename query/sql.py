@@ -10,7 +10,7 @@
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
 
-Columns of one value, and of one condition, stand in one table; conditions of several tables are joined by AND. Names
+Columns of one value, and of one comparison, stand in one table; AND, OR and NOT join conditions of all tables. Names
 without quotes are folded to lower case; names in double quotes are taken as they are. Comments are skipped. Everything
 else is refused by name: nodes are accepted one by one, so what is not listed here cannot get through.
 """

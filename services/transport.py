@@ -29,7 +29,15 @@ _KEEPALIVE: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-CLIENT_OPTIONS: Final = (*_LIMITS, *_KEEPALIVE, ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
+CLIENT_OPTIONS: Final = (
+    *_LIMITS,
+    *_KEEPALIVE,
+    ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    # The default grows to two minutes, for which a process that was restarted would pass for gone.
+    ("grpc.initial_reconnect_backoff_ms", 250),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 SERVER_OPTIONS: Final = (
     *_LIMITS,
     *_KEEPALIVE,

@@ -6,8 +6,11 @@ values: with K = 2^κ and z drawn from [T],
     T(1) = 0,   T(0) = (K − 1)/2,   T(ωz) − T(z) = 1 − K·L_{K−1}(z^{N/K}),
 
 L_{K−1} of the domain of K points. The third says that T steps by one along the domain and falls by K − 1 after every
-K-th row, the first where it begins; as an identity of polynomials it leaves only the coefficients of 1 and X^N open,
-and the first two fix those. So [T] is the canonical one, and whoever registers a table first can choose nothing (M9).
+K-th row, the first where it begins. As an identity of polynomials it leaves only a polynomial Q(X^N) open; the first
+fixes its value on the domain, so that T is right on every row, whoever registered it (M9): that is all soundness needs.
+The second leaves nothing at all open where no power beyond X^(2N−1) is known. Where more are, because the string serves
+larger relations or was cut from a longer one, X^2N − X^N passes: honest provers, who commit to the canonical T, could
+then prove nothing against a table registered first by somebody else. A deployment registers its own.
 """
 
 from __future__ import annotations

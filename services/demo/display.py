@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +69,12 @@ class Display:
         for place, line in enumerate(disclosures):
             self._console.print(Padding(f"[dim]#{place}[/] {escape(line)}", (0, 0, 0, 2)), highlight=False)
 
-    def answer(self, found: QueryReport, sums: Sequence[str]) -> None:
+    def answer(self, found: QueryReport, sums: Mapping[str, str]) -> None:
         """An answer beside the pooled one, what it cost and who verified it.
 
         Args:
             found: the answer.
-            sums: the names in it that are disclosed sums, in order.
+            sums: the names in it that are disclosed sums, and what to call them.
         """
         table = Table(box=None, padding=(0, 2), header_style="dim")
         table.add_column("answer")
@@ -83,7 +83,7 @@ class Display:
         table.add_column("")
         for name, value in found.result.items():
             plain = found.plaintext[name]
-            label = f"sum #{sums.index(name)}" if name in sums else name
+            label = sums.get(name, name)
             table.add_row(escape(label), _number(value), _number(plain), _verdict(value == plain, "equal", "DIFFERENT"))
         self._console.print(table)
         verdicts = (

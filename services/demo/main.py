@@ -33,7 +33,7 @@ from services.demo.diabetes import load_tables
 from services.demo.display import Display
 from services.demo.errors import DemoError, DemoFailedError, DemoSizeError
 from services.demo.export import ROW, table_csv
-from services.demo.questions import PURPOSE, ask, report_on, sum_names
+from services.demo.questions import PURPOSE, ask, report_on, sum_labels
 from services.demo.report import CheatReport, DemoReport, store_report
 from services.demo.rogue_coordinator import RogueCoordinator, released_to_agency
 from services.demo.studies import STUDIES, Study
@@ -193,7 +193,7 @@ class _Demo:
                 result = ask(agency, study, self._tables, note)
                 found = report_on(result, study, self._tables, regulator)
             self._report.queries.append(found)
-            self._display.answer(found, sum_names(result))
+            self._display.answer(found, sum_labels(result))
             results.append(result)
         return results
 

@@ -85,6 +85,15 @@ def sum_names(result: Result) -> list[str]:
     return [f"sum of {spec.name}" for spec in result.plan.sums]
 
 
+def sum_labels(result: Result) -> dict[str, str]:
+    """What the disclosed sums of a report are called on the terminal: the number of the disclosure, and the group."""
+    cells = result.plan.cells
+    return {
+        name: _label(result, f"sum #{number // len(cells)}", cells[number % len(cells)])
+        for number, name in enumerate(sum_names(result))
+    }
+
+
 def _verifies_offline(regulator: LedgerAccess, result: Result) -> bool:
     try:
         verified = verify_published(regulator, result.query_id)

@@ -121,11 +121,11 @@ STUDIES: Final = (
     ),
     Study(
         "Non-smokers of middle age under pressure: how is their cholesterol? (comparisons are proved, not believed)",
-        "SELECT COUNT(*) AS persons, AVG(l.ldl) AS mean_ldl\n"
+        "SELECT COUNT(l.ldl) AS tested, AVG(l.ldl) AS mean_ldl\n"
         "FROM hospital h JOIN laboratory l ON h.person = l.person\n"
         "WHERE h.age BETWEEN 40 AND 69 AND h.systolic >= 140 AND NOT h.smoker",
         ("hospital", "laboratory"),
-        (Output("persons", "COUNT"), Output("mean_ldl", "AVG", (("laboratory", "ldl"),))),
+        (Output("tested", "COUNT", (("laboratory", "ldl"),)), Output("mean_ldl", "AVG", (("laboratory", "ldl"),))),
         ranges=(Range(("hospital", "age"), 40, 69), Range(("hospital", "systolic"), 140),
                 Range(("hospital", "smoker"), high=0)),
     ),

@@ -116,7 +116,8 @@ class StoredQuery:
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """This party's parts of a finished attempt; secret until the proof stands on the ledger."""
+    """This party's masked parts of the rows that a finished attempt releases, in their order; secret until the proof
+    stands on the ledger."""
 
     attempt: int
     proof: bytes

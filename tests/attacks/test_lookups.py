@@ -12,7 +12,7 @@ from relations import everything_sample, opened_form_sample, ranged, ranged_samp
 from samples import R, Sample, release_word, sample
 
 from zk.errors import ProofRejectedError, WitnessUnsatisfiedError
-from zk.forms import Form
+from zk.forms import Form, HintKind
 from zk.owners import column_owners
 from zk.prover import Contributor
 
@@ -143,6 +143,21 @@ class FalseDigit(Forger):
     def witness_rows(self, column: int) -> list[int]:
         rows = super().witness_rows(column)
         return [(rows[0] + 1) % R, *rows[1:]] if column == 5 else rows
+
+
+class FalseIsZero(Forger):
+    """[x = 2] of one row is the other bit, and the sum of it follows."""
+
+    def witness_rows(self, column: int) -> list[int]:
+        rows = super().witness_rows(column)
+        return [1 - rows[0], *rows[1:]] if column == 6 else rows
+
+
+def test_a_hinted_witness_is_pinned_by_its_forms() -> None:
+    target = everything_sample()
+    assert target.relation.hinted[6].kind is HintKind.IS_ZERO
+    with pytest.raises(ProofRejectedError, match="pairing"):
+        target.verify(FalseIsZero(target, PUBLIC).prove())
 
 
 @pytest.mark.parametrize("forger", [OneFalseInverse, OneFalseCount, FalseDigit])

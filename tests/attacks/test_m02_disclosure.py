@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from joint_harness import Outcome, run_session
+from joint_harness import Outcome, lying, run_session
 from samples import Sample, two_tables_sample
 
 import services.party.session
@@ -15,6 +15,8 @@ from mpc.replicated import Engine
 from mpc.shares import AdditiveShare, ReplicatedShare
 from services.errors import DisclosureRefusedError
 from services.party.session import ContributionRejectedError, JointSession
+from zk.field import FR
+from zk.prover import Contributor
 
 SPLIT = {1: 0, 2: 0, 3: 1, 4: 1}
 
@@ -99,3 +101,36 @@ def test_m2_sums_exchanged_after_the_proof_are_contradicted(component: str) -> N
         assert "bind" in error.check
         assert 2 in error.suspects
     assert not any("guards" in tag for tag in outcome.tags(0, 1))
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_m2_sums_other_than_the_proved_ones_are_contradicted(liar: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The liar raises its component of every sum before anything is proved, tells both holders the same, and proves the
+    true sums: without the comparison with [s] the check would run on raised guards, with a proof that verifies."""
+    raised = 50
+
+    def changed(values: Any, amount: int) -> Any:
+        return FR.add(values, FR.from_integers([amount] * len(values)))
+
+    class RaisingEngine(Engine):
+        def reshare(self, additive: AdditiveShare, label: str, *, index: int = 0) -> ReplicatedShare:
+            if label == "sums":
+                additive = AdditiveShare(additive.party, changed(additive.values, raised))
+            return super().reshare(additive, label, index=index)
+
+    def engine(ring: Any, channel: Any, *rest: Any, **named: Any) -> Engine:
+        return (RaisingEngine if channel.party == liar else Engine)(ring, channel, *rest, **named)
+
+    def proves_the_truth(prover: Contributor, part: Any, blinder: Any) -> None:
+        prover.accept_sums(changed(part, -raised), blinder)
+
+    monkeypatch.setattr(services.party.session, "Engine", engine)
+    sample = two_tables_sample(3)
+    outcome = run_session(sample, SPLIT, minimum=below(sample), wrap=lying(liar, "accept_sums", proves_the_truth))
+    honest = {0, 1, 2} - {liar}
+    for party in honest:
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert "binding" in error.check
+    assert any("session/bind" in tag for tag in outcome.tags(*honest))
+    assert not any("guards" in tag or "session/final" in tag for tag in outcome.tags(*honest))

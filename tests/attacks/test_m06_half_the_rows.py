@@ -62,7 +62,7 @@ def test_m6_the_number_of_rows_is_bound_into_relation_and_statement(whole: Sampl
 
 def test_m6_the_prover_refuses_columns_of_another_length(whole: Sample) -> None:
     statement = Statement(masked_sum(HALF), DOMAIN, SUBJECT, whole.statement.commitments)
-    with pytest.raises(SizeMismatchError):
+    with pytest.raises(SizeMismatchError, match="8 rows and one blinder"):
         prove(known_srs(FULL), statement, whole.secrets, 1)
 
 

@@ -164,6 +164,48 @@ def test_m8_false_products_of_round_2_are_refused() -> None:
         target.verify(FalseProduct(target, 0b1).prove())
 
 
+class CountsTwice(Forger):
+    """Row 0 counts once more, in the first cell: k, the sums and everything that follows from them agree."""
+
+    def sum_rows(self) -> list[int]:
+        rows = super().sum_rows()
+        rows[0] += 1
+        rows[self.relation.cells] += self.rows[3][0]
+        return rows
+
+    def inverse_rows(self, column: int, form: object, challenge: int) -> list[int]:
+        rows = super().inverse_rows(column, form, challenge)  # type: ignore[arg-type]
+        return [(rows[0] + pow(challenge + self.relation.groups[0].codes[0], -1, R)) % R, *rows[1:]]
+
+
+class CountsTwiceByProducts(Forger):
+    """Row 0 counts once more by m·k_1 and x·k_1, in the first row of cells; the inverses themselves are true."""
+
+    def sum_rows(self) -> list[int]:
+        rows, cells = super().sum_rows(), self.relation.cells
+        cell = self.relation.groups[1].codes.index(self.rows[5][0])
+        for number, more in enumerate((1, self.rows[3][0], 1)):
+            rows[number * cells + cell] += more
+        return rows
+
+    def product_rows(self, column: int) -> list[int]:
+        rows = super().product_rows(column)
+        challenge = self.rounds.challenges[Challenge.FIRST_GROUP]
+        extra = pow(challenge + self.relation.groups[0].codes[0], -1, R)
+        factor = {self.relation.product_index(0): 1, self.relation.product_index(1): self.rows[3][0]}.get(column, 0)
+        return [(rows[0] + factor * extra) % R, *rows[1:]]
+
+
+@pytest.mark.parametrize(("make", "forger"), [
+    (grouped_sample, CountsTwice), (lambda: grouped_sample(sealed=False), CountsTwice),
+    (two_groups_sample, CountsTwiceByProducts),
+], ids=["inverse", "inverse, plain", "products"])
+def test_m8_a_row_does_not_count_twice(make: Callable[[], Sample], forger: type[Forger]) -> None:
+    target = make()
+    with pytest.raises(ProofRejectedError, match="pairing"):
+        target.verify(forger(target, 0b1111).prove())
+
+
 # --- β = −code -----------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,10 @@
-"""M9: whoever registers a range table first can choose nothing about it: a wrong table, a table of another size, of
-another degree or with a constant, and values or openings of another are refused. The registry refuses a second one
+"""M9: whoever registers a range table first can choose nothing about its rows: a wrong table, a table of another size,
+of another degree or with a constant, and values or openings of another are refused. The registry refuses a second one
 besides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -27,6 +27,7 @@ from zk.range_table import (
     table_commitment,
     table_polynomial,
     table_values,
+    table_weight,
     verify_table,
 )
 from zk.verifier import verify_proof
@@ -186,19 +187,85 @@ def test_m9_each_check_is_needed(name: str, checks: tuple[int, ...]) -> None:
         verify_table(SRS.tau_g2, proof)
 
 
+def fitting(z: int) -> Words:
+    """A wrong table that steps as it must at z: (X − 1)·X·(X − z)·(X − ωz) more than the right one."""
+    zw = z * root_of_unity(LOG_ROWS) % R
+    factor = resize(FR.from_integers([0, zw * z % R, (-zw - z) % R, 1]), N)
+    shifted = np.concatenate([FR.zeros(1), factor[:-1]])
+    return FR.add(table_polynomial(LOG_ROWS, BITS), FR.sub(shifted, factor))
+
+
 def test_m9_the_challenge_is_drawn_from_the_table() -> None:
     """With z known beforehand a table that fits at one point passes."""
-    z = 123456789
-    right = table_polynomial(LOG_ROWS, BITS)
-    zw = z * root_of_unity(LOG_ROWS) % R
-    factor = resize(FR.from_integers([0, zw * z % R, (-zw - z) % R, 1]), N)  # X(X − z)(X − ωz), and (X − 1)
-    shifted = np.concatenate([FR.zeros(1), factor[:-1]])
-    wrong = FR.add(right, FR.sub(shifted, factor))
+    guess = table_challenge(LOG_ROWS, BITS, (1, 2))
+    wrong = fitting(guess)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zk.range_table.table_challenge", lambda *_: z)
-        patch.setitem(globals(), "table_challenge", lambda *_: z)
+        patch.setattr("zk.range_table.table_challenge", lambda *_: guess)
+        patch.setitem(globals(), "table_challenge", lambda *_: guess)
         verify_table(SRS.tau_g2, opened(wrong))
     refused(opened(wrong), "pairing")
+
+
+def joined_by(weight: int, polynomial: Words) -> TableProof:
+    """A wrong table whose openings at 1 and 0 are false by amounts that cancel under a weight known beforehand:
+    (X − 1)·Q_0 + weight·X·Q_1 is whatever it must be."""
+    proof = opened(polynomial)
+    targets = table_values(proof)
+    needed = FR.scale(polynomial, 1 + weight)
+    needed[:1] = FR.sub(needed[:1], FR.from_integers([targets[0] + weight * targets[1]]))
+    at_0 = FR.to_integers(needed[:1])[0]
+    rest = resize(needed, len(needed))
+    rest[:2] = FR.add(rest[:2], FR.from_integers([-at_0, at_0]))
+    last = FR.scale(divide_by_linear(rest, 0), pow(weight, -1, R))
+    first = point(FR.from_integers([-at_0]))
+    return replace(proof, quotients=(first, point(last), *proof.quotients[2:]))
+
+
+def test_m9_the_weight_is_drawn_from_the_whole_proof() -> None:
+    """A table that steps as it must, and is wrong by a constant and by X^N."""
+    wrong = plus((0, 5), (N, 11))
+    guess = table_weight(opened(wrong))
+    proof = joined_by(guess, wrong)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zk.range_table.table_weight", lambda _: guess)
+        verify_table(SRS.tau_g2, proof)
+    refused(proof, "pairing")
+
+
+# --- what is not unique --------------------------------------------------------------------------------------------
+
+
+def test_m9_over_a_longer_string_a_table_is_unique_on_its_rows_only() -> None:
+    """X^2N − X^N vanishes at 0 and on the domain and steps by nothing. Where that power of τ is known, such a multiple
+    can be registered first: no value passes that should not, but honest provers, who commit to the canonical
+    polynomial, are refused. So a deployment registers its tables before anybody else can."""
+    longer, log_rows, bits = known_srs(6), 4, 3
+    n = 1 << log_rows
+    other = resize(table_polynomial(log_rows, bits), 2 * n + 1)
+    other[2 * n :] = FR.add(other[2 * n :], FR.from_integers([5]))
+    other[n : n + 1] = FR.sub(other[n : n + 1], FR.from_integers([5]))
+    commitment = decode_points(longer.commit(other))[0]
+    assert commitment is not None
+    assert commitment != table_commitment(longer, log_rows, bits)
+    z = table_challenge(log_rows, bits, commitment)
+    places = (1, 0, z, z * root_of_unity(log_rows) % R)
+    quotients = tuple(decode_points(longer.commit(divide_by_linear(other, place)))[0] for place in places)
+    proof = TableProof(log_rows, bits, commitment, FR.evaluate(other, z), quotients)  # type: ignore[arg-type]
+    verify_table(longer.tau_g2, proof)
+
+    class Uncanonical(Forger):
+        def interpolate(self, values: Sequence[int]) -> list[int]:
+            if list(values) != self.table_rows():
+                return super().interpolate(values)
+            return FR.to_integers(other)
+
+    honest = sample(ranged(), ranged_sample().columns, longer)
+    with pytest.raises(ProofRejectedError, match="pairing"):
+        verify_proof(longer.tau_g2, honest.statement, honest.prove(), commitment)
+    verify_proof(longer.tau_g2, honest.statement, Uncanonical(honest).prove(), commitment)
+    outside = sample(ranged(), {**honest.columns, 3: [8, *honest.columns[3][1:]]}, longer)
+    with pytest.raises(ProofRejectedError, match="pairing"):
+        verify_proof(longer.tau_g2, outside.statement, Uncanonical(outside).prove(), commitment)
 
 
 class WithAnotherTable(Forger):

@@ -140,7 +140,7 @@ def test_a_liar_in_the_opening_is_caught(prime_field, parties):
             engine.open = lie
         return open_below(engine, dealt[engine.party], 10, "minimum")
 
-    outcomes = parties(prime_field).outcomes(body)
+    outcomes = parties(prime_field, timeout_s=3.0).outcomes(body)
     assert isinstance(outcomes[2], ShareMismatchError)
 
 

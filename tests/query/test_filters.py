@@ -54,6 +54,22 @@ def test_a_value_is_what_sql_computes(value: str) -> None:
     ask(f"SELECT {value} AS v {J} WHERE abnormal AND age >= 18")
 
 
+OVER_TWO_TABLES = [
+    "diabetic OR abnormal", "smoker OR NOT abnormal", "NOT (diabetic AND abnormal)", "age > 60 OR chol > 300",
+    "NOT (age > 40 AND chol > 200) AND diabetic", "(smoker OR abnormal) AND (region = 'west' OR hba1c > 6.5)",
+    "smoker OR abnormal OR FALSE OR (age > 5 AND chol > 100)",
+    "(diabetic OR abnormal) AND NOT (bmi IS NULL OR abnormal)",
+    "NOT (smoker OR hba1c IS NULL)", "NOT (NOT smoker AND (abnormal OR age < 30))",
+]
+
+
+@pytest.mark.parametrize("condition", OVER_TWO_TABLES)
+def test_conditions_over_two_tables(condition: str) -> None:
+    ask(f"SELECT COUNT(*) AS n, SUM(age) AS a, SUM(chol) AS c, AVG(bmi) AS b {J} WHERE {condition}")
+    ask(f"SELECT COVAR_POP(age, chol) AS v, SUM(age * bmi) AS p {J} WHERE {condition}")
+    ask(f"SELECT region, COUNT(*) AS n, SUM(age) AS a, SUM(chol) AS c {J} WHERE {condition} GROUP BY region")
+
+
 NUMBERS = st.recursive(
     st.sampled_from(["age", "bmi", "balance", "0", "7", "-3", "30.5", "0.25", "h.age", "1000000"]),
     lambda inner: st.one_of(

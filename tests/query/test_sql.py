@@ -82,8 +82,9 @@ REFUSED = {
     "literal": "SELECT 1 FROM hospital",
     "this number": f"SELECT SUM(age + {'9' * 30}) FROM hospital",
     "so many negations": f"SELECT COUNT(*) FROM hospital WHERE {'NOT ' * 65} diabetic",
-    "OR between tables": f"SELECT COUNT(*) {J} WHERE diabetic OR abnormal",
-    "a condition over two tables": f"SELECT COUNT(*) {J} WHERE age < chol",
+    "a comparison over two tables": f"SELECT COUNT(*) {J} WHERE diabetic OR NOT age < chol",
+    "grouping by two columns under a condition over two tables":
+        f"SELECT COUNT(*) {J} WHERE diabetic OR abnormal GROUP BY region, abnormal",
     "arithmetic over two tables": f"SELECT SUM(age + chol) {J}",
     "CASE over two tables": f"SELECT SUM(CASE WHEN abnormal THEN age END) {J}",
     "grouping by two columns of one table": "SELECT COUNT(*) FROM hospital GROUP BY region, smoker",

@@ -10,9 +10,9 @@ import statistics
 from pathlib import Path
 
 import pytest
-from study_samples import MINIMUM, make_samples, table_inputs
+from study_samples import LOG_ROWS, MINIMUM, make_samples, table_inputs
 
-from ledger.errors import RecordInvalidError
+from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.aggregates import Statistic
 from query.errors import QueryError, SqlSyntaxError, SqlUnsupportedError, UnknownColumnError, UnknownTableError
@@ -26,11 +26,15 @@ from services.deployment import LocalDeployment
 from services.errors import DisclosureRefusedError, RefusedError, RemoteError, RequestConflictError
 from services.identity import DemoAuthority, Role
 from services.party.client import PartyClient
+from services.range_tables import table_proof
 from services.results import combine_parts
 from services.unavailable import PeerNotTrustedError
 from services.verify import verify_published
 from zk.errors import ProofRejectedError
+from zk.pairing import G2_GENERATOR
 from zk.proof import encode_proof
+from zk.range_table import table_commitment
+from zk.srs import load_srs
 
 SAMPLES = make_samples()
 COUNT = "SELECT COUNT(*) AS n FROM hospital"
@@ -111,6 +115,20 @@ def test_filters_and_groups_equal_the_plaintext_and_small_groups_stay_closed(
     assert [opening.row for opening in result.opening] == [0, 2]
     verified = verify_published(deployment.ledger_access(), result.query_id)
     assert verified.proof == result.proof
+
+
+def test_m9_the_range_table_stands_on_the_ledger_once_and_is_the_right_one(deployment: LocalDeployment) -> None:
+    """The first registration put it there; whoever reads it checks it, and nobody can put another in its place."""
+    reader, owner = deployment.ledger_access(), deployment.ledger_access("party-0")
+    found = table_proof(reader, LOG_ROWS, LOG_ROWS)
+    assert found.commitment == table_commitment(load_srs(deployment.srs_path), LOG_ROWS, LOG_ROWS)
+    with pytest.raises(TransactionRevertedError):
+        owner.registry.register_table(found)
+    with pytest.raises(RecordInvalidError):
+        table_proof(reader, LOG_ROWS, LOG_ROWS - 1)
+    other = dataclasses.replace(reader, tau_g2=G2_GENERATOR)
+    with pytest.raises(RecordInvalidError, match="false range table"):
+        table_proof(other, LOG_ROWS, LOG_ROWS)
 
 
 def test_m14_nothing_is_released_before_publication_nor_to_anybody_else(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,16 +21,12 @@ from proto.v1 import common_pb2, prover_pb2, prover_pb2_grpc
 from services.config import Endpoint, TlsConfig
 from services.convert import encode_elements
 from services.errors import (
-    CapacityExceededError,
-    PeerUnavailableError,
-    RecordUnknownError,
     RemoteError,
 )
 from services.identity import Identity, Role
 from services.party.session import JointProver, JointSession, SessionPlan, SessionResult, session_id
 from services.prover.client import ProverClient, RemoteProver
 from services.prover.service import ProverServicer, prover_rules
-from services.prover.sessions import SessionTable
 from services.server import Server, build_server
 from services.status import remote_errors
 from services.transport import open_client
@@ -390,29 +385,6 @@ def test_too_many_sessions_are_refused_until_one_is_closed(client: ProverClient)
         remote.close()
 
 
-def contributor() -> Contributor:
-    return Contributor(SAMPLE.statement, SAMPLE.srs, 0, OWNERS, of_party(0))
-
-
-def test_idle_session_is_dropped_and_a_busy_one_is_not() -> None:
-    table = SessionTable(limit=3, idle_s=0.3)
-    idle, used, busy = (table.open(SAMPLE.statement, contributor()) for _ in range(3))
-    with pytest.raises(CapacityExceededError):
-        table.open(SAMPLE.statement, contributor())
-    with table.use(busy):
-        for _ in range(8):
-            time.sleep(0.1)
-            with table.use(used):
-                pass
-        with pytest.raises(RecordUnknownError), table.use(idle):
-            pass
-    with table.use(busy), table.use(used):
-        pass
-    table.stop()
-    with pytest.raises(RecordUnknownError), table.use(used):
-        pass
-
-
 def test_secrets_stay_out_of_reprs_and_logs(client: ProverClient, capfd: pytest.CaptureFixture[str]) -> None:
     remote = client.open_session(SAMPLE.statement, 0, OWNERS, of_party(0))
     handle = remote._session.hex()
@@ -425,10 +397,3 @@ def test_secrets_stay_out_of_reprs_and_logs(client: ProverClient, capfd: pytest.
     for secret in of_party(0).values():
         assert str(FR.to_integers(secret.blinder)[0]) not in shown
         assert encode_elements(secret.blinder).hex() not in shown
-
-
-def test_prover_that_is_not_there_is_reported(issue_tls: IssueTls) -> None:
-    absent = ProverClient(Endpoint(name="p0", address="127.0.0.1:1"), issue_tls(Role.PARTY, "north"), timeout_s=5.0)
-    with pytest.raises(PeerUnavailableError):
-        absent.srs_info()
-    absent.close()

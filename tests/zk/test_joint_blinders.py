@@ -1,7 +1,7 @@
 """What one contributor sees of a joint proof beyond its own columns is uniform: the blinders of the others suffice.
 
-As in test_blinders.py, but with three contributors, and for each of them with everything it drew itself taken for known:
-the columns it owns, their commitments and values are left out of the view, and its scalars out of the matrix.
+As in test_blinders.py, but with three contributors, and for each of them with everything it drew itself taken for
+known: the columns it owns, their commitments and values are left out of the view, its scalars out of the matrix.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zk.prover import Contributor, RegisteredSecret, commit_registered
 from zk.statement import Statement
 from zk.transcript import Transcript
 
-QUERIES = 2
+QUERIES = 1  # several over the same registered columns: test_blinders.py
 NOT_MINE = -1
 """Randomness that no contributor knows alone."""
 
@@ -196,14 +196,4 @@ def test_a_contributor_sees_uniform_elements_beyond_its_own(name: str, party: in
     rows, owners = matrix(name)
     kept = [k for k, owner in enumerate(owners) if owner != party]
     unknown = [[free[k] for k in kept] for who, free in rows if who != party]
-    assert rank(iter(unknown)) == len(kept)
-
-
-@pytest.mark.parametrize("name", ["lookups of two owners", "everything"])
-def test_two_contributors_who_pool_their_blinders_are_the_limit(name: str) -> None:
-    """The third's columns stay hidden; what all three add to (s, A, t) is then hidden by the third alone."""
-    rows, owners = matrix(name)
-    third = 1
-    kept = [k for k, owner in enumerate(owners) if owner == third]
-    unknown = [[free[k] for k in kept] for who, free in rows if who == third]
     assert rank(iter(unknown)) == len(kept)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from samples import masked_sum_sample
+from relations import everything_sample, plain_sample, ranged_sample, two_groups_sample
+from samples import Sample, masked_sum_sample
 
 from zk.errors import NonCanonicalEncodingError
+from zk.forms import Challenge
+from zk.proof import replay
 from zk.statement import Rounds
 from zk.transcript import FR_MODULUS, Transcript, encode_label, encode_words, hash_words, proof_domain
 
@@ -106,33 +111,39 @@ def test_words_out_of_range_are_refused(value: int) -> None:
         hash_words("label", [value])
 
 
-def test_every_challenge_depends_on_everything_before_it() -> None:
-    """α on [s], δ on [A], ζ on [t], γ on every value and A(ωζ), z on release word, rows and W."""
-    sample = masked_sum_sample()
+@pytest.mark.parametrize("make", [masked_sum_sample, everything_sample, plain_sample])
+def test_every_challenge_depends_on_everything_before_it(make: Callable[[], Sample]) -> None:
+    """β's on round 1 and [s], α on round 2, δ on [A], ζ on [t], γ on every value and A(ωζ), z on release word, rows and
+    W; plain sums stand before everything."""
+    sample = make()
     proof = sample.prove()
     other = proof.final
 
-    def challenges(**changed: object) -> dict[str, int]:
+    def challenges(**changed: Any) -> dict[str, int]:
         given = {name: getattr(proof, name) for name in proof.__slots__} | changed
-        rounds = Rounds(sample.statement)
-        rounds.witnesses([*given["witnesses"], given["sums"]])
+        rounds = Rounds(sample.statement, given["constants"])
+        rounds.round1([*given["round1"], *([given["sums"]] if proof.sealed else [])])
+        betas = {name.name: value for name, value in rounds.challenges.items() if name is not Challenge.NONE}
+        rounds.round2(given["round2"])
         rounds.accumulator(given["accumulator"])
         rounds.quotient(given["quotient"])
         rounds.evaluations(given["values"], given["shifted_value"])
         rounds.opening(given["release"], given["rows"], given["opening"])
-        return {name: getattr(rounds, name) for name in ("beta", "alpha", "delta", "zeta", "gamma", "z")}
+        return betas | {name: getattr(rounds, name) for name in ("alpha", "delta", "zeta", "gamma", "z")}
 
     base = challenges()
     order = list(base)
     first_affected = {
-        "witnesses": "beta", "sums": "beta", "accumulator": "delta", "quotient": "zeta", "values": "gamma",
-        "shifted_value": "gamma", "release": "z", "rows": "z", "opening": "z",
+        "constants": order[0], "round1": order[0], "sums": order[0], "round2": "alpha", "accumulator": "delta",
+        "quotient": "zeta", "values": "gamma", "shifted_value": "gamma", "release": "z", "rows": "z", "opening": "z",
     }
     for name, first in first_affected.items():
         value = getattr(proof, name)
-        if name == "witnesses":
+        if value in ((), None) or (name == "release" and sample.relation.plain):
+            continue  # not a part of this proof
+        if name in ("round1", "round2"):
             changed: object = (other, *value[1:])
-        elif name in ("values", "rows"):
+        elif name in ("constants", "values", "rows"):
             changed = (*value[:-1], value[-1] ^ 1)
         else:
             changed = value ^ 1 if isinstance(value, int) else other
@@ -140,3 +151,19 @@ def test_every_challenge_depends_on_everything_before_it() -> None:
         at = order.index(first)
         assert all(now[c] == base[c] for c in order[:at]), name
         assert all(now[c] != base[c] for c in order[at:]), name
+
+
+def test_the_counters_of_betas_are_fixed() -> None:
+    """β has 0, the groups 1 and 2, whether there are lookups or not."""
+    for make, drawn in (
+        (everything_sample, {Challenge.LOOKUP: 0, Challenge.FIRST_GROUP: 1}),
+        (two_groups_sample, {Challenge.FIRST_GROUP: 1, Challenge.SECOND_GROUP: 2}),
+        (ranged_sample, {Challenge.LOOKUP: 0}), (plain_sample, {}),
+    ):
+        sample = make()
+        proof = sample.prove()
+        rounds = replay(sample.statement, proof)
+        transcript = sample.statement.transcript(proof.constants)
+        transcript.absorb("round1", [x for point in (*proof.round1, *proof.sealed) for x in point])
+        expected = {challenge: transcript.challenge("beta", counter) for challenge, counter in drawn.items()}
+        assert {Challenge.NONE: 1, **expected} == rounds.challenges
