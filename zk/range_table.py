@@ -9,8 +9,10 @@ L_{K−1} of the domain of K points. The third says that T steps by one along th
 K-th row, the first where it begins. As an identity of polynomials it leaves only a polynomial Q(X^N) open; the first
 fixes its value on the domain, so that T is right on every row, whoever registered it (M9): that is all soundness needs.
 The second leaves nothing at all open where no power beyond X^(2N−1) is known. Where more are, because the string serves
-larger relations or was cut from a longer one, X^2N − X^N passes: honest provers, who commit to the canonical T, could
-then prove nothing against a table registered first by somebody else. A deployment registers its own.
+larger relations or was cut from a longer one, T + c·(X^2N − X^N) passes for any c. So a statement names its table and
+binds it before β (otherwise c could be chosen to give T(ζ) any value), and the ledger keeps the set of the tables that
+were shown to be right, not the first one (otherwise whoever comes first could keep honest provers out, who commit to
+the canonical T).
 """
 
 from __future__ import annotations

@@ -30,16 +30,19 @@ class Statement:
         domain: 32 bytes, `zk.transcript.proof_domain`: chain, contract and SRS.
         subject: 32 bytes, query id or registration id.
         commitments: affine points of the relation's registered columns, in its order, from the directory.
+        table: [T] of the relation's (N, κ) exactly if it has lookups, from the reference string or checked by
+            `zk.range_table.verify_table`. Bound by the statement, so that nobody can choose it after a challenge (M9).
 
     Raises:
         NonCanonicalEncodingError: domain or subject is not 32 bytes.
-        RelationInvalidError: the number of commitments is wrong.
+        RelationInvalidError: the number of commitments is wrong, or a table is missing or too many.
     """
 
     relation: Relation
     domain: bytes
     subject: bytes
     commitments: tuple[Point, ...]
+    table: Point | None = None
     hash: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +50,7 @@ class Statement:
             raise NonCanonicalEncodingError("domain and subject of a statement are 32 bytes each")
         if len(self.commitments) != len(self.relation.registered):
             raise RelationInvalidError("a statement needs one commitment for each registered column")
-        object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments))
+        object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments, self.table))
 
     def transcript(self, constants: Sequence[int] = ()) -> Transcript:
         """A fresh transcript with the statement absorbed (round 0)."""

@@ -36,16 +36,14 @@ def decode_nonzero_points(points: Sequence[Point], reason: str) -> Words:
         raise ProofRejectedError(f"{reason}: not a canonical point of the curve") from error
 
 
-def verify_proof(tau_g2: G2, statement: Statement, proof: Proof, table: Point | None = None) -> None:
+def verify_proof(tau_g2: G2, statement: Statement, proof: Proof) -> None:
     """Check that a proof shows its statement under the SRS with [τ]_2.
 
-    The caller must have built the statement's domain from the id of the same SRS, and its commitments from the
-    directory. Guards are not compared with any minimum here; see `verify_guards`.
+    The caller must have built the statement's domain from the id of the same SRS, its commitments from the directory,
+    and have checked its range table, if it has one. Guards are not compared with any minimum here; see `verify_guards`.
 
     Args:
         tau_g2: [τ]_2 of a verified SRS.
-        table: [T] of the relation's (N, κ), from the SRS or checked by `zk.range_table.verify_table`; needed if the
-            relation has lookups.
 
     Raises:
         ProofRejectedError: with the failed check as reason.
@@ -56,14 +54,12 @@ def verify_proof(tau_g2: G2, statement: Statement, proof: Proof, table: Point | 
     sealed = 0 if relation.plain else 1
     if shape != (relation.round1_count, sealed, relation.round2_count, len(relation.opened), len(rows)):
         raise ProofRejectedError("shape")
-    if (table is not None) < relation.multiplicities:
-        raise ProofRejectedError("no range table")
     scalars = [*proof.constants, *proof.values, proof.shifted_value, *proof.rows]
     if not all(isinstance(x, int) and 0 <= x < FR_MODULUS for x in scalars):
         raise ProofRejectedError("scalar is not canonical")
     registered = decode_nonzero_points(statement.commitments, "commitment")
     tail = [proof.accumulator, proof.quotient, proof.opening, proof.final]
-    tables = [table] if table is not None and relation.lookups else []
+    tables = [] if statement.table is None else [statement.table]
     named = decode_nonzero_points([*proof.round1, *proof.round2, *tables, *proof.sealed, *tail], "point")
     rounds = replay(statement, proof)
     if denominators(statement, proof, rounds) == 0:

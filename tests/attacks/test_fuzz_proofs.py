@@ -47,7 +47,7 @@ class Target:
         try:
             proof = decode_proof(statement.relation, encoded)
             inverse_hint(statement, proof)
-            verify_proof(self.sample.srs.tau_g2, statement, proof, self.table)
+            verify_proof(self.sample.srs.tau_g2, statement, proof)
         except REFUSALS:
             return False
         return True
@@ -55,7 +55,7 @@ class Target:
     def accepts_relation(self, words: list[int], commitments: tuple[tuple[int, int], ...]) -> bool:
         """Whether the first proof is accepted of a relation given by its words."""
         try:
-            statement = Statement(decode_relation(words), DOMAIN, SUBJECT, commitments)
+            statement = Statement(decode_relation(words), DOMAIN, SUBJECT, commitments, self.table)
         except REFUSALS:
             return False
         return self.accepts(self.first, statement)
@@ -272,4 +272,4 @@ def test_shape_of_a_proof_in_memory() -> None:
         for value in values:
             broken: Proof = replace(proof, **{name: value})
             with pytest.raises(REFUSALS):
-                verify_proof(given.sample.srs.tau_g2, given.sample.statement, broken, given.table)
+                verify_proof(given.sample.srs.tau_g2, given.sample.statement, broken)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from forger import Forger, commit
+from forger import Forger
 from oracle import form_rows
 from relations import ranged, ranged_sample
 from samples import R, known_srs, release_word, sample
@@ -237,8 +237,9 @@ def test_m9_the_weight_is_drawn_from_the_whole_proof() -> None:
 
 def test_m9_over_a_longer_string_a_table_is_unique_on_its_rows_only() -> None:
     """X^2N − X^N vanishes at 0 and on the domain and steps by nothing. Where that power of τ is known, such a multiple
-    can be registered first: no value passes that should not, but honest provers, who commit to the canonical
-    polynomial, are refused. So a deployment registers its tables before anybody else can."""
+    passes as a table: no value passes that should not, but honest provers, who commit to the canonical polynomial, are
+    refused against it. So a statement names its table, the ledger knows a set of tables and not the first one, and the
+    transcript binds the one that is named, so that nobody can choose one by its value at ζ."""
     longer, log_rows, bits = known_srs(6), 4, 3
     n = 1 << log_rows
     other = resize(table_polynomial(log_rows, bits), 2 * n + 1)
@@ -261,11 +262,15 @@ def test_m9_over_a_longer_string_a_table_is_unique_on_its_rows_only() -> None:
 
     honest = sample(ranged(), ranged_sample().columns, longer)
     with pytest.raises(ProofRejectedError, match="pairing"):
-        verify_proof(longer.tau_g2, honest.statement, honest.prove(), commitment)
-    verify_proof(longer.tau_g2, honest.statement, Uncanonical(honest).prove(), commitment)
+        verify_proof(longer.tau_g2, honest.asked(table=commitment), honest.prove())
+    chosen = replace(honest, statement=honest.asked(table=commitment))
+    verify_proof(longer.tau_g2, chosen.statement, Uncanonical(chosen).prove())
+    with pytest.raises(ProofRejectedError, match="pairing"):  # the table is bound: it cannot be exchanged afterwards
+        verify_proof(longer.tau_g2, honest.statement, Uncanonical(chosen).prove())
     outside = sample(ranged(), {**honest.columns, 3: [8, *honest.columns[3][1:]]}, longer)
+    outside = replace(outside, statement=outside.asked(table=commitment))
     with pytest.raises(ProofRejectedError, match="pairing"):
-        verify_proof(longer.tau_g2, outside.statement, Uncanonical(outside).prove(), commitment)
+        verify_proof(longer.tau_g2, outside.statement, Uncanonical(outside).prove())
 
 
 class WithAnotherTable(Forger):
@@ -287,9 +292,10 @@ def test_m9_what_a_wrong_table_would_be_worth() -> None:
     rows[2] = [value if value % SIZE != SIZE - 1 and value // SIZE != SIZE - 1 else 0 for value in rows[2]]
     assert 7 - 1000 in rows[3]
     target = sample(ranged(), {i: [v % R for v in column] for i, column in rows.items()})
-    forger = WithAnotherTable(target, release_word(0b111, 0b111))
-    proof = forger.prove()
-    wrong = commit(forger.poly[target.relation.table_index])
-    verify_proof(target.srs.tau_g2, target.statement, proof, wrong)
+    rows_of_it = [1000 if row % SIZE == SIZE - 1 else row % SIZE for row in range(target.relation.rows)]
+    wrong = decode_points(target.srs.commit(intt(FR.from_integers(rows_of_it))))[0]
+    told = replace(target, statement=target.asked(table=wrong))
+    proof = WithAnotherTable(told, release_word(0b111, 0b111)).prove()
+    verify_proof(target.srs.tau_g2, told.statement, proof)
     with pytest.raises(ProofRejectedError, match="pairing"):
         target.verify(proof)

@@ -25,6 +25,7 @@ from zk.expansion import challenges_of  # noqa: E402
 from zk.field import FR  # noqa: E402
 from zk.proof import encode_proof, inverse_hint, replay  # noqa: E402
 from zk.prover import RegisteredSecret, commit_registered  # noqa: E402
+from zk.range_table import relation_table  # noqa: E402
 from zk.relation import Relation  # noqa: E402
 from zk.statement import Statement  # noqa: E402
 from zk.transcript import Transcript, proof_domain  # noqa: E402
@@ -59,7 +60,7 @@ def proof_vector(relation: Relation, columns: Mapping[int, Sequence[int]], relea
                for i, rows in columns.items()}
     commitments = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
     domain = proof_domain(CHAIN_ID, CONTRACT, srs.id)
-    statement = Statement(relation, domain, rng.randbytes(32), commitments)
+    statement = Statement(relation, domain, rng.randbytes(32), commitments, relation_table(srs, relation))
     target = Sample(srs, statement, secrets, columns)
     proof = Forger(target, release, SEED).prove()
     rounds = replay(statement, proof)

@@ -74,7 +74,7 @@ class Sample:
     @property
     def table(self) -> Point | None:
         """[T], if the relation has lookups."""
-        return relation_table(self.srs, self.relation)
+        return self.statement.table
 
     def rows(self) -> dict[int, list[int]]:
         """Rows of every column up to the witnesses, in plain integers modulo r."""
@@ -85,7 +85,7 @@ class Sample:
         return oracle.sums(self.relation, self.rows())
 
     def verify(self, proof: Proof, statement: Statement | None = None) -> None:
-        verify_proof(self.srs.tau_g2, statement or self.statement, proof, self.table)
+        verify_proof(self.srs.tau_g2, statement or self.statement, proof)
 
     def prove(self, release: int | None = None) -> Proof:
         """A proof that releases row 0, or whatever is given; sums that are plain are always shown."""
@@ -98,7 +98,10 @@ class Sample:
         return self.prove(0 if self.relation.plain else release_word(rows, rows))
 
     def asked(self, **changes: object) -> Statement:
-        """The statement with other public words."""
+        """The statement with other public words; another relation comes with its own range table."""
+        relation = changes.get("relation")
+        if isinstance(relation, Relation) and "table" not in changes:
+            changes["table"] = relation_table(self.srs, relation)
         return replace(self.statement, **changes)
 
 
@@ -107,7 +110,8 @@ def sample(relation: Relation, columns: Mapping[int, Sequence[int]], srs: Srs | 
     srs = srs or known_srs(relation.log_rows)
     secrets = {i: scalars(values) for i, values in columns.items()}
     commitments = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
-    return Sample(srs, Statement(relation, DOMAIN, SUBJECT, commitments), secrets, columns)
+    statement = Statement(relation, DOMAIN, SUBJECT, commitments, relation_table(srs, relation))
+    return Sample(srs, statement, secrets, columns)
 
 
 def two_tables(log_rows: int) -> Relation:

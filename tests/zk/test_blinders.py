@@ -94,7 +94,7 @@ class Views:
             for i, rows in self.target.columns.items()
         }
         points = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
-        return srs, Statement(self.relation, DOMAIN, bytes([query]) * 32, points), secrets
+        return srs, Statement(self.relation, DOMAIN, bytes([query]) * 32, points, self.target.table), secrets
 
     def registered(self, blinders: list[int]) -> list[int]:
         """Commitments in the directory."""

@@ -98,7 +98,7 @@ class JointViews:
             for i, rows in target.columns.items()
         }
         points = tuple(commit_registered(target.srs, secrets[i]) for i in sorted(secrets))
-        statement = Statement(relation, DOMAIN, bytes([query]) * 32, points)
+        statement = Statement(relation, DOMAIN, bytes([query]) * 32, points, target.table)
         run = Sample(target.srs, statement, secrets, target.columns)
         shared, zero_masks = dealer(query)
         with pytest.MonkeyPatch.context() as patch:

@@ -67,12 +67,12 @@ def test_fixed_vector(name: str) -> None:
     assert srs.id.hex() == vector["srs_id"]
     domain = proof_domain(int(vector["chain_id"], 16), int(vector["contract"], 16), srs.id)
     assert domain.hex() == vector["domain"]
-    statement = Statement(decode_relation(words), domain, bytes.fromhex(vector["subject"]), points)
+    table = tuple(int(x, 16) for x in vector["table"]) if vector["table"] else None
+    statement = Statement(decode_relation(words), domain, bytes.fromhex(vector["subject"]), points, table)
     assert statement.hash.hex() == vector["statement_hash"]
     proof = decode_proof(statement.relation, bytes.fromhex(vector["proof"]))
-    table = tuple(int(x, 16) for x in vector["table"]) if vector["table"] else None
     assert table == relation_table(srs, statement.relation)
-    verify_proof(srs.tau_g2, statement, proof, table)
+    verify_proof(srs.tau_g2, statement, proof)
     assert f"{proof.release:064x}" == vector["release"]
     shown = opened_rows(statement.relation, proof.release)
     assert list(proof.constants or proof.rows) == [vector["sums"][row] for row in shown or range(len(vector["sums"]))]
