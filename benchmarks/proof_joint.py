@@ -55,10 +55,9 @@ class JointProof:
         statement: Statement,
         secrets: Mapping[int, RegisteredSecret],
         owners: Mapping[int, int],
-        table: tuple[int, int] | None,
         number: int,
     ) -> None:
-        self.srs, self.statement, self.relation, self.table = srs, statement, statement.relation, table
+        self.srs, self.statement, self.relation = srs, statement, statement.relation
         every = column_owners(self.relation, owners)
         self.parties: list[Party] = []
         for party, engine in enumerate(_engines(number)):
@@ -83,7 +82,7 @@ class JointProof:
         for party in self.parties[:1]:
             first = self._open(0, ())
             with party.clock.measure("verification"):
-                verify_proof(self.srs.tau_g2, self.statement, first, self.table)
+                verify_proof(self.srs.tau_g2, self.statement, first)
         proof = self._open(release, [sums[row] for row in opened_rows(self.relation, release)])
         rows = range(self.relation.sum_rows)
         for party, values, points in zip(self.parties, _zeros(len(rows)), _zeros(len(rows)), strict=True):

@@ -58,13 +58,13 @@ class Instance:
             for index, rows in enumerate(question.columns, start=1)
         }
         commitments = tuple(commit_registered(self.srs, secret) for secret in self.secrets.values())
-        self.statement = Statement(self.relation, bytes(32), bytes(32), commitments)
-        self.table: tuple[int, int] | None = None
+        self._commitments = commitments
         self._proofs = 0
 
     def commit_table(self) -> None:
-        """[T], once."""
-        self.table = relation_table(self.srs, self.relation)
+        """[T], once, and the statement that names it."""
+        table = relation_table(self.srs, self.relation)
+        self.statement = Statement(self.relation, bytes(32), bytes(32), self._commitments, table)
 
     def single(self) -> Measured:
         """Prove alone, by `zk.single.prove`."""
@@ -85,13 +85,13 @@ class Instance:
         self._proofs += 1
         owners = dict(enumerate(self.question.owners, start=1))
         start = time.perf_counter()
-        joint = JointProof(self.srs, self.statement, self.secrets, owners, self.table, self._proofs)
+        joint = JointProof(self.srs, self.statement, self.secrets, owners, self._proofs)
         proof = joint.prove(self.question.release)
         return Measured(joint.clocks, time.perf_counter() - start, proof)
 
     def verify(self, proof: Proof) -> None:
         """Check a proof."""
-        verify_proof(self.srs.tau_g2, self.statement, proof, self.table)
+        verify_proof(self.srs.tau_g2, self.statement, proof)
 
 
 def peak_bytes() -> int:

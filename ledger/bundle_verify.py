@@ -55,14 +55,14 @@ def verify_bundle(bundle: AuditBundle) -> VerifiedBundle:
         ProofRejectedError: a proof or an opening does not verify, or a guard is below the minimum.
     """
     tau_g2 = _string_point(bundle)
-    statement, proof = _query(bundle)
-    _check_datasets(bundle, statement)
+    asked = _decoded("statement", bundle.statement)
     registered = [_decoded("registrations", registration.statement) for registration in bundle.registrations]
-    relations = [statement.relation, *(relation for relation, _ in registered)]
-    tables = _tables(bundle, relations, tau_g2)
+    tables = _tables(bundle, [asked[0], *(relation for relation, _ in registered)], tau_g2)
+    statement, proof = _query(bundle, *asked, tables.get(_table_of(asked[0])))
+    _check_datasets(bundle, statement)
     for number, (relation, commitments) in enumerate(registered):
         _verify_registration(bundle, number, relation, commitments, statement, tables.get(_table_of(relation)), tau_g2)
-    verify_proof(tau_g2, statement, proof, tables.get(_table_of(statement.relation)))
+    verify_proof(tau_g2, statement, proof)
     verify_guards(statement.relation, proof, bundle.query.minimum_group)
     opened = dict(zip(release_rows(statement.relation, proof.release), proof.rows))
     return VerifiedBundle(bundle, statement, proof, opened, _verify_openings(bundle, statement, proof, opened, tau_g2))
@@ -96,16 +96,17 @@ def _decoded(part: str, encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
         raise BundleContradictedError(part, str(error)) from error
 
 
-def _query(bundle: AuditBundle) -> tuple[Statement, Proof]:
+def _query(
+    bundle: AuditBundle, relation: Relation, commitments: tuple[Point, ...], table: Point | None
+) -> tuple[Statement, Proof]:
     """Statement and proof of the query, with every identifier recomputed."""
     chain, query = bundle.chain, bundle.query
-    relation, commitments = _decoded("statement", bundle.statement)
     expected = query_id(chain.chain_id, chain.studies, query.proposer, query.nonce, relation_hash(relation))
     if query.query_id != expected:
         _refuse("query", "its id is not the hash of chain, contract, proposer, nonce and relation")
     if query.minimum_group < LEAST_MINIMUM_GROUP:
         _refuse("query", f"a minimum group below {LEAST_MINIMUM_GROUP}, which no contract allows")
-    statement = Statement(relation, bundle.domain(chain.studies), query.query_id, commitments)
+    statement = Statement(relation, bundle.domain(chain.studies), query.query_id, commitments, table)
     if hashlib.sha256(bundle.statement).digest() != statement.hash:
         _refuse("statement", "not the words of its relation and commitments")
     proof = decode_proof(relation, bundle.proof)
@@ -174,9 +175,9 @@ def _verify_registration(
         if (column.dataset, column.version) == (entry.dataset, entry.version) and commitments[column.column] != point:
             _refuse("registrations", f"another commitment to column {column.column} of {entry.name} than the query's")
     try:
-        statement = Statement(relation, bundle.domain(bundle.chain.registry), entry.registration_id(), commitments)
+        statement = Statement(relation, bundle.domain(bundle.chain.registry), entry.registration_id(), commitments, table)
         proof = decode_proof(relation, encoded)
-        verify_proof(tau_g2, statement, proof, table)
+        verify_proof(tau_g2, statement, proof)
     except ProofRejectedError as error:
         raise ProofRejectedError(f"registration of {entry.name}: {error.reason}") from error
     if (release_rows(relation, proof.release), proof.rows) != ((0,), (entry.rows,)):

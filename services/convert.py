@@ -117,7 +117,7 @@ def statement_message(statement: Statement) -> common_pb2.Statement:
         relation=encode_words(encode_relation(statement.relation)),
         domain=statement.domain,
         subject=statement.subject,
-        commitments=encode_affine(statement.commitments),
+        commitments=encode_affine([*statement.commitments, *([] if statement.table is None else [statement.table])]),
     )
 
 
@@ -125,15 +125,20 @@ def statement_from(message: common_pb2.Statement) -> Statement:
     """Return the statement in a message.
 
     Raises:
-        RequestInvalidError: a field of another length.
-        RelationInvalidError: the relation is not canonical, or the number of commitments is not its own.
+        RequestInvalidError: a field of another length, or another number of commitments than the relation's.
+        RelationInvalidError: the relation is not canonical.
         NonCanonicalEncodingError, PointNotOnCurveError: a word or commitment is not acceptable.
     """
     if len(message.relation) % WORD_BYTES:
         raise RequestInvalidError("statement.relation", "expected a whole number of 32-byte words")
     words = [int.from_bytes(message.relation[i : i + 32], "big") for i in range(0, len(message.relation), 32)]
-    commitments = decode_affine("statement.commitments", message.commitments)
-    return Statement(decode_relation(words), message.domain, message.subject, commitments)
+    relation = decode_relation(words)
+    points = decode_affine("statement.commitments", message.commitments)
+    registered = len(relation.registered)
+    if len(points) != registered + relation.multiplicities:
+        raise RequestInvalidError("statement.commitments", "expected one for each registered column, and the table's")
+    table = points[registered] if relation.lookups else None
+    return Statement(relation, message.domain, message.subject, points[:registered], table)
 
 
 def array_chunks(arrays: Mapping[ArrayKey, Words]) -> Iterator[common_pb2.ArrayChunk]:

@@ -193,19 +193,13 @@ def relation_hash(relation: Relation) -> bytes:
     return hashlib.sha256(encode_words(encode_relation(relation))).digest()
 
 
-def statement_hash(
-    relation: Relation, commitments: Sequence[tuple[int, int]], table: tuple[int, int] | None = None
-) -> bytes:
-    """SHA-256 of the relation's words followed by the affine coordinates of its registered commitments and, with
-    lookups, of the range table's.
+def statement_hash(relation: Relation, commitments: Sequence[tuple[int, int]]) -> bytes:
+    """SHA-256 of the relation's words followed by the affine coordinates of its registered commitments.
 
     Raises:
-        RelationInvalidError: the number of commitments is not the number of registered columns, or there is a table
-            without lookups or none with lookups.
+        RelationInvalidError: the number of commitments is not the number of registered columns.
     """
     if len(commitments) != len(relation.registered):
         raise RelationInvalidError("a relation needs exactly one commitment for each registered column")
-    if (table is not None) != bool(relation.lookups):
-        raise RelationInvalidError("a statement names a range table exactly if its relation has lookups")
-    flat = [coordinate for point in [*commitments, *([] if table is None else [table])] for coordinate in point]
+    flat = [coordinate for point in commitments for coordinate in point]
     return hashlib.sha256(encode_words([*encode_relation(relation), *flat])).digest()

@@ -25,6 +25,7 @@ from zk.owners import EVERYBODY, NOBODY
 from zk.polynomial import blind, divide_by_linear, resize
 from zk.proof import Proof
 from zk.quotient import ACCUMULATOR_BLINDERS, accumulator_rows, quotient_polynomial
+from zk.range_table import relation_table
 from zk.relation import Relation
 from zk.sharing import Sharing
 from zk.srs import Srs
@@ -63,7 +64,8 @@ class Contributor(Sharing):
 
     Raises:
         SizeMismatchError: the SRS is too small, or a column does not have N rows.
-        RelationInvalidError: secrets and owners disagree, or sums are plain though this contributor does not own all.
+        RelationInvalidError: secrets and owners disagree, sums are plain though this contributor does not own all, or
+            the statement names another range table than the canonical one.
         WitnessUnsatisfiedError: a value lies outside the range that the relation claims for it.
     """
 
@@ -82,6 +84,8 @@ class Contributor(Sharing):
             )
         if self.relation.plain and len(secrets) != len(self.relation.registered):
             raise RelationInvalidError("sums stand in the statement only where one contributor owns every column (M1)")
+        if statement.table != relation_table(srs, self.relation):
+            raise RelationInvalidError("the statement names another range table than the reference string's own")
         self._statement, self._srs, self._me, self._owners = statement, srs, contributor, dict(owners)
         self._columns = HeldColumns(self.relation, contributor, owners, secrets)
         self._parts = SumParts(self.relation, contributor, owners, self._columns)

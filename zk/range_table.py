@@ -10,9 +10,9 @@ K-th row, the first where it begins. As an identity of polynomials it leaves onl
 fixes its value on the domain, so that T is right on every row, whoever registered it (M9): that is all soundness needs.
 The second leaves nothing at all open where no power beyond X^(2N−1) is known. Where more are, because the string serves
 larger relations or was cut from a longer one, T + c·(X^2N − X^N) passes for any c. So a statement names its table and
-binds it before β (otherwise c could be chosen to give T(ζ) any value), and the ledger keeps the set of the tables that
-were shown to be right, not the first one (otherwise whoever comes first could keep honest provers out, who commit to
-the canonical T).
+its transcript begins with it: otherwise c could be chosen to give T(ζ) any value. Honest provers commit to the
+canonical T and can prove nothing against another that was registered first; so whoever deployed the verifier may
+replace one.
 """
 
 from __future__ import annotations

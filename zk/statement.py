@@ -31,7 +31,7 @@ class Statement:
         subject: 32 bytes, query id or registration id.
         commitments: affine points of the relation's registered columns, in its order, from the directory.
         table: [T] of the relation's (N, κ) exactly if it has lookups, from the reference string or checked by
-            `zk.range_table.verify_table`. Bound by the statement, so that nobody can choose it after a challenge (M9).
+            `zk.range_table.verify_table`. Absorbed first, so that nobody can choose it after a challenge (M9).
 
     Raises:
         NonCanonicalEncodingError: domain or subject is not 32 bytes.
@@ -50,11 +50,14 @@ class Statement:
             raise NonCanonicalEncodingError("domain and subject of a statement are 32 bytes each")
         if len(self.commitments) != len(self.relation.registered):
             raise RelationInvalidError("a statement needs one commitment for each registered column")
-        object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments, self.table))
+        if (self.table is not None) != bool(self.relation.lookups):
+            raise RelationInvalidError("a statement names a range table exactly if its relation has lookups")
+        object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments))
 
     def transcript(self, constants: Sequence[int] = ()) -> Transcript:
         """A fresh transcript with the statement absorbed (round 0)."""
-        return Transcript(self.domain, self.subject, self.hash, constants)
+        table = [] if self.table is None else [self.table]
+        return Transcript(self.domain, self.subject, self.hash, [*flatten(table), *constants])
 
 
 def opened_rows(relation: Relation, release: int) -> tuple[int, ...]:

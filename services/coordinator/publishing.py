@@ -5,9 +5,9 @@ from __future__ import annotations
 from ledger.errors import TransactionRevertedError
 from ledger.studies import QueryState
 from services.ledger_access import LedgerAccess
+from services.range_tables import range_table
 from zk.errors import ProofRejectedError
 from zk.proof import decode_proof
-from zk.statement import Statement
 
 
 class LedgerPublisher:
@@ -33,7 +33,8 @@ class LedgerPublisher:
         decoded = decode_proof(query.relation, proof)
         if query.state is not QueryState.PUBLISHED:
             commitments = tuple(self._ledger.registry.commitment(column) for column in query.relation.registered)
-            statement = Statement(query.relation, studies.domain(), query_id, commitments)
+            table = range_table(self._ledger, query.relation)
+            statement = studies.statement(query_id, query.relation, commitments, table)
             try:
                 receipt = studies.publish(statement, decoded)
                 return receipt.tx_hash, receipt.gas_used

@@ -54,13 +54,11 @@ class Verifiers:
     Args:
         studies: the contract, with an account that may send transactions; nobody needs a role to publish.
         tau_g2: [τ]_2 of the chain's reference string.
-        table: [T] of the range table that the question looks up, if it does.
     """
 
-    def __init__(self, studies: Studies, tau_g2: G2, table: Point | None = None) -> None:
+    def __init__(self, studies: Studies, tau_g2: G2) -> None:
         self.studies = studies
         self._tau_g2 = tau_g2
-        self._table = table
 
     def judge(self, what: str, statement: Statement, proof: Proof, because: str = "pairing") -> CheatReport:
         """Try to publish a forged proof, and to have it verified away from the chain.
@@ -76,7 +74,7 @@ class Verifiers:
         ))
 
     def _verify(self, statement: Statement, proof: Proof) -> None:
-        verify_proof(self._tau_g2, statement, proof, self._table)
+        verify_proof(self._tau_g2, statement, proof)
 
     def require_honest(self, query: ApprovedQuery) -> None:
         """Publish the honest proof.
@@ -109,7 +107,7 @@ def cheat_on_commitment(verifiers: Verifiers, query: ApprovedQuery, other: Point
 
 def replace_commitment(statement: Statement, other: Point) -> Statement:
     """The statement with another first commitment."""
-    return Statement(statement.relation, statement.domain, statement.subject, (other, *statement.commitments[1:]))
+    return replace(statement, commitments=(other, *statement.commitments[1:]))
 
 
 def cheat_on_released_value(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedParts]) -> CheatReport:
@@ -142,7 +140,7 @@ def cheat_on_rows(agency: Studies, regulator: LedgerAccess, statement: Statement
     half = replace(statement.relation, log_rows=statement.relation.log_rows - 1)
     nonce = secrets.randbits(256)
     query_id = agency.query_id(agency.client.address, nonce, half)
-    forged = Statement(half, statement.domain, query_id, statement.commitments)
+    forged = Statement(half, statement.domain, query_id, statement.commitments, statement.table)
     what = f"half the rows: 2^{half.log_rows} instead of the registered 2^{statement.relation.log_rows}"
     return make_attempts(what, (
         Attempt("contract", "number of rows",

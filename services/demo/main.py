@@ -40,7 +40,6 @@ from services.demo.studies import STUDIES, Study
 from services.demo.tables import DemoTable
 from services.deployment import LocalDeployment, TableInput
 from services.errors import RemoteError, ServiceError
-from services.range_tables import range_table
 from services.results import Result
 from services.verify import verify_published
 from zk.errors import ZkError
@@ -214,8 +213,7 @@ class _Demo:
                             note: Callable[[str], None]) -> Iterator[CheatReport]:
         coordinator = deployment.ledger_access("coordinator")
         plan = agency.compile(earlier.sql)
-        table = range_table(coordinator, plan.relation)
-        verifiers = cheats.Verifiers(coordinator.studies, coordinator.tau_g2, table)
+        verifiers = cheats.Verifiers(coordinator.studies, coordinator.tau_g2)
         with RogueCoordinator(deployment) as rogue:
             note("has the same question approved anew")
             statement = rogue.approved(agency, plan)

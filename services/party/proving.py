@@ -158,7 +158,8 @@ class Proving:
     def _plan(self, query: QueryRecord, attempt: int) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
         commitments = tuple(registry.commitment(column) for column in relation.registered)
-        statement = self._ledger.studies.statement(query.query_id, relation, commitments)
+        table = range_table(self._ledger, relation)
+        statement = self._ledger.studies.statement(query.query_id, relation, commitments, table)
         if statement.hash != query.statement_hash:
             raise RecordInvalidError("the directory's commitments are not those the query was proposed for")
         owners = {dataset: self._owner(dataset) for dataset in {column.dataset for column in relation.registered}}
@@ -171,7 +172,6 @@ class Proving:
             attempt,
             self._ledger.tau_g2,
             self._timeout_s,
-            range_table(self._ledger, relation),
         )
 
     def _owner(self, dataset: int) -> int:

@@ -28,6 +28,7 @@ from services.party.records import Record
 from services.party.store import PartyStore, StoredColumn, StoredDataset
 from services.party.tables import ensure_table
 from services.prover.client import ProverClient
+from services.range_tables import range_table
 from zk.field import FR
 from zk.prover import RegisteredSecret
 from zk.relation import Relation
@@ -160,7 +161,8 @@ class Registrar:
     ) -> Registered:
         registry = self._ledger.registry
         commitments = self._prover.commit_columns(secrets)
-        statement = registry.registration_statement(relation, commitments, draft.rows, schema_hash(schema))
+        table = range_table(self._ledger, relation)
+        statement = registry.registration_statement(relation, commitments, draft.rows, schema_hash(schema), table=table)
         numbered = dict(enumerate(secrets, start=1))
         proof, _ = self._prover.prove_registration(statement, numbered, REGISTRATION_RELEASE)
         try:

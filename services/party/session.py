@@ -36,7 +36,7 @@ from zk.errors import NonCanonicalEncodingError, RelationInvalidError
 from zk.field import FR, Words
 from zk.pairing import G2
 from zk.proof import Proof
-from zk.statement import Point, Statement, opened_rows
+from zk.statement import Statement, opened_rows
 from zk.transcript import FR_MODULUS, hash_words
 from zk.verifier import verify_guards, verify_proof
 
@@ -64,7 +64,6 @@ class SessionPlan:
         session: 32 bytes, unique to (query, attempt).
         attempt: attempt number.
         tau_g2: [τ]_2 of the chain's SRS.
-        table: [T] of the range table that the relation looks up, if it does.
     """
 
     statement: Statement
@@ -74,7 +73,6 @@ class SessionPlan:
     attempt: int
     tau_g2: G2
     timeout_s: float = 60.0
-    table: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class JointSession:
         self._test_remainder()
         self._progress("opening")
         first = self._open("first", 0, ())
-        verify_proof(plan.tau_g2, plan.statement, first, plan.table)
+        verify_proof(plan.tau_g2, plan.statement, first)
         self._progress("checks")
         self._bind_sums(first)
         release = self._releasable()
@@ -242,7 +240,7 @@ class JointSession:
 
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)
-        verify_proof(self._plan.tau_g2, self._plan.statement, proof, self._plan.table)
+        verify_proof(self._plan.tau_g2, self._plan.statement, proof)
         verify_guards(self._relation, proof, self._plan.minimum)
         rows = released_rows(release)
         zero = self._messages.zero

@@ -28,7 +28,7 @@ from zk.field import FR, Words
 from zk.owners import column_owners
 from zk.proof import decode_proof, encode_proof
 from zk.prover import Contributor, RegisteredSecret, commit_registered
-from zk.range_table import prove_table, relation_table
+from zk.range_table import prove_table
 from zk.relation import MAX_REGISTERED, MIN_LOG_ROWS
 from zk.single import prove
 from zk.srs import Srs
@@ -104,8 +104,7 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         """Verify a proof."""
         statement = statement_from(request.statement)
         self._require_size(statement.relation.log_rows)
-        table = relation_table(self._srs, statement.relation)
-        verify_proof(self._srs.tau_g2, statement, decode_proof(statement.relation, request.proof), table)
+        verify_proof(self._srs.tau_g2, statement, decode_proof(statement.relation, request.proof))
         return prover_pb2.VerifyReply()
 
     def RangeTable(

@@ -22,7 +22,7 @@ from zk.encoding import relation_hash
 from zk.field import FR
 from zk.proof import encode_proof
 from zk.prover import RegisteredSecret, commit_registered
-from zk.range_table import prove_table
+from zk.range_table import prove_table, relation_table
 from zk.relation import ColumnKind, RegisteredColumn, Relation
 from zk.single import prove
 from zk.srs import Srs, encode_g2
@@ -92,10 +92,10 @@ def made_bundle(srs: Srs, claimed: Srs | None = None) -> AuditBundle:
         BundlePublication(bytes(32), 7, TX_HASH),
         (entry,),
     )
-    registered = Statement(demanded, bundle.domain(REGISTRY), entry.registration_id(), points)
+    registered = Statement(demanded, bundle.domain(REGISTRY), entry.registration_id(), points, relation_table(srs, demanded))
     proof, _ = prove(srs, registered, secrets, 1 | 1 << RELEASE_BITS)
     tables = sorted({(r.log_rows, r.table_bits) for r in (demanded, asked) if r.lookups})
-    statement = Statement(asked, bundle.domain(STUDIES), identity, points)
+    statement = Statement(asked, bundle.domain(STUDIES), identity, points, relation_table(srs, asked))
     answer, _ = prove(srs, statement, secrets, (1 << asked.sum_rows) - 1)
     assert answer.sums is not None
     return replace(

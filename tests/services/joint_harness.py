@@ -15,7 +15,6 @@ from zk.curve import add_points, decode_points
 from zk.field import FR, Words
 from zk.owners import column_owners
 from zk.prover import Contributor
-from zk.range_table import relation_table
 from zk.statement import opened_rows
 from zk.verifier import verify_guards, verify_proof, verify_row_openings
 
@@ -92,8 +91,7 @@ def run_session(
     identifier = session_id(sample.statement.subject, attempt)
     network = TamperedNetwork(identifier, attempt, outcome, tamper)
     everyone = column_owners(sample.relation, owners)
-    table = relation_table(sample.srs, sample.relation)
-    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s, table)
+    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s)
 
     def run(party: int) -> None:
         secrets = {i: secret for i, secret in sample.secrets.items() if owners[i] == party}
@@ -159,7 +157,7 @@ def check_success(sample: Sample, outcome: Outcome, minimum: int, suppressed: fr
     expected = sample.sums()
     released = [row for row in range(relation.sum_rows) if row % relation.cells not in suppressed]
     assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
-    verify_proof(sample.srs.tau_g2, sample.statement, proof, relation_table(sample.srs, relation))
+    verify_proof(sample.srs.tau_g2, sample.statement, proof)
     verify_guards(relation, proof, minimum)
     assert proof.release == sum(1 << row for row in released)
     sums, quotients = totals(outcome)

@@ -182,7 +182,7 @@ def joint(
     """Run the parties' session over a loopback with these provers."""
     identifier = session_id(given.statement.subject, 1)
     network = LoopbackNetwork(3, identifier, 1)
-    plan = SessionPlan(given.statement, owners, minimum, identifier, 1, given.srs.tau_g2, TIMEOUT_S, given.table)
+    plan = SessionPlan(given.statement, owners, minimum, identifier, 1, given.srs.tau_g2, TIMEOUT_S)
     found: list[Any] = [None] * 3
 
     def run(party: int) -> None:
