@@ -175,7 +175,9 @@ def _verify_registration(
         if (column.dataset, column.version) == (entry.dataset, entry.version) and commitments[column.column] != point:
             _refuse("registrations", f"another commitment to column {column.column} of {entry.name} than the query's")
     try:
-        statement = Statement(relation, bundle.domain(bundle.chain.registry), entry.registration_id(), commitments, table)
+        statement = Statement(
+            relation, bundle.domain(bundle.chain.registry), entry.registration_id(), commitments, table
+        )
         proof = decode_proof(relation, encoded)
         verify_proof(tau_g2, statement, proof)
     except ProofRejectedError as error:

@@ -3,8 +3,10 @@
 The inverse columns of groups exist only after round 1, and the sums are sealed in round 1. So here a group inverse
 1/(β_c + gid) is replaced by what it stands for, the indicator of the cell's code: the sum over a cell is the sum-form
 over indicators. For terms of one owner that is a sum of rows sorted by cell. Terms across owners take replicated shares
-of the factors, restricted to a cell: *cell columns*. Those are not committed; a wrong one makes a wrong sum, for which
-there is no proof, and nothing has been opened by then (PROTOCOL §5).
+of the factors, restricted to a cell: *cell columns*. Those are not committed. A wrong one makes a wrong sum, for which
+there is no proof; but whether the proof fails may depend on another owner's data, so whoever runs a joint proof must
+hold the cell columns against the column they are restrictions of before anything is opened
+(`services/party/session_columns.py`, docs/protocol.md §6).
 """
 
 from __future__ import annotations

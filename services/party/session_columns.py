@@ -181,7 +181,6 @@ class SessionColumns:
                 raise ContributionRejectedError(f"binding the cells of column {column}", (self._owners[column],))
         self._checks = {}
 
-
     def _difference(self, column: int, check: _CellCheck, rounds: Rounds) -> ReplicatedShare:
         """Shares of the combination of P − Σ_c P_c/(β_c + code_c), less (1 − Σ_c P_c)/β for a group inverse."""
         if check.column is None:

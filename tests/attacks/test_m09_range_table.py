@@ -238,8 +238,8 @@ def test_m9_the_weight_is_drawn_from_the_whole_proof() -> None:
 def test_m9_over_a_longer_string_a_table_is_unique_on_its_rows_only() -> None:
     """X^2N − X^N vanishes at 0 and on the domain and steps by nothing. Where that power of τ is known, such a multiple
     passes as a table: no value passes that should not, but honest provers, who commit to the canonical polynomial, are
-    refused against it. So a statement names its table and the transcript begins with it, so that nobody can choose one by
-    its value at ζ, and whoever deployed the verifier may replace one."""
+    refused against it. So a statement names its table and the transcript begins with it, so that nobody can choose one
+    by its value at ζ, and whoever deployed the verifier may replace one."""
     longer, log_rows, bits = known_srs(6), 4, 3
     n = 1 << log_rows
     other = resize(table_polynomial(log_rows, bits), 2 * n + 1)

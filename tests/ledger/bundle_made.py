@@ -92,7 +92,9 @@ def made_bundle(srs: Srs, claimed: Srs | None = None) -> AuditBundle:
         BundlePublication(bytes(32), 7, TX_HASH),
         (entry,),
     )
-    registered = Statement(demanded, bundle.domain(REGISTRY), entry.registration_id(), points, relation_table(srs, demanded))
+    registered = Statement(
+        demanded, bundle.domain(REGISTRY), entry.registration_id(), points, relation_table(srs, demanded)
+    )
     proof, _ = prove(srs, registered, secrets, 1 | 1 << RELEASE_BITS)
     tables = sorted({(r.log_rows, r.table_bits) for r in (demanded, asked) if r.lookups})
     statement = Statement(asked, bundle.domain(STUDIES), identity, points, relation_table(srs, asked))
