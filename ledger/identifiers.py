@@ -12,6 +12,7 @@ from zk.transcript import encode_words, hash_words
 
 REGISTRATION_LABEL: Final = "tallystick.registration.v1"
 QUERY_LABEL: Final = "tallystick.query.v1"
+BINDING_LABEL: Final = "tallystick.binding.v1"
 RECORD_LABEL: Final = "tallystick.record.v1"
 
 
@@ -44,6 +45,16 @@ def query_id(chain_id: int, contract: str, proposer: str, nonce: int, relation_h
     """Id of a query, and subject of its proof."""
     relation = int.from_bytes(relation_hash, "big")
     return hash_words(QUERY_LABEL, [chain_id, address_word(contract), address_word(proposer), nonce, relation])
+
+
+def query_terms(minimum_group: int, epoch: int) -> int:
+    """What a query is published under besides its statement: smallest guard, and the directory's epoch when proposed."""
+    return minimum_group | epoch << 64
+
+
+def binding_hash(statement_hash: bytes, terms: int) -> bytes:
+    """What the ledger keeps of an open query; of this and of `record_hash` it stores the first 31 bytes."""
+    return hash_words(BINDING_LABEL, [int.from_bytes(statement_hash, "big"), terms])
 
 
 def record_hash(statement_hash: bytes, sums: Point, release: int, rows: Sequence[int]) -> bytes:

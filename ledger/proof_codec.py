@@ -13,6 +13,7 @@ from zk.statement import Point, Statement, flatten
 from zk.transcript import encode_words
 
 WORD_BYTES: Final = 32
+PROOF_ARGUMENTS: Final = ("round1", "accumulator", "quotient", "evaluations", "opening", "last", "hint")  # of `publish`
 
 
 def encode_statement(relation: Relation, commitments: Sequence[Point]) -> bytes:
@@ -40,7 +41,7 @@ def decode_statement(encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class ContractProof:
-    """The contracts' `Proof` argument: the words of docs/protocol.md §4 cut where the transcript absorbs them."""
+    """The arguments of a proof: the words of docs/protocol.md §4 cut where the transcript absorbs them, and the hint."""
 
     round1: bytes
     accumulator: Point
@@ -50,8 +51,8 @@ class ContractProof:
     final: Point
     hint: int
 
-    def argument(self) -> tuple[Any, ...]:
-        """The tuple web3.py encodes."""
+    def arguments(self) -> tuple[Any, ...]:
+        """In the order the contracts take them."""
         return (self.round1, self.accumulator, self.quotient, self.evaluations, self.opening, self.final, self.hint)
 
 
@@ -73,16 +74,15 @@ def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
     )
 
 
-def decode_contract_proof(relation: Relation, argument: Any) -> Proof:
-    """Read the proof back out of a transaction's `Proof` argument.
+def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof:
+    """Read the proof back out of a transaction's arguments.
 
     Args:
-        argument: the decoded tuple, or a mapping with the struct's field names.
+        arguments: as `ContractProof.arguments` gives them.
 
     Raises:
         ProofRejectedError: the lengths do not fit the relation.
     """
-    fields = list(argument.values()) if isinstance(argument, dict) else list(argument)
-    round1, accumulator, quotient, evaluations, opening, final = fields[:6]
+    round1, accumulator, quotient, evaluations, opening, final, _ = arguments
     points = encode_words([*accumulator, *quotient])
     return decode_proof(relation, round1 + points + evaluations + opening + encode_words(final))

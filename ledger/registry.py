@@ -157,6 +157,10 @@ class Registry(BoundContract):
         chain_id, srs_id, _ = self.parameters()
         return proof_domain(chain_id, address_word(self.address), srs_id)
 
+    def verifier_address(self) -> str:
+        """Address of the universal verifier this contract asks."""
+        return str(self._call("verifierAddress"))
+
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
         return int(self._call("chainId")), bytes(self._call("srsId")), tuple(self._call("tauG2"))
@@ -196,8 +200,8 @@ class Registry(BoundContract):
         return self._send(
             "register", name_hash, columns[0].version, rows, schema_hash, policy_hash, minimum_group,
             kinds_word([column.kind for column in columns]),
+            *encode_contract_proof(statement, proof).arguments(),
             encode_statement(statement.relation, statement.commitments),
-            encode_contract_proof(statement, proof).argument(),
         )
 
     def set_policy(self, dataset: int, policy_hash: bytes, minimum_group: int) -> Receipt:

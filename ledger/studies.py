@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from hexbytes import HexBytes
 
@@ -13,14 +14,23 @@ from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
 from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
-from ledger.identifiers import address_word, query_id, record_hash
-from ledger.proof_codec import decode_contract_proof, decode_statement, encode_contract_proof, encode_statement
+from ledger.identifiers import address_word, binding_hash, query_id, query_terms, record_hash
+from ledger.proof_codec import (
+    PROOF_ARGUMENTS,
+    decode_contract_proof,
+    decode_statement,
+    encode_contract_proof,
+    encode_statement,
+)
 from zk.encoding import decode_relation, encode_relation, relation_hash
 from zk.errors import ZkError
 from zk.proof import Proof
 from zk.relation import Relation
 from zk.statement import Point, Statement, opened_rows
 from zk.transcript import encode_words, proof_domain
+
+
+STORED_BYTES: Final = 31  # of a binding or a record; the last byte of their slot is the state
 
 
 class QueryState(IntEnum):
@@ -57,6 +67,7 @@ class QueryRecord:
         relation: what is asked.
         relation_hash, statement_hash, sql_hash, purpose_hash: 32 bytes each; the SQL text stays off-chain, salted.
         minimum_group: largest minimum group of its datasets.
+        epoch: of the directory when it was proposed.
         datasets: in order of first use.
         block_number: of the proposal.
     """
@@ -71,6 +82,7 @@ class QueryRecord:
     sql_hash: bytes
     purpose_hash: bytes
     minimum_group: int
+    epoch: int
     datasets: tuple[QueryDataset, ...]
     block_number: int
 
@@ -117,13 +129,14 @@ def verify_record(query: QueryRecord, published: PublishedRecord, binding: bytes
     Args:
         query: the query, from its proposal.
         published: from the event.
-        binding: 32 bytes stored for the query.
+        binding: what is stored for the query; its first 31 bytes are compared.
 
     Raises:
         RecordInvalidError: it is not.
     """
     expected = record_hash(query.statement_hash, published.sums, published.release, published.rows)
-    if published.query_id != query.query_id or not expected == published.record == binding:
+    stored = expected[:STORED_BYTES] == binding[:STORED_BYTES]
+    if published.query_id != query.query_id or expected != published.record or not stored:
         raise RecordInvalidError(f"the record of query {query.query_id.hex()} does not fit what was published")
     published.opened(query.relation)
 
@@ -146,6 +159,10 @@ class Studies(BoundContract):
         """Domain of query proofs: chain, this contract, SRS."""
         chain_id, srs_id, _ = self.parameters()
         return proof_domain(chain_id, address_word(self.address), srs_id)
+
+    def verifier_address(self) -> str:
+        """Address of the universal verifier this contract asks."""
+        return str(self._call("verifierAddress"))
 
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
@@ -200,11 +217,14 @@ class Studies(BoundContract):
 
         Raises:
             TransactionRevertedError: the contract refused; the reason names the check.
+            RecordInvalidError: the query was never proposed, or its event and its storage disagree.
             ProofRejectedError: the proof has no inverse hint.
         """
+        query = self.query(statement.subject)
         return self._send(
-            "publish", statement.subject, encode_statement(statement.relation, statement.commitments),
-            encode_contract_proof(statement, proof).argument(), gas=gas,
+            "publish", statement.subject, query_terms(query.minimum_group, query.epoch),
+            *encode_contract_proof(statement, proof).arguments(),
+            encode_statement(statement.relation, statement.commitments), gas=gas,
         )
 
     # reading
@@ -233,7 +253,7 @@ class Studies(BoundContract):
         return found
 
     def binding(self, query: bytes) -> bytes:
-        """The 32 bytes stored for a query: its statement hash, and its record once published."""
+        """What is stored for a query, 32 bytes with the last one 0: its `binding_hash`, and its record once published."""
         return bytes(self._call("query", query)[3])
 
     def published(self, query: bytes) -> PublishedRecord:
@@ -246,9 +266,11 @@ class Studies(BoundContract):
         if len(events) != 1:
             raise RecordInvalidError(f"query {query.hex()} was not published")
         (event,) = events
+        opened = bytes(event.args["opened"])
+        release, *rows = (int.from_bytes(opened[i : i + 32], "big") for i in range(0, len(opened), 32))
         found = PublishedRecord(
-            query, bytes(event.args["record"]), (event.args["s_x"], event.args["s_y"]), event.args["release"],
-            tuple(event.args["rows"]), event.block_number, event.tx_hash,
+            query, bytes(event.args["record"]), (event.args["s_x"], event.args["s_y"]), release, tuple(rows),
+            event.block_number, event.tx_hash,
         )
         verify_record(self.query(query), found, self.binding(query))
         return found
@@ -265,7 +287,7 @@ class Studies(BoundContract):
         try:
             function, arguments = self.contract.decode_function_input(data)
             relation, commitments = decode_statement(arguments["statement"])
-            proof = decode_contract_proof(relation, arguments["proof"])
+            proof = decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS])
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
         if function.fn_name != "publish" or bytes(arguments["query_id"]) != query:
@@ -274,14 +296,17 @@ class Studies(BoundContract):
 
     def _query(self, event: Event) -> QueryRecord:
         args, key = event.args, bytes(event.args["query_id"])
-        state, proposer, minimum_group, _, hashed, datasets, approved = self._call("query", key)
+        state, proposer, minimum_group, binding, hashed, datasets, approved = self._call("query", key)
+        terms = args["terms"]
         words = [int.from_bytes(args["relation"][i : i + 32], "big") for i in range(0, len(args["relation"]), 32)]
         try:
             relation = decode_relation(words)
         except ZkError as error:
             raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
-        announced = (relation_hash(relation), list(args["datasets"]), args["proposer"])
-        if announced != (bytes(hashed), list(datasets), proposer):
+        announced = (relation_hash(relation), list(args["datasets"]), args["proposer"], terms & (1 << 64) - 1)
+        expected = binding_hash(bytes(args["statement_hash"]), terms)[:STORED_BYTES]
+        bound = state == QueryState.PUBLISHED or expected == bytes(binding)[:STORED_BYTES]
+        if announced != (bytes(hashed), list(datasets), proposer, minimum_group) or not bound:
             raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")
         used = tuple(
             QueryDataset(entry >> 64, entry >> 32 & 0xFFFFFFFF, entry & 0xFFFFFFFF, bool(approved >> i & 1))
@@ -289,6 +314,6 @@ class Studies(BoundContract):
         )
         return QueryRecord(
             key, QueryState(state), str(proposer), args["nonce"], relation, bytes(hashed),
-            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group, used,
-            event.block_number,
+            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group, terms >> 64,
+            used, event.block_number,
         )

@@ -12,17 +12,19 @@
 """
 
 import Membership as membership
-import Verifier as verifier
+import ProofVerifier as verifier
+import RelationShape as shape
+import Verification as verification
 
 initializes: membership
-initializes: verifier
+initializes: verification
 exports: (membership.admin, membership.candidate, membership.members, membership.setMember, membership.offerAdmin, membership.takeAdmin, membership.hasRole)
-exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
+exports: (verification.verifierAddress, verification.domain, verification.chainId, verification.srsId, verification.tauG2, verification.selfTest)
 
 ACTIVE: constant(uint256) = 1
 WITHDRAWN: constant(uint256) = 2
 
-MAX_COLUMNS: constant(uint256) = verifier.shape.MAX_REGISTERED
+MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MIN_MINIMUM_GROUP: constant(uint256) = 3
 LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
@@ -62,6 +64,7 @@ struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]  # of every column named, in order
     datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version (128, 32, 32 bits), in order of first use
     minimum_group: uint256  # the largest among the datasets
+    epoch: uint256  # at which all of this holds
 
 
 event DatasetRegistered:
@@ -74,7 +77,7 @@ event DatasetRegistered:
     schema_hash: bytes32
     kinds: uint256
     relation_hash: bytes32
-    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES]  # relation words, then the commitments
+    statement: Bytes[shape.MAX_STATEMENT_BYTES]  # relation words, then the commitments
 
 event PolicyChanged:
     dataset: indexed(uint256)
@@ -95,13 +98,18 @@ points: HashMap[uint256, uint256[2]]  # by the column's word: dataset ‖ versio
 holders: public(HashMap[uint256, uint256])  # the column's word by the x-coordinate of its commitment
 
 
+# grows whenever a dataset that could stand in a query changes: new policy, new version, withdrawal
+epoch: public(uint256)
+
+
 @deploy
-def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool):
+def __init__(at: address):
     """
-    @notice The deployer is the first admin; the arguments are those of the verifier
+    @notice The deployer is the first admin
+    @param at the universal verifier; chain id and reference string are its
     """
     membership.__init__()
-    verifier.__init__(chain_id, srs_id, tau_g2, srs_development, production)
+    verification.__init__(at)
 
 
 @external
@@ -113,8 +121,14 @@ def register(
     policy_hash: bytes32,
     minimum_group: uint256,
     kinds: uint256,
-    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES],
-    proof: verifier.Proof,
+    round1: Bytes[shape.MAX_ROUND1_BYTES],
+    accumulator: uint256[2],
+    quotient: uint256[2],
+    evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
+    opening: Bytes[shape.MAX_OPENING_BYTES],
+    last: uint256[2],
+    hint: uint256,
+    statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ) -> uint256:
     """
     @notice Put a new dataset, or the next version of one, into the directory
@@ -122,44 +136,49 @@ def register(
     @param version 1 for a new dataset, else the current version plus 1
     @param rows declared number of present rows, proved to be Σ present
     @param kinds bit j is the kind of column j; column 0 is `present` and boolean
+    @param round1 to `hint`: proof for subject `registrationId`, opening row 0 of s alone, cut as the verifier takes it
     @param statement words of the registration relation, then the commitments
-    @param proof proof for subject `registrationId`, opening row 0 of s alone
     @return the dataset's id
     """
-    assert len(msg.data) == 4 + 32 * 23 + len(statement) + len(proof.round1) + len(proof.evaluations) + len(proof.opening), "calldata length"
+    assert len(msg.data) == 4 + 32 * 22 + len(statement) + len(round1) + len(evaluations) + len(opening), "calldata length"
     membership._require_owner(msg.sender)
     dataset: uint256 = self._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]
-    assert version == ((head >> 32) & verifier.shape.MASK_32) + 1 and version < 1 << 32, "version"
+    assert version == ((head >> 32) & shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
-    at: uint256 = verifier.shape._relation_bytes(relation)
-    log_rows: uint256 = (relation >> 16) & verifier.shape.MASK_16
-    columns: uint256 = (relation >> 32) & verifier.shape.MASK_16
+    at: uint256 = shape._relation_bytes(relation)
+    log_rows: uint256 = (relation >> 16) & shape.MASK_16
+    columns: uint256 = (relation >> 32) & shape.MASK_16
     assert rows != 0 and rows <= 1 << log_rows, "rows"
     assert kinds & 1 == 1 and kinds >> columns == 0, "kinds"
     relation_hash: bytes32 = sha256(slice(statement, 0, at))
 
     # the relation's registered columns are columns 0 .. n-1 of this version, and no commitment was ever registered
-    words_at: uint256 = verifier.shape._columns_at(relation)
+    words_at: uint256 = shape._columns_at(relation)
     for j: uint256 in range(columns, bound=MAX_COLUMNS):
         word: uint256 = (dataset << 96) | (version << 64) | (((kinds >> j) & 1) << 32) | j
         assert extract32(statement, words_at + 32 * j, output_type=uint256) == word, "column"
         x: uint256 = extract32(statement, at + 64 * j, output_type=uint256)
         y: uint256 = extract32(statement, at + 64 * j + 32, output_type=uint256)
-        verifier.precompiles._check_point(x, y)
+        verification.precompiles._check_point(x, y)
         assert self.holders[x] == 0, "commitment registered before"
         self.holders[x] = word
         self.points[word] = [x, y]
 
     subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
-    opened: uint256 = verifier._verify(subject, sha256(statement), statement, proof, 1)
-    assert opened == 1 and extract32(proof.opening, 32, output_type=uint256) == rows, "row count"
+    found: verifier.Combination = staticcall verifier.__interface__(verification.VERIFIER).publish(
+        subject, 1, round1, accumulator, quotient, evaluations, opening, last, hint, statement, gas=verification.VERIFIER_GAS
+    )
+    verification._check_pairing(found.left, found.right)
+    assert found.rows == 1 and extract32(opening, 32, output_type=uint256) == rows, "row count"
 
-    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
+    policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
     self.versions[(dataset << 32) | version] = Version(
         shape=log_rows | (columns << 8) | (rows << 16) | (kinds << 64), schema_hash=schema_hash, relation_hash=relation_hash
     )
     self._set_policy(dataset, msg.sender, policy_version, version, policy_hash, minimum_group)
+    if version != 1:
+        self.epoch += 1
     log DatasetRegistered(
         dataset=dataset, owner=msg.sender, name_hash=name_hash, version=version, log_rows=log_rows, rows=rows,
         schema_hash=schema_hash, kinds=kinds, relation_hash=relation_hash, statement=statement,
@@ -173,9 +192,10 @@ def setPolicy(dataset: uint256, policy_hash: bytes32, minimum_group: uint256):
     @notice Replace a dataset's policy; queries proposed under the old one can no longer be approved or published
     """
     head: uint256 = self._own(dataset)
-    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
+    policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
     assert policy_version < 1 << 32, "policy version"
-    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & verifier.shape.MASK_32, policy_hash, minimum_group)
+    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & shape.MASK_32, policy_hash, minimum_group)
+    self.epoch += 1
 
 
 @external
@@ -184,8 +204,9 @@ def withdraw(dataset: uint256, version: uint256):
     @notice Withdraw the current version; nothing can be proposed, approved or published over it any more
     """
     head: uint256 = self._own(dataset)
-    assert (head >> 32) & verifier.shape.MASK_32 == version, "version"
+    assert (head >> 32) & shape.MASK_32 == version, "version"
     self.heads[dataset] = head - ACTIVE + WITHDRAWN
+    self.epoch += 1
     log DatasetWithdrawn(dataset=dataset, version=version)
 
 
@@ -206,13 +227,14 @@ def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resol
             dataset: uint256 = word >> 96
             head: uint256 = self.heads[dataset]
             assert head & 255 == ACTIVE, "dataset not active"
-            assert (head >> 32) & verifier.shape.MASK_32 == (word >> 64) & verifier.shape.MASK_32, "dataset version"
+            assert (head >> 32) & shape.MASK_32 == (word >> 64) & shape.MASK_32, "dataset version"
             assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
-            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & verifier.shape.MASK_32))
+            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & shape.MASK_32))
             found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)
         point: uint256[2] = self.points[word]
         assert point[1] != 0, "unknown column"
         found.commitments.append(point)
+    found.epoch = self.epoch
     return found
 
 
@@ -257,8 +279,8 @@ def dataset(dataset: uint256) -> Dataset:
     head: uint256 = self.heads[dataset]
     policy: Policy = self.policies[dataset]
     return Dataset(
-        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & verifier.shape.MASK_32,
-        policy_version=(head >> 64) & verifier.shape.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
+        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & shape.MASK_32,
+        policy_version=(head >> 64) & shape.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
     )
 
 
@@ -270,7 +292,7 @@ def datasetVersion(dataset: uint256, version: uint256) -> DatasetVersion:
     """
     found: Version = self.versions[(dataset << 32) | version]
     return DatasetVersion(
-        log_rows=found.shape & 255, rows=(found.shape >> 16) & verifier.shape.MASK_32, columns=(found.shape >> 8) & 255,
+        log_rows=found.shape & 255, rows=(found.shape >> 16) & shape.MASK_32, columns=(found.shape >> 8) & 255,
         kinds=found.shape >> 64, schema_hash=found.schema_hash, relation_hash=found.relation_hash,
     )
 
@@ -325,8 +347,8 @@ def _registration_id(
 def _require_current(entry: uint256) -> uint256:
     head: uint256 = self.heads[entry >> 64]
     assert head & 255 == ACTIVE, "dataset not active"
-    assert (head >> 32) & verifier.shape.MASK_32 == (entry >> 32) & verifier.shape.MASK_32, "dataset version"
-    assert (head >> 64) & verifier.shape.MASK_32 == entry & verifier.shape.MASK_32, "policy version"
+    assert (head >> 32) & shape.MASK_32 == (entry >> 32) & shape.MASK_32, "dataset version"
+    assert (head >> 64) & shape.MASK_32 == entry & shape.MASK_32, "policy version"
     return head
 
 

@@ -23,8 +23,10 @@ MAX_WORDS: constant(uint256) = 256
 PAIRS_PER_WORD: constant(uint256) = 15
 
 MAX_RELATION_BYTES: constant(uint256) = 32 * MAX_WORDS
-MAX_COMMITMENT_BYTES: constant(uint256) = 64 * MAX_REGISTERED
-MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES + MAX_COMMITMENT_BYTES
+MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES + 64 * MAX_REGISTERED
+MAX_ROUND1_BYTES: constant(uint256) = 64 * (MAX_WITNESSES + 1)
+MAX_EVALUATION_BYTES: constant(uint256) = 32 * (MAX_OPENED + 1)
+MAX_OPENING_BYTES: constant(uint256) = 32 * (MAX_SUMS + 3)
 
 
 @internal
@@ -57,6 +59,20 @@ def _relation_bytes(head: uint256) -> uint256:
     words: uint256 = 1 + (opened + 31) // 32 + (sums + 31) // 32 + registered + constants + products + program
     assert words <= MAX_WORDS, "relation limits"
     return 32 * words
+
+
+@internal
+@pure
+def _size(head: uint256) -> uint256:
+    """
+    @dev Length in bytes of a relation's words by a header that was checked before; fields are 16 bits, so nothing overflows
+    """
+    return unsafe_mul(32, unsafe_add(
+        unsafe_add(unsafe_add(1, unsafe_div(unsafe_add((head >> 80) & MASK_16, 31), 32)), unsafe_div(unsafe_add((head >> 96) & MASK_16, 31), 32)),
+        unsafe_add(
+            unsafe_add((head >> 32) & MASK_16, (head >> 128) & MASK_16), unsafe_add((head >> 144) & MASK_16, (head >> 160) & MASK_16)
+        ),
+    ))
 
 
 @internal

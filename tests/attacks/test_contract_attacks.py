@@ -215,13 +215,13 @@ def test_missing_and_added_evaluations_and_rows(scene: ApprovedQuery) -> None:
 
 
 def test_truncated_and_extended_calldata(scene: ApprovedQuery) -> None:
-    honest = scene.studies.calldata("publish", scene.query, scene.statement, scene.message.abi())
+    honest = scene.studies.calldata("publish", *scene.publication(scene.query, scene.statement, scene.message))
     for data in (honest[:-1], honest[:-32], honest + b"\0", honest + bytes(32), honest[:36]):
         with pytest.raises(Reverted):
             scene.machine.execute(STRANGER, scene.studies.address, data)
         assert scene.state(scene.query) == 2
     trailing_zero = replace(scene.message, evaluations=scene.message.evaluations[:-32] + bytes(32))
-    data = scene.studies.calldata("publish", scene.query, scene.statement, trailing_zero.abi())
+    data = scene.studies.calldata("publish", *scene.publication(scene.query, scene.statement, trailing_zero))
     with pytest.raises(Reverted):
         scene.machine.execute(STRANGER, scene.studies.address, data[:-32])
 

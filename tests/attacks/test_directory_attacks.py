@@ -262,19 +262,27 @@ def test_development_string_in_production() -> None:
         arguments = (CHAIN_ID, srs.id, srs.tau_g2_words, development, production)
         if production and development:
             with pytest.raises(Reverted, match="development SRS in production"):
-                Contract(machine, "Registry", *arguments, sender=ADMIN)
+                Contract(machine, "ProofVerifier", *arguments, sender=ADMIN)
         else:
-            registry = Contract(machine, "Registry", *arguments, sender=ADMIN)
-    with pytest.raises(Reverted, match="development SRS in production"):
-        Contract(machine, "Studies", registry.address, CHAIN_ID, srs.id, srs.tau_g2_words, True, True, sender=ADMIN)
+            Contract(machine, "ProofVerifier", *arguments, sender=ADMIN)
 
 
 def test_studies_over_another_chain_or_string() -> None:
     machine, srs = Machine(), TinySrs(3, Random(2))
-    registry = Contract(machine, "Registry", CHAIN_ID, srs.id, srs.tau_g2_words, True, False, sender=ADMIN)
-    for chain, srs_id, reason in ((CHAIN_ID + 1, srs.id, "chain id"), (CHAIN_ID, bytes(32), "SRS")):
+    tau, other = srs.tau_g2_words, TinySrs(3, Random(3)).tau_g2_words
+    verifier = Contract(machine, "ProofVerifier", CHAIN_ID, srs.id, tau, True, False, sender=ADMIN)
+    registry = Contract(machine, "Registry", verifier.address, sender=ADMIN)
+    for chain, srs_id, words, reason in (
+        (CHAIN_ID + 1, srs.id, tau, "chain id"), (CHAIN_ID, bytes(32), tau, "SRS"), (CHAIN_ID, srs.id, other, "SRS"),
+    ):
+        another = Contract(machine, "ProofVerifier", chain, srs_id, words, True, False, sender=ADMIN)
         with pytest.raises(Reverted, match=f"registry's {reason}"):
-            Contract(machine, "Studies", registry.address, chain, srs_id, srs.tau_g2_words, True, False, sender=ADMIN)
+            Contract(machine, "Studies", registry.address, another.address, sender=ADMIN)
+
+
+def test_verifier_that_is_no_contract() -> None:
+    with pytest.raises(Reverted):
+        Contract(Machine(), "Registry", STRANGER, sender=ADMIN)
 
 
 def test_malformed_tau() -> None:
@@ -289,4 +297,4 @@ def test_malformed_tau() -> None:
     off_twist, swapped, large = [good[0] ^ 1, *good[1:]], [good[1], good[0], good[3], good[2]], [good[0] + P, *good[1:]]
     for words in ([0, 0, 0, 0], one, off_twist, swapped, large):
         with pytest.raises(Reverted):
-            Contract(machine, "Registry", CHAIN_ID, srs.id, words, True, False, sender=account(1))
+            Contract(machine, "ProofVerifier", CHAIN_ID, srs.id, words, True, False, sender=account(1))

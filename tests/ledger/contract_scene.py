@@ -26,7 +26,7 @@ from study_cases import (
 )
 from tiny_prover import Committed, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
 
-from ledger.identifiers import dataset_id, registration_id
+from ledger.identifiers import dataset_id, query_terms, registration_id
 from zk.encoding import encode_relation
 from zk.proof import Proof
 from zk.relation import ColumnKind, RegisteredColumn, Relation
@@ -62,7 +62,7 @@ class Registration:
     message: Message
 
     def values(self) -> list[Any]:
-        return [*self.arguments.values(), self.statement, self.message.abi()]
+        return [*self.arguments.values(), *self.message.abi(), self.statement]
 
 
 class Scene:
@@ -73,8 +73,12 @@ class Scene:
         self.srs = TinySrs(log_rows, self.rng)
         self.machine = Machine()
         setup = (CHAIN_ID, self.srs.id, self.srs.tau_g2_words, True, False)
-        self.registry = Contract(self.machine, "Registry", *setup, sender=ADMIN)
-        self.studies = Contract(self.machine, "Studies", self.registry.address, *setup, sender=ADMIN)
+        self.verifier = Contract(self.machine, "ProofVerifier", *setup, sender=ADMIN)
+        self.registry = Contract(self.machine, "Registry", self.verifier.address, sender=ADMIN)
+        self.studies = Contract(
+            self.machine, "Studies", self.registry.address, self.verifier.address, sender=ADMIN
+        )
+        self.terms: dict[bytes, int] = {}
         self.registry_domain = self.domain(self.registry)
         self.studies_domain = self.domain(self.studies)
         for member, roles in ((OWNER_A, 1), (OWNER_B, 1), (AGENCY, 2)):
@@ -121,7 +125,10 @@ class Scene:
 
     def propose(self, words: Relation | Sequence[int], nonce: int = 0, sender: str = AGENCY) -> bytes:
         encoded = statement_bytes(words, [])
-        return bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
+        epoch = self.registry.send("epoch", sender=STRANGER)
+        query = bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
+        self.terms[query] = query_terms(self.studies.send("query", query, sender=STRANGER)[2], epoch)
+        return query
 
     def approve(self, query: bytes, words: Relation | Sequence[int], datasets: Sequence[Dataset]) -> None:
         relation_hash = hashlib.sha256(statement_bytes(words, [])).digest()
@@ -129,7 +136,11 @@ class Scene:
             self.studies.send("approve", query, relation_hash, data.dataset, 1, sender=data.owner)
 
     def publish(self, query: bytes, statement: bytes, message: Message, gas: int = 8_000_000) -> None:
-        self.studies.send("publish", query, statement, message.abi(), sender=STRANGER, gas=gas)
+        self.studies.send("publish", *self.publication(query, statement, message), sender=STRANGER, gas=gas)
+
+    def publication(self, query: bytes, statement: bytes, message: Message) -> list[Any]:
+        """Arguments of a `publish` transaction."""
+        return [query, self.terms[query], *message.abi(), statement]
 
     def state(self, query: bytes) -> int:
         return int(self.studies.send("state", query, sender=STRANGER))

@@ -23,7 +23,7 @@ from tiny_prover import message_of, prove, statement_bytes
 from ledger.artifacts import CONTRACTS, MAX_CODE_BYTES, load_artifact
 from ledger.compile import SOURCES, source_hashes
 from ledger.errors import ArtifactMismatchError
-from ledger.identifiers import dataset_id, query_id, record_hash, registration_id
+from ledger.identifiers import binding_hash, dataset_id, query_id, record_hash, registration_id
 from zk import encoding, relation
 from zk.encoding import relation_hash, statement_hash
 from zk.relation import ColumnKind
@@ -45,7 +45,7 @@ def test_artifacts_are_those_of_the_sources() -> None:
     for name in CONTRACTS:
         assert dict(load_artifact(name).sources) == source_hashes()
     with pytest.raises(ArtifactMismatchError):
-        load_artifact("Verifier")
+        load_artifact("Precompiles")
 
 
 def test_limits_are_those_of_the_language() -> None:
@@ -122,7 +122,8 @@ def test_life_of_a_query(scene: ApprovedQuery) -> None:
     query = scene.propose(scene.relation, nonce=1)
     expected = statement_hash(scene.relation, [column.point for column in scene.committed])
     state, proposer, minimum, binding, hashed, datasets, approved = scene.studies.send("query", query, sender=STRANGER)
-    assert (state, proposer, minimum, binding, approved) == (1, AGENCY, 3, expected, 0)
+    bound = binding_hash(expected, scene.terms[query])[:31] + b"\0"
+    assert (state, proposer, minimum, binding, approved) == (1, AGENCY, 3, bound, 0)
     assert hashed == relation_hash(scene.relation)
     assert list(datasets) == [scene.a.dataset << 64 | 1 << 32 | 1, scene.b.dataset << 64 | 1 << 32 | 1]
     scene.approve(query, scene.relation, [scene.b])
@@ -133,7 +134,7 @@ def test_life_of_a_query(scene: ApprovedQuery) -> None:
     scene.publish(query, scene.statement, scene.message_for(proof, query))
     stored = scene.studies.send("query", query, sender=STRANGER)
     assert stored[0] == 3
-    assert stored[3] == record_hash(expected, proof.sums, proof.release, proof.rows)
+    assert stored[3] == record_hash(expected, proof.sums, proof.release, proof.rows)[:31] + b"\0"
 
 
 def test_ends_of_a_query(scene: ApprovedQuery) -> None:
@@ -188,7 +189,6 @@ def test_statement_as_large_as_the_contract_takes() -> None:
 
 
 def test_one_registry_serves_several_studies(scene: ApprovedQuery) -> None:
-    setup = (CHAIN_ID, scene.srs.id, scene.srs.tau_g2_words, True, False)
-    second = Contract(scene.machine, "Studies", scene.registry.address, *setup, sender=STRANGER)
+    second = Contract(scene.machine, "Studies", scene.registry.address, scene.verifier.address, sender=STRANGER)
     assert second.send("REGISTRY", sender=STRANGER) == scene.studies.send("REGISTRY", sender=STRANGER)
     assert second.send("domain", sender=STRANGER) != scene.studies.send("domain", sender=STRANGER)

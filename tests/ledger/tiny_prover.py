@@ -121,7 +121,7 @@ def register_column(srs: TinySrs, values: Sequence[int]) -> Committed:
 
 @dataclass(frozen=True)
 class Message:
-    """What a transaction carries: the contract's `Proof` struct, field by field."""
+    """What a transaction carries: the contract's arguments between terms and statement."""
 
     round1: bytes
     accumulator: Point

@@ -1,0 +1,346 @@
+# pragma version 0.4.3
+# pragma evm-version london
+# pragma optimize gas
+"""
+@title Universal verifier of proofs about quadratic forms (docs/protocol.md, version 1)
+@notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It holds no state
+        and decides nothing by itself: a caller asks, and pairs the two points it gets back.
+@dev    Shape belongs to the statement: every count comes from the relation's header and the release word, never from the
+        lengths the prover sends. The caller has checked the header's limits (RelationShape) when it accepted the relation.
+        A relation that names scalars or slots outside its own shape either reverts here or means what its words say; whether they
+        say what was asked is checked by everybody off-chain, who re-derives the relation and compares its hash.
+        Points reach a precompile only after the curve check, so none can burn the gas forwarded to it.
+"""
+
+import Precompiles as precompiles
+import RelationShape as shape
+
+FR: constant(uint256) = precompiles.FR
+FQ: constant(uint256) = precompiles.FQ
+ROOT_OF_ORDER_2_28: constant(uint256) = 19103219067921713944291392827692070036145651957329286315305642004821462161904
+HEADER_FIXED: constant(uint256) = 2**16 - 1 + (2**16 - 1) * 2**64 + (2**48 - 1) * 2**176 + (2**16 - 1) * 2**240
+
+# labels: ASCII, zero bytes on the right
+LABEL_DOMAIN: constant(bytes32) = 0x74616c6c79737469636b2e646f6d61696e2e7631000000000000000000000000
+LABEL_PROOF: constant(bytes32) = 0x74616c6c79737469636b2e70726f6f662e763100000000000000000000000000
+LABEL_STATEMENT: constant(bytes32) = 0x73746174656d656e740000000000000000000000000000000000000000000000
+LABEL_ROUND1: constant(bytes32) = 0x726f756e64310000000000000000000000000000000000000000000000000000
+LABEL_ROUND2: constant(bytes32) = 0x726f756e64320000000000000000000000000000000000000000000000000000
+LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f72000000000000000000000000000000000000000000
+LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
+LABEL_EVALUATIONS: constant(bytes32) = 0x6576616c756174696f6e73000000000000000000000000000000000000000000
+LABEL_OPENING: constant(bytes32) = 0x6f70656e696e6700000000000000000000000000000000000000000000000000
+LABEL_ALPHA: constant(bytes32) = 0x616c706861000000000000000000000000000000000000000000000000000000
+LABEL_DELTA: constant(bytes32) = 0x64656c7461000000000000000000000000000000000000000000000000000000
+LABEL_ZETA: constant(bytes32) = 0x7a65746100000000000000000000000000000000000000000000000000000000
+LABEL_GAMMA: constant(bytes32) = 0x67616d6d61000000000000000000000000000000000000000000000000000000
+LABEL_Z: constant(bytes32) = 0x7a00000000000000000000000000000000000000000000000000000000000000
+THREE: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000003
+
+
+struct Combination:
+    statement: bytes32  # SHA-256 of relation words and commitments
+    digest: bytes32  # transcript after everything was absorbed
+    left: uint256[2]  # [F] + z·[V], to be paired with [1]_2
+    right: uint256[2]  # [V], to be paired with [tau]_2
+    sealed: uint256[2]  # [s]
+    rows: uint256  # bitmap of the opened rows of s
+
+
+CHAIN_ID: immutable(uint256)
+SRS_ID: immutable(bytes32)
+TAU: immutable(uint256[4])
+OMEGA: immutable(uint256[25])  # OMEGA[k] has order 2^k
+
+
+@deploy
+def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool):
+    """
+    @param chain_id EIP-155 id of the chain this contract stands on (opcode CHAINID is not used)
+    @param srs_id identity of the structured reference string, pinned by the members
+    @param tau_g2 [tau]_2 as x1, x0, y1, y0 (imaginary parts first)
+    @param srs_development whether the string was made for development (its secret is known to somebody)
+    @param production whether this chain carries real studies; then a development string is refused
+    """
+    assert not (production and srs_development), "development SRS in production"
+    CHAIN_ID = chain_id
+    SRS_ID = srs_id
+    TAU = tau_g2
+    roots: uint256[25] = empty(uint256[25])
+    root: uint256 = ROOT_OF_ORDER_2_28
+    for i: uint256 in range(29):
+        if i >= 4:
+            roots[28 - i] = root
+        root = uint256_mulmod(root, root, FR)
+    OMEGA = roots
+    assert precompiles._self_test(tau_g2) == 0, "self test"
+
+
+@external
+@view
+def chainId() -> uint256:
+    """
+    @notice The chain id set at deployment
+    """
+    return CHAIN_ID
+
+
+@external
+@view
+def srsId() -> bytes32:
+    """
+    @notice Identity of the structured reference string every proof must use
+    """
+    return SRS_ID
+
+
+@external
+@view
+def tauG2() -> uint256[4]:
+    """
+    @notice [tau]_2 as x1, x0, y1, y0, to compare with the string's own file
+    """
+    return TAU
+
+
+@external
+@view
+def selfTest() -> uint256:
+    """
+    @notice Check precompiles 0x02 and 0x05 to 0x08 against vectors, and [tau]_2
+    @return 0, or the number of the precompile that is wrong, or 255 for [tau]_2
+    """
+    return precompiles._self_test(TAU)
+
+
+@external
+@view
+def domain(caller: address) -> bytes32:
+    """
+    @notice Hash that ties every proof to this chain, the contract that asks, and the structured reference string
+    """
+    return self._domain(caller)
+
+
+@external
+@view
+def publish(
+    subject: bytes32,
+    terms: uint256,
+    round1: Bytes[shape.MAX_ROUND1_BYTES],
+    accumulator: uint256[2],
+    quotient: uint256[2],
+    evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
+    opening: Bytes[shape.MAX_OPENING_BYTES],
+    last: uint256[2],
+    hint: uint256,
+    statement: Bytes[shape.MAX_STATEMENT_BYTES],
+) -> Combination:
+    """
+    @notice Everything a proof needs but its pairing: reverts unless e(left, [1]_2) = e(right, [tau]_2) is all that is left to check
+    @dev    Named and typed as in Studies, which forwards its calldata unchanged after it checked that none is missing. The proof
+            is bound to msg.sender by the domain.
+    @param subject query id or registration id
+    @param terms in bits 0..63 the smallest count a released sum's guard may show; other bits are the caller's
+    @param round1 witness commitments in order, then [s]
+    @param accumulator [A]
+    @param quotient [t]
+    @param evaluations opened columns at zeta in order, then A(omega zeta)
+    @param opening release word, opened rows of s in increasing order, [W]
+    @param last [V]
+    @param hint inverse of the product of all denominators
+    @param statement relation words, then the commitments of the registered columns, all checked to be points when registered
+    """
+    head: uint256 = extract32(statement, 0, output_type=uint256)
+    assert head & HEADER_FIXED == 1, "relation version"
+    log_rows: uint256 = (head >> 16) & shape.MASK_16
+    opened: uint256 = (head >> 80) & shape.MASK_16
+    sums: uint256 = (head >> 96) & shape.MASK_16
+    commitment_at: uint256 = unsafe_mul(64, (head >> 32) & shape.MASK_16)
+    sums_at: uint256 = unsafe_mul(64, (head >> 48) & shape.MASK_16)
+    assert (
+        len(statement) == unsafe_add(shape._size(head), commitment_at)
+        and len(round1) == unsafe_add(64, sums_at)
+        and len(evaluations) == unsafe_mul(32, unsafe_add(opened, 1))
+    ), "length"
+    commitment_at = unsafe_sub(len(statement), commitment_at)
+
+    # opened rows: the guards of released sums and the public sums
+    at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
+    release: uint256 = extract32(opening, 0, output_type=uint256)
+    rows: uint256 = release >> 64  # public sums
+    release = release & shape.MASK_64
+    assert release != 0 and release >> sums == 0 and rows & ~release == 0, "release word"
+    guards: uint256 = 0
+    word: uint256 = 0
+    for v: uint256 in range(sums, bound=shape.MAX_SUMS):
+        if v & 31 == 0:
+            word = extract32(statement, at, output_type=uint256)
+            at = unsafe_add(at, 32)
+        if (release >> v) & 1 == 1:
+            assert word & 255 < sums, "guard"
+            guards = guards | (1 << (word & 255))
+        word = word >> 8
+    rows = rows | guards
+    at = unsafe_add(at, unsafe_mul(32, (head >> 32) & shape.MASK_16))
+
+    # transcript
+    bound: bytes32 = sha256(statement)
+    state: bytes32 = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
+    state = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
+    state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
+    alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
+    state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
+    delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
+    state = sha256(abi_encode(state, LABEL_QUOTIENT, convert(2, uint256), quotient))
+    zeta: uint256 = convert(sha256(abi_encode(state, LABEL_ZETA, empty(bytes32))), uint256) % FR
+    state = sha256(concat(state, LABEL_EVALUATIONS, convert(unsafe_add(opened, 1), bytes32), evaluations))
+    gamma: uint256 = convert(sha256(abi_encode(state, LABEL_GAMMA, empty(bytes32))), uint256) % FR
+    state = sha256(concat(state, LABEL_OPENING, convert(unsafe_div(len(opening), 32), bytes32), opening))
+    z: uint256 = convert(sha256(abi_encode(state, LABEL_Z, empty(bytes32))), uint256) % FR
+
+    # e(zeta) = Z_H(zeta)/N · e_top/e_bottom; rows = sum of gamma^k/(z - omega^row) and of gamma^k·S_k/(z - omega^row)
+    e_top: uint256 = 0
+    e_bottom: uint256 = 1
+    row_top: uint256 = 0
+    value_top: uint256 = 0
+    row_bottom: uint256 = 1
+    omega: uint256 = OMEGA[log_rows]
+    minimum: uint256 = terms & shape.MASK_64
+    assert minimum <= 1 << log_rows, "guard value"
+    span: uint256 = unsafe_sub(1 << log_rows, minimum)
+    row_at: uint256 = 32
+    power: uint256 = 1  # omega^v
+    weight: uint256 = 1  # (alpha·omega)^v
+    factor: uint256 = 1  # gamma^k
+    step: uint256 = uint256_mulmod(alpha, omega, FR)
+    for v: uint256 in range(sums, bound=shape.MAX_SUMS):
+        difference: uint256 = uint256_addmod(zeta, unsafe_sub(FR, power), FR)
+        e_top = uint256_addmod(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR), FR)
+        e_bottom = uint256_mulmod(e_bottom, difference, FR)
+        if (rows >> v) & 1 == 1:
+            value: uint256 = extract32(opening, row_at, output_type=uint256)
+            row_at = unsafe_add(row_at, 32)
+            if (guards >> v) & 1 == 1:
+                assert unsafe_sub(value, minimum) <= span, "guard value"
+            else:
+                assert value < FR, "scalar"
+            difference = uint256_addmod(z, unsafe_sub(FR, power), FR)
+            word = uint256_mulmod(factor, row_bottom, FR)
+            row_top = uint256_addmod(uint256_mulmod(row_top, difference, FR), word, FR)
+            value_top = uint256_addmod(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR), FR)
+            row_bottom = uint256_mulmod(row_bottom, difference, FR)
+            factor = uint256_mulmod(factor, gamma, FR)
+        power = uint256_mulmod(power, omega, FR)
+        weight = uint256_mulmod(weight, step, FR)
+    assert len(opening) == unsafe_add(row_at, 64), "length"
+
+    # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta and z on an opened row fail here
+    vanishing: uint256 = uint256_addmod(precompiles._power(zeta, 1 << log_rows), FR - 1, FR)
+    z_zeta: uint256 = uint256_addmod(z, unsafe_sub(FR, zeta), FR)
+    z_next: uint256 = uint256_addmod(z, unsafe_sub(FR, uint256_mulmod(omega, zeta, FR)), FR)
+    tail_part: uint256 = uint256_mulmod(z_next, row_bottom, FR)
+    both: uint256 = uint256_mulmod(uint256_mulmod(vanishing, z_zeta, FR), tail_part, FR)
+    assert hint < FR and uint256_mulmod(hint, uint256_mulmod(both, e_bottom, FR), FR) == 1, "hint"
+    e_weight: uint256 = uint256_mulmod(e_top, uint256_mulmod(hint, both, FR), FR)
+    e_weight = uint256_mulmod(e_weight, unsafe_sub(FR, (FR - 1) >> log_rows), FR)  # e(zeta)/Z_H(zeta)
+    inverse: uint256 = uint256_mulmod(uint256_mulmod(hint, e_bottom, FR), z_zeta, FR)  # 1/(vanishing · z_next · row_bottom)
+    scale: uint256 = uint256_mulmod(inverse, tail_part, FR)  # 1/Z_H(zeta)
+    inverse = uint256_mulmod(inverse, uint256_mulmod(vanishing, z_zeta, FR), FR)  # (z - zeta)/(z_next · row_bottom)
+
+    # table of scalars; an index at or above its length reverts
+    table: DynArray[uint256, shape.MAX_TABLE] = [1, FR - 1]
+    for _: uint256 in range((head >> 128) & shape.MASK_16, bound=shape.MAX_TABLE):
+        word = extract32(statement, at, output_type=uint256)
+        assert word < FR, "constant"
+        table.append(word)
+        at = unsafe_add(at, 32)
+    scalar: uint256 = 0  # of the generator
+    for i: uint256 in range(opened, bound=shape.MAX_OPENED):
+        word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
+        assert word < FR, "scalar"
+        table.append(word)
+    weight = scale
+    for i: uint256 in range(opened, bound=shape.MAX_OPENED):
+        weight = uint256_mulmod(weight, gamma, FR)
+        table.append(weight)
+        word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
+        scalar = uint256_addmod(scalar, uint256_mulmod(weight, word, FR), FR)
+    factor = uint256_mulmod(uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR), row_bottom, FR)  # of A - A(omega zeta)
+    row_bottom = uint256_mulmod(
+        uint256_mulmod(uint256_mulmod(weight, gamma, FR), uint256_mulmod(gamma, inverse, FR), FR), z_next, FR
+    )  # of the rows
+    # the weights of A - A(omega zeta) and of the rows carry 1/Z_H(zeta) already, through `weight`
+    weight = unsafe_sub(FR, scale)
+    for _: uint256 in range(sums, bound=shape.MAX_SUMS):
+        table.append(weight)
+        weight = uint256_mulmod(weight, alpha, FR)
+    weight = scale
+    for _: uint256 in range((head >> 112) & shape.MASK_16, bound=shape.MAX_ZERO_FORMS):
+        weight = uint256_mulmod(weight, delta, FR)
+        table.append(weight)
+    for _: uint256 in range((head >> 144) & shape.MASK_16, bound=shape.MAX_WORDS):
+        word = extract32(statement, at, output_type=uint256)
+        at = unsafe_add(at, 32)
+        for __: uint256 in range(word & 255, bound=shape.PAIRS_PER_WORD):
+            word = word >> 16
+            table.append(uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR))
+
+    # constant: A(omega zeta)/Z_H(zeta) - (opened values) - (A's opening) - (opened rows)
+    word = extract32(evaluations, unsafe_mul(32, opened), output_type=uint256)
+    assert word < FR, "scalar"
+    factor = uint256_addmod(scale, unsafe_sub(FR, factor), FR)
+    scalar = uint256_addmod(unsafe_sub(FR, scalar), uint256_mulmod(factor, word, FR), FR)
+    scalar = uint256_addmod(scalar, unsafe_sub(FR, uint256_mulmod(row_bottom, value_top, FR)), FR)
+
+    precompiles._check_point(accumulator[0], accumulator[1])
+    precompiles._check_point(quotient[0], quotient[1])
+    precompiles._check_point(last[0], last[1])
+    total: uint256[2] = ecadd(
+        [quotient[0], unsafe_sub(FQ, quotient[1])], ecmul(accumulator, unsafe_sub(FR, factor))
+    )
+    total = ecadd(total, ecmul(last, z))
+    point: uint256[2] = [
+        extract32(opening, row_at, output_type=uint256), extract32(opening, unsafe_add(row_at, 32), output_type=uint256)
+    ]
+    precompiles._check_point(point[0], point[1])
+    total = ecadd(total, ecmul(point, unsafe_sub(FR, uint256_mulmod(scale, z_zeta, FR))))
+    sealed: uint256[2] = [
+        extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
+    ]
+    precompiles._check_point(sealed[0], sealed[1])
+    total = ecadd(total, ecmul(sealed, uint256_addmod(e_weight, uint256_mulmod(row_bottom, row_top, FR), FR)))
+
+    # the program: one scalar for the generator, each registered column and each witness column
+    point = [1, 2]
+    row_at = 0
+    for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
+        word = extract32(statement, at, output_type=uint256)
+        at = unsafe_add(at, 32)
+        more: uint256 = word & 128
+        for __: uint256 in range(word & 127, bound=shape.PAIRS_PER_WORD):
+            word = word >> 16
+            scalar = uint256_addmod(scalar, uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR), FR)
+        if more != 0:
+            continue
+        total = ecadd(total, ecmul(point, scalar))
+        scalar = 0
+        # the next slot's point; the walk ends on [s], which is no slot
+        if commitment_at != len(statement):
+            point[0] = extract32(statement, commitment_at, output_type=uint256)
+            point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
+            commitment_at = unsafe_add(commitment_at, 64)
+        else:
+            assert row_at <= sums_at, "program"
+            point[0] = extract32(round1, row_at, output_type=uint256)
+            point[1] = extract32(round1, unsafe_add(row_at, 32), output_type=uint256)
+            row_at = unsafe_add(row_at, 64)
+            precompiles._check_point(point[0], point[1])
+    assert row_at == unsafe_add(sums_at, 64), "program"
+    return Combination(statement=bound, digest=state, left=total, right=last, sealed=sealed, rows=rows)
+
+
+@internal
+@view
+def _domain(caller: address) -> bytes32:
+    return sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, caller, SRS_ID))
