@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from zk.proof import Proof, replay
 from zk.relation import ColumnKind
-from zk.statement import Point
-from zk.transcript import encode_words, hash_words
+from zk.statement import Statement
+from zk.transcript import encode_label, encode_words, hash_words
 
 REGISTRATION_LABEL: Final = "tallystick.registration.v1"
 QUERY_LABEL: Final = "tallystick.query.v1"
 BINDING_LABEL: Final = "tallystick.binding.v1"
-RECORD_LABEL: Final = "tallystick.record.v1"
 
 
 def address_word(address: str) -> int:
@@ -57,6 +57,13 @@ def binding_hash(statement_hash: bytes, terms: int) -> bytes:
     return hash_words(BINDING_LABEL, [int.from_bytes(statement_hash, "big"), terms])
 
 
-def record_hash(statement_hash: bytes, sums: Point, release: int, rows: Sequence[int]) -> bytes:
-    """What the ledger keeps of a publication: statement, [s], release word and opened rows."""
-    return hash_words(RECORD_LABEL, [int.from_bytes(statement_hash, "big"), *sums, release, *rows])
+def record_hash(statement: Statement, proof: Proof) -> bytes:
+    """What the ledger keeps of a publication: the digest of the proof's transcript, which binds the query, its statement,
+    [s], the release word and the opened rows.
+
+    Raises:
+        ProofRejectedError: the release word does not fit the relation.
+    """
+    words = [proof.release, *proof.rows, *proof.opening]
+    absorbed = replay(statement, proof).digest + encode_label("opening") + encode_words([len(words), *words])
+    return hashlib.sha256(absorbed).digest()

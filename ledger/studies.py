@@ -93,7 +93,7 @@ class PublishedRecord:
 
     Args:
         query_id: 32 bytes.
-        record: hash stored for ever, see `ledger.identifiers.record_hash`.
+        record: `ledger.identifiers.record_hash` of it; its first 31 bytes are stored for ever.
         sums: [s], which seals all sums.
         release: release word.
         rows: values of the opened rows of s in increasing order.
@@ -123,22 +123,26 @@ class PublishedRecord:
         return dict(zip(numbers, self.rows))
 
 
-def verify_record(query: QueryRecord, published: PublishedRecord, binding: bytes) -> None:
-    """Check that an announced publication is the one the ledger stored.
+def verify_record(query: QueryRecord, statement: Statement, proof: Proof, binding: bytes) -> bytes:
+    """Check that a proof is the one the ledger stored the record of, and return that record.
 
     Args:
         query: the query, from its proposal.
-        published: from the event.
+        statement, proof: from the publishing transaction.
         binding: what is stored for the query; its first 31 bytes are compared.
 
     Raises:
         RecordInvalidError: it is not.
     """
-    expected = record_hash(query.statement_hash, published.sums, published.release, published.rows)
-    stored = expected[:STORED_BYTES] == binding[:STORED_BYTES]
-    if published.query_id != query.query_id or expected != published.record or not stored:
+    if (statement.subject, statement.hash) != (query.query_id, query.statement_hash):
+        raise RecordInvalidError(f"what was published is no answer to query {query.query_id.hex()}")
+    try:
+        record = record_hash(statement, proof)
+    except ZkError as error:
+        raise RecordInvalidError(f"the proof of query {query.query_id.hex()} does not fit its relation") from error
+    if record[:STORED_BYTES] != binding[:STORED_BYTES]:
         raise RecordInvalidError(f"the record of query {query.query_id.hex()} does not fit what was published")
-    published.opened(query.relation)
+    return record
 
 
 class Studies(BoundContract):
@@ -257,33 +261,28 @@ class Studies(BoundContract):
         return bytes(self._call("query", query)[3])
 
     def published(self, query: bytes) -> PublishedRecord:
-        """Return a query's publication, checked against the record stored for it.
+        """Return a query's publication, read from its transaction and checked against the record stored for it.
 
         Raises:
-            RecordInvalidError: it was not published, or event and record disagree.
+            RecordInvalidError: it was not published, or transaction and record disagree.
         """
-        events = self.client.logs(self.contract.events.Published, where={"query_id": query})
-        if len(events) != 1:
-            raise RecordInvalidError(f"query {query.hex()} was not published")
-        (event,) = events
-        opened = bytes(event.args["opened"])
-        release, *rows = (int.from_bytes(opened[i : i + 32], "big") for i in range(0, len(opened), 32))
-        found = PublishedRecord(
-            query, bytes(event.args["record"]), (event.args["s_x"], event.args["s_y"]), release, tuple(rows),
-            event.block_number, event.tx_hash,
-        )
-        verify_record(self.query(query), found, self.binding(query))
-        return found
+        return self._publication(query)[0]
 
     def published_proof(self, query: bytes) -> tuple[Statement, Proof]:
         """Return statement and proof from the publishing transaction, for verification away from the chain.
 
         Raises:
-            RecordInvalidError: the query was not published, or not by a direct transaction to this contract.
+            RecordInvalidError: the query was not published, or transaction and record disagree.
         """
-        tx_hash = HexBytes(self.published(query).tx_hash)
+        return self._publication(query)[1:]
+
+    def _publication(self, query: bytes) -> tuple[PublishedRecord, Statement, Proof]:
+        events = self.client.logs(self.contract.events.Published, where={"query_id": query})
+        if len(events) != 1:
+            raise RecordInvalidError(f"query {query.hex()} was not published")
+        (event,) = events
         with translated_errors(self.client.url):
-            data = self.contract.w3.eth.get_transaction(tx_hash)["input"]
+            data = self.contract.w3.eth.get_transaction(HexBytes(event.tx_hash))["input"]
         try:
             function, arguments = self.contract.decode_function_input(data)
             relation, commitments = decode_statement(arguments["statement"])
@@ -292,7 +291,12 @@ class Studies(BoundContract):
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
         if function.fn_name != "publish" or bytes(arguments["query_id"]) != query:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds another proof")
-        return self.statement(query, relation, commitments), proof
+        statement = self.statement(query, relation, commitments)
+        record = verify_record(self.query(query), statement, proof, self.binding(query))
+        found = PublishedRecord(
+            query, record, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
+        )
+        return found, statement, proof
 
     def _query(self, event: Event) -> QueryRecord:
         args, key = event.args, bytes(event.args["query_id"])

@@ -40,10 +40,9 @@ THREE: constant(bytes32) = 0x000000000000000000000000000000000000000000000000000
 
 struct Combination:
     statement: bytes32  # SHA-256 of relation words and commitments
-    digest: bytes32  # transcript after everything was absorbed
+    digest: bytes32  # transcript after everything was absorbed: binds subject, statement, caller, [s] and opened rows
     left: uint256[2]  # [F] + z·[V], to be paired with [1]_2
     right: uint256[2]  # [V], to be paired with [tau]_2
-    sealed: uint256[2]  # [s]
     rows: uint256  # bitmap of the opened rows of s
 
 
@@ -187,8 +186,8 @@ def publish(
     # transcript
     bound: bytes32 = sha256(statement)
     state: bytes32 = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
-    state = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
-    state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
+    after_round1: bytes32 = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
+    state = sha256(abi_encode(after_round1, LABEL_ROUND2, empty(bytes32)))
     alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
     state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
     delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
@@ -248,6 +247,11 @@ def publish(
     scale: uint256 = uint256_mulmod(inverse, tail_part, FR)  # 1/Z_H(zeta)
     inverse = uint256_mulmod(inverse, uint256_mulmod(vanishing, z_zeta, FR), FR)  # (z - zeta)/(z_next · row_bottom)
 
+    scalar: uint256 = 0  # of the generator
+    total: uint256[2] = empty(uint256[2])
+    point: uint256[2] = empty(uint256[2])
+    more: uint256 = 0  # whether the slot goes on in the next word
+
     # table of scalars; an index at or above its length reverts
     table: DynArray[uint256, shape.MAX_TABLE] = [1, FR - 1]
     for _: uint256 in range((head >> 128) & shape.MASK_16, bound=shape.MAX_TABLE):
@@ -255,7 +259,6 @@ def publish(
         assert word < FR, "constant"
         table.append(word)
         at = unsafe_add(at, 32)
-    scalar: uint256 = 0  # of the generator
     for i: uint256 in range(opened, bound=shape.MAX_OPENED):
         word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
         assert word < FR, "scalar"
@@ -296,20 +299,20 @@ def publish(
     precompiles._check_point(accumulator[0], accumulator[1])
     precompiles._check_point(quotient[0], quotient[1])
     precompiles._check_point(last[0], last[1])
-    total: uint256[2] = ecadd(
+    total = ecadd(
         [quotient[0], unsafe_sub(FQ, quotient[1])], ecmul(accumulator, unsafe_sub(FR, factor))
     )
     total = ecadd(total, ecmul(last, z))
-    point: uint256[2] = [
+    point = [
         extract32(opening, row_at, output_type=uint256), extract32(opening, unsafe_add(row_at, 32), output_type=uint256)
     ]
     precompiles._check_point(point[0], point[1])
     total = ecadd(total, ecmul(point, unsafe_sub(FR, uint256_mulmod(scale, z_zeta, FR))))
-    sealed: uint256[2] = [
+    point = [
         extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
     ]
-    precompiles._check_point(sealed[0], sealed[1])
-    total = ecadd(total, ecmul(sealed, uint256_addmod(e_weight, uint256_mulmod(row_bottom, row_top, FR), FR)))
+    precompiles._check_point(point[0], point[1])
+    total = ecadd(total, ecmul(point, uint256_addmod(e_weight, uint256_mulmod(row_bottom, row_top, FR), FR)))
 
     # the program: one scalar for the generator, each registered column and each witness column
     point = [1, 2]
@@ -317,7 +320,7 @@ def publish(
     for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
-        more: uint256 = word & 128
+        more = word & 128
         for __: uint256 in range(word & 127, bound=shape.PAIRS_PER_WORD):
             word = word >> 16
             scalar = uint256_addmod(scalar, uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR), FR)
@@ -325,19 +328,20 @@ def publish(
             continue
         total = ecadd(total, ecmul(point, scalar))
         scalar = 0
-        # the next slot's point; the walk ends on [s], which is no slot
+        # the next slot's point
         if commitment_at != len(statement):
             point[0] = extract32(statement, commitment_at, output_type=uint256)
             point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
             commitment_at = unsafe_add(commitment_at, 64)
-        else:
-            assert row_at <= sums_at, "program"
+        elif row_at < sums_at:
             point[0] = extract32(round1, row_at, output_type=uint256)
             point[1] = extract32(round1, unsafe_add(row_at, 32), output_type=uint256)
             row_at = unsafe_add(row_at, 64)
             precompiles._check_point(point[0], point[1])
-    assert row_at == unsafe_add(sums_at, 64), "program"
-    return Combination(statement=bound, digest=state, left=total, right=last, sealed=sealed, rows=rows)
+        else:
+            row_at = unsafe_add(row_at, 64)  # the program must end here
+    assert row_at == unsafe_add(sums_at, 64) and more == 0, "program"
+    return Combination(statement=bound, digest=state, left=total, right=last, rows=rows)
 
 
 @internal

@@ -31,7 +31,6 @@ CANCELLED: constant(uint256) = 6
 
 LABEL_QUERY: constant(bytes32) = 0x74616c6c79737469636b2e71756572792e763100000000000000000000000000
 LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310000000000000000000000
-LABEL_RECORD: constant(bytes32) = 0x74616c6c79737469636b2e7265636f72642e7631000000000000000000000000
 
 
 struct Resolution:
@@ -85,10 +84,7 @@ event Approved:
 
 event Published:
     query_id: indexed(bytes32)
-    record: bytes32
-    s_x: uint256
-    s_y: uint256
-    opened: Bytes[shape.MAX_OPENING_BYTES]  # release word, then the values of the opened rows in increasing order
+    record: bytes32  # digest of the proof's transcript; [s] and the opened rows stand in the transaction
 
 event Ended:
     query_id: indexed(bytes32)
@@ -232,8 +228,8 @@ def publish(
     statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ):
     """
-    @notice Publish an approved query with its proof; anyone may send it
-    @dev    The calldata goes to the verifier as it came; every argument but query_id, terms and opening is read there alone.
+    @notice Publish an approved query with its proof; anyone may send it, by a transaction of its own
+    @dev    The calldata goes to the verifier as it came; every argument but query_id and terms is read there alone.
     @param terms as announced when the query was proposed: largest minimum group (bits 0..63), the directory's epoch (above)
     @param round1 to `hint`: proof for subject query_id, cut as the verifier takes it
     @param statement relation words, then the commitments bound when the query was proposed
@@ -241,7 +237,9 @@ def publish(
     assert len(msg.data) == unsafe_add(
         unsafe_add(548, len(statement)), unsafe_add(len(round1), unsafe_add(len(evaluations), len(opening)))
     ), "calldata length"
-    self._publish(query_id, terms, opening)
+    # the transaction is where everybody finds the proof
+    assert msg.sender == tx.origin, "not a transaction"
+    self._publish(query_id, terms)
 
 
 @external
@@ -300,26 +298,20 @@ def _slot(hashed: bytes32, state: uint256) -> uint256:
 
 
 @internal
-def _publish(query_id: bytes32, terms: uint256, opening: Bytes[shape.MAX_OPENING_BYTES]):
+def _publish(query_id: bytes32, terms: uint256):
     slot: uint256 = self.slots[query_id]
     assert slot & 255 == APPROVED, "state"
     # while no dataset changed since the proposal, all of the query's are as they were; terms are compared below
     if staticcall Directory(REGISTRY).epoch() != terms >> 64:
         self._require_current(query_id)
     found: verifier.Combination = abi_decode(
-        raw_call(verification.VERIFIER, msg.data, max_outsize=320, is_static_call=True, gas=verification.VERIFIER_GAS),
+        raw_call(verification.VERIFIER, msg.data, max_outsize=224, is_static_call=True, gas=verification.VERIFIER_GAS),
         verifier.Combination,
     )
     assert slot == self._slot(self._binding(found.statement, terms), APPROVED), "statement"
     verification._check_pairing(found.left, found.right)
-
-    # label ‖ count ‖ statement hash ‖ [s] ‖ release word ‖ opened rows
-    opened: Bytes[shape.MAX_OPENING_BYTES] = slice(opening, 0, unsafe_sub(len(opening), 64))
-    record: bytes32 = sha256(concat(
-        abi_encode(LABEL_RECORD, unsafe_add(3, unsafe_div(len(opened), 32)), found.statement, found.sealed), opened
-    ))
-    self.slots[query_id] = self._slot(record, PUBLISHED)
-    log Published(query_id=query_id, record=record, s_x=found.sealed[0], s_y=found.sealed[1], opened=opened)
+    self.slots[query_id] = self._slot(found.digest, PUBLISHED)
+    log Published(query_id=query_id, record=found.digest)
 
 
 @internal

@@ -170,7 +170,7 @@ def test_scalar_that_is_not_canonical(scene: ApprovedQuery) -> None:
         refused(scene, replace(scene.message, evaluations=changed), "scalar")
     for number in (1, 2):
         changed = patch(opening, number, lambda x: x + FR_MODULUS)
-        refused(scene, replace(scene.message, opening=changed), "scalar")
+        refused(scene, replace(scene.message, opening=changed), "guard value" if number == 1 else "scalar")
 
 
 def test_changed_evaluation(scene: ApprovedQuery) -> None:
