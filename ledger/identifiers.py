@@ -48,7 +48,7 @@ def query_id(chain_id: int, contract: str, proposer: str, nonce: int, relation_h
 
 
 def query_terms(minimum_group: int, epoch: int) -> int:
-    """What a query is published under besides its statement: smallest guard, and the directory's epoch when proposed."""
+    """What a query is published under besides its statement: smallest guard, and directory's epoch when proposed."""
     return minimum_group | epoch << 64
 
 
@@ -58,8 +58,8 @@ def binding_hash(statement_hash: bytes, terms: int) -> bytes:
 
 
 def record_hash(statement: Statement, proof: Proof) -> bytes:
-    """What the ledger keeps of a publication: the digest of the proof's transcript, which binds the query, its statement,
-    [s], the release word and the opened rows.
+    """What the ledger keeps of a publication: the digest of the proof's transcript, which binds the query, its
+    statement, [s], the release word and the opened rows.
 
     Raises:
         ProofRejectedError: the release word does not fit the relation.

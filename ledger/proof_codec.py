@@ -41,7 +41,7 @@ def decode_statement(encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class ContractProof:
-    """The arguments of a proof: the words of docs/protocol.md §4 cut where the transcript absorbs them, and the hint."""
+    """A proof as arguments: the words of docs/protocol.md §4 cut where the transcript absorbs them, and the hint."""
 
     round1: bytes
     accumulator: Point

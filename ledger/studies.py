@@ -29,7 +29,6 @@ from zk.relation import Relation
 from zk.statement import Point, Statement, opened_rows
 from zk.transcript import encode_words, proof_domain
 
-
 STORED_BYTES: Final = 31  # of a binding or a record; the last byte of their slot is the state
 
 
@@ -257,7 +256,7 @@ class Studies(BoundContract):
         return found
 
     def binding(self, query: bytes) -> bytes:
-        """What is stored for a query, 32 bytes with the last one 0: its `binding_hash`, and its record once published."""
+        """What is stored for a query, 32 bytes, the last one 0: its `binding_hash`, and its record once published."""
         return bytes(self._call("query", query)[3])
 
     def published(self, query: bytes) -> PublishedRecord:
@@ -318,6 +317,6 @@ class Studies(BoundContract):
         )
         return QueryRecord(
             key, QueryState(state), str(proposer), args["nonce"], relation, bytes(hashed),
-            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group, terms >> 64,
-            used, event.block_number,
+            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group,
+            terms >> 64, used, event.block_number,
         )

@@ -4,7 +4,7 @@
 """
 @title Universal verifier of proofs about quadratic forms (docs/protocol.md, version 1)
 @notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It holds no state
-        and decides nothing by itself: a caller asks, and pairs the two points it gets back.
+        and decides nothing by itself: a caller asks, and does the pairing with what it gets back.
 @dev    Shape belongs to the statement: every count comes from the relation's header and the release word, never from the
         lengths the prover sends. The caller has checked the header's limits (RelationShape) when it accepted the relation.
         A relation that names scalars or slots outside its own shape either reverts here or means what its words say; whether they
@@ -41,8 +41,7 @@ THREE: constant(bytes32) = 0x000000000000000000000000000000000000000000000000000
 struct Combination:
     statement: bytes32  # SHA-256 of relation words and commitments
     digest: bytes32  # transcript after everything was absorbed: binds subject, statement, caller, [s] and opened rows
-    left: uint256[2]  # [F] + z·[V], to be paired with [1]_2
-    right: uint256[2]  # [V], to be paired with [tau]_2
+    left: uint256[2]  # [F] + z·[V], to be paired with [1]_2; [V], a point too, is to be paired with [tau]_2
     rows: uint256  # bitmap of the opened rows of s
 
 
@@ -136,7 +135,7 @@ def publish(
     statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ) -> Combination:
     """
-    @notice Everything a proof needs but its pairing: reverts unless e(left, [1]_2) = e(right, [tau]_2) is all that is left to check
+    @notice Everything a proof needs but its pairing: reverts unless e(left, [1]_2) = e([V], [tau]_2) is all that is left to check
     @dev    Named and typed as in Studies, which forwards its calldata unchanged after it checked that none is missing. The proof
             is bound to msg.sender by the domain.
     @param subject query id or registration id
@@ -198,6 +197,7 @@ def publish(
     state = sha256(concat(state, LABEL_OPENING, convert(unsafe_div(len(opening), 32), bytes32), opening))
     z: uint256 = convert(sha256(abi_encode(state, LABEL_Z, empty(bytes32))), uint256) % FR
 
+    # what only enters products may stay above r: a sum of two residues is below 2^255
     # e(zeta) = Z_H(zeta)/N · e_top/e_bottom; rows = sum of gamma^k/(z - omega^row) and of gamma^k·S_k/(z - omega^row)
     e_top: uint256 = 0
     e_bottom: uint256 = 1
@@ -214,8 +214,8 @@ def publish(
     factor: uint256 = 1  # gamma^k
     step: uint256 = uint256_mulmod(alpha, omega, FR)
     for v: uint256 in range(sums, bound=shape.MAX_SUMS):
-        difference: uint256 = uint256_addmod(zeta, unsafe_sub(FR, power), FR)
-        e_top = uint256_addmod(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR), FR)
+        difference: uint256 = unsafe_add(zeta, unsafe_sub(FR, power))
+        e_top = unsafe_add(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR))
         e_bottom = uint256_mulmod(e_bottom, difference, FR)
         if (rows >> v) & 1 == 1:
             value: uint256 = extract32(opening, row_at, output_type=uint256)
@@ -224,10 +224,10 @@ def publish(
                 assert unsafe_sub(value, minimum) <= span, "guard value"
             else:
                 assert value < FR, "scalar"
-            difference = uint256_addmod(z, unsafe_sub(FR, power), FR)
+            difference = unsafe_add(z, unsafe_sub(FR, power))
             word = uint256_mulmod(factor, row_bottom, FR)
-            row_top = uint256_addmod(uint256_mulmod(row_top, difference, FR), word, FR)
-            value_top = uint256_addmod(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR), FR)
+            row_top = unsafe_add(uint256_mulmod(row_top, difference, FR), word)
+            value_top = unsafe_add(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR))
             row_bottom = uint256_mulmod(row_bottom, difference, FR)
             factor = uint256_mulmod(factor, gamma, FR)
         power = uint256_mulmod(power, omega, FR)
@@ -235,9 +235,9 @@ def publish(
     assert len(opening) == unsafe_add(row_at, 64), "length"
 
     # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta and z on an opened row fail here
-    vanishing: uint256 = uint256_addmod(precompiles._power(zeta, 1 << log_rows), FR - 1, FR)
-    z_zeta: uint256 = uint256_addmod(z, unsafe_sub(FR, zeta), FR)
-    z_next: uint256 = uint256_addmod(z, unsafe_sub(FR, uint256_mulmod(omega, zeta, FR)), FR)
+    vanishing: uint256 = unsafe_add(precompiles._power(zeta, 1 << log_rows), FR - 1)
+    z_zeta: uint256 = unsafe_add(z, unsafe_sub(FR, zeta))
+    z_next: uint256 = unsafe_add(z, unsafe_sub(FR, uint256_mulmod(omega, zeta, FR)))
     tail_part: uint256 = uint256_mulmod(z_next, row_bottom, FR)
     both: uint256 = uint256_mulmod(uint256_mulmod(vanishing, z_zeta, FR), tail_part, FR)
     assert hint < FR and uint256_mulmod(hint, uint256_mulmod(both, e_bottom, FR), FR) == 1, "hint"
@@ -312,7 +312,7 @@ def publish(
         extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
     ]
     precompiles._check_point(point[0], point[1])
-    total = ecadd(total, ecmul(point, uint256_addmod(e_weight, uint256_mulmod(row_bottom, row_top, FR), FR)))
+    total = ecadd(total, ecmul(point, unsafe_add(e_weight, uint256_mulmod(row_bottom, row_top, FR))))
 
     # the program: one scalar for the generator, each registered column and each witness column
     point = [1, 2]
@@ -341,7 +341,7 @@ def publish(
         else:
             row_at = unsafe_add(row_at, 64)  # the program must end here
     assert row_at == unsafe_add(sums_at, 64) and more == 0, "program"
-    return Combination(statement=bound, digest=state, left=total, right=last, rows=rows)
+    return Combination(statement=bound, digest=state, left=total, rows=rows)
 
 
 @internal

@@ -169,7 +169,7 @@ def register(
     found: verifier.Combination = staticcall verifier.__interface__(verification.VERIFIER).publish(
         subject, 1, round1, accumulator, quotient, evaluations, opening, last, hint, statement, gas=verification.VERIFIER_GAS
     )
-    verification._check_pairing(found.left, found.right)
+    verification._check_pairing(found.left, last)
     assert found.rows == 1 and extract32(opening, 32, output_type=uint256) == rows, "row count"
 
     policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1

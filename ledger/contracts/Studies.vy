@@ -83,8 +83,7 @@ event Approved:
     query_id: indexed(bytes32)
 
 event Published:
-    query_id: indexed(bytes32)
-    record: bytes32  # digest of the proof's transcript; [s] and the opened rows stand in the transaction
+    query_id: indexed(bytes32)  # [s] and the opened rows stand in the transaction
 
 event Ended:
     query_id: indexed(bytes32)
@@ -239,7 +238,7 @@ def publish(
     ), "calldata length"
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
-    self._publish(query_id, terms)
+    self._publish(query_id, terms, last)
 
 
 @external
@@ -298,20 +297,21 @@ def _slot(hashed: bytes32, state: uint256) -> uint256:
 
 
 @internal
-def _publish(query_id: bytes32, terms: uint256):
+def _publish(query_id: bytes32, terms: uint256, last: uint256[2]):
     slot: uint256 = self.slots[query_id]
     assert slot & 255 == APPROVED, "state"
     # while no dataset changed since the proposal, all of the query's are as they were; terms are compared below
     if staticcall Directory(REGISTRY).epoch() != terms >> 64:
         self._require_current(query_id)
-    found: verifier.Combination = abi_decode(
-        raw_call(verification.VERIFIER, msg.data, max_outsize=224, is_static_call=True, gas=verification.VERIFIER_GAS),
-        verifier.Combination,
+    found: Bytes[160] = raw_call(
+        verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
+    )  # statement hash, digest, left, bitmap of the opened rows
+    assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
+    verification._check_pairing(
+        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )
-    assert slot == self._slot(self._binding(found.statement, terms), APPROVED), "statement"
-    verification._check_pairing(found.left, found.right)
-    self.slots[query_id] = self._slot(found.digest, PUBLISHED)
-    log Published(query_id=query_id, record=found.digest)
+    self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
+    log Published(query_id=query_id)
 
 
 @internal

@@ -199,6 +199,48 @@ def test_new_version_after_approval(scene: ApprovedQuery) -> None:
         scene.propose(scene.relation, nonce=5)
 
 
+def test_change_of_a_dataset_the_query_does_not_use(scene: ApprovedQuery) -> None:
+    """The directory's epoch moves, so publication looks at every dataset of the query, and finds them as they were."""
+    other = scene.register(OWNER_A, replace(scene.a.table, name_hash=b"o" * 32))
+    scene.registry.send("setPolicy", other.dataset, POLICY_HASH, 50, sender=OWNER_A)
+    scene.registry.send("withdraw", other.dataset, 1, sender=OWNER_A)
+    assert scene.registry.send("epoch", sender=STRANGER) == scene.terms[scene.query] // 2**64 + 2
+    scene.publish(scene.query, scene.statement, scene.message)
+
+
+def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:
+    """A smaller minimum group, or an epoch that hides what changed since the proposal, is not what was bound."""
+    terms = scene.terms[scene.query]
+    for forged in (terms - 1, terms & ~(2**64 - 1), terms + 1, terms + 2**64, terms + 2**200):
+        arguments = scene.publication(scene.query, scene.statement, scene.message)
+        with pytest.raises(Reverted, match="statement"):
+            scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
+    scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 50, sender=OWNER_B)
+    arguments = scene.publication(scene.query, scene.statement, scene.message)
+    with pytest.raises(Reverted, match="statement"):
+        scene.studies.send("publish", arguments[0], terms + 2**64, *arguments[2:], sender=STRANGER)
+
+
+def test_publication_through_another_contract(scene: ApprovedQuery) -> None:
+    """Parties read [s] and the opened rows from the transaction; hidden in another contract's they could not."""
+    forward = "3660006000376000600036600060007" + f"3{scene.studies.address[2:]}" + "5af13d600060003e6033573d6000fd5b3d6000f3"
+    created = bytes.fromhex(f"60{len(forward) // 2:02x}80600b6000396000f3{forward}")
+    relay = scene.machine.deploy(created, STRANGER)
+    data = scene.studies.calldata("publish", *scene.publication(scene.query, scene.statement, scene.message))
+    with pytest.raises(Reverted, match="not a transaction"):
+        scene.machine.execute(STRANGER, relay, data)
+    scene.machine.execute(STRANGER, scene.studies.address, data)
+
+
+def test_verifier_answers_each_caller_for_itself(scene: ApprovedQuery) -> None:
+    """The digest a stranger gets for the same message is not the one the studies contract gets: msg.sender is in the domain."""
+    arguments = scene.publication(scene.query, scene.statement, scene.message)
+    domains = {scene.verifier.send("domain", who, sender=STRANGER) for who in (STRANGER, scene.studies.address)}
+    assert len(domains) == 2 and scene.studies_domain in domains
+    with pytest.raises(Reverted, match="hint"):
+        scene.verifier.send("publish", *arguments, sender=STRANGER)
+
+
 def test_refused_failed_and_cancelled_queries_stay_closed(scene: ApprovedQuery) -> None:
     for function, arguments, sender in (
         ("refuse", (scene.a.dataset, 1), OWNER_A), ("fail", (2,), AGENCY), ("cancel", (), AGENCY),

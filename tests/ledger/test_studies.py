@@ -36,7 +36,7 @@ from zk.statement import Point, Statement
 from zk.verifier import verify_guards, verify_proof
 
 LOG_ROWS = 3
-PUBLISH_GAS = 300_000
+PUBLISH_GAS = 262_000
 
 
 @dataclass

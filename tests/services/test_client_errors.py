@@ -46,7 +46,8 @@ def config(tmp_path: Path, issue_tls: IssueTls) -> AgencyConfig:
     """A well-formed configuration of processes that do not exist."""
     srs = development_srs(3, b"client errors")
     contract = "0x" + "11" * 20
-    store_deployment(tmp_path / "deployment.json", Deployment(contract, contract, contract, CHAIN_ID, srs.id, False), srs)
+    deployment = Deployment(contract, contract, contract, CHAIN_ID, srs.id, False)
+    store_deployment(tmp_path / "deployment.json", deployment, srs)
     store_account(tmp_path / "agency.key", secrets.token_bytes(32))
     nobody = f"127.0.0.1:{free_port()}"
     return AgencyConfig(
