@@ -1,4 +1,4 @@
-"""A process's view of its ledger: the client, both contracts, and what the process itself pins.
+"""A process's view of its ledger: the client, the contracts, and what the process itself pins.
 
 The deployment file is public: addresses, chain id, and id and [τ]_2 of the structured reference string. Its holder
 verifies proofs against his own file, not against what a node says; `tallystick ledger deploy` writes it from a string

@@ -223,7 +223,8 @@ def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:
 
 def test_publication_through_another_contract(scene: ApprovedQuery) -> None:
     """Parties read [s] and the opened rows from the transaction; hidden in another contract's they could not."""
-    forward = "3660006000376000600036600060007" + f"3{scene.studies.address[2:]}" + "5af13d600060003e6033573d6000fd5b3d6000f3"
+    head, tail = "36600060003760006000366000600073", "5af13d600060003e6033573d6000fd5b3d6000f3"
+    forward = head + scene.studies.address[2:] + tail
     created = bytes.fromhex(f"60{len(forward) // 2:02x}80600b6000396000f3{forward}")
     relay = scene.machine.deploy(created, STRANGER)
     data = scene.studies.calldata("publish", *scene.publication(scene.query, scene.statement, scene.message))
@@ -233,7 +234,7 @@ def test_publication_through_another_contract(scene: ApprovedQuery) -> None:
 
 
 def test_verifier_answers_each_caller_for_itself(scene: ApprovedQuery) -> None:
-    """The digest a stranger gets for the same message is not the one the studies contract gets: msg.sender is in the domain."""
+    """A message made for the studies contract is another one's garbage: msg.sender is in the domain."""
     arguments = scene.publication(scene.query, scene.statement, scene.message)
     domains = {scene.verifier.send("domain", who, sender=STRANGER) for who in (STRANGER, scene.studies.address)}
     assert len(domains) == 2 and scene.studies_domain in domains
