@@ -59,18 +59,18 @@ lock: $(VENV)/.python ## recompute the locks from pyproject.toml
 
 $(PEERS)/.peers: requirements/peers.lock benchmarks/peers/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "the peers need Python 3.11 or newer"; exit 1; }
-	@command -v npm >/dev/null || { echo "npm is missing: ffjavascript needs Node.js 20 or newer"; exit 1; }
-	@echo "installing the benchmark's peers: zksnake, py_ecc, galois, ffjavascript"
+	@command -v npm >/dev/null || { echo "npm is missing: ffjavascript and snarkjs need Node.js 20 or newer"; exit 1; }
+	@echo "installing the benchmarks' peers: zksnake, py_ecc, galois, ffjavascript, snarkjs"
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/peers.lock
 	@npm ci --prefix benchmarks/peers --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-bench: $(VENV)/.dev ## measure proofs, then kernels; prints ratios
-	@$(BIN)/python -m benchmarks proofs
+bench: $(VENV)/.dev ## measure proofs, then kernels; prints ratios (minutes)
+	@$(BIN)/python -m benchmarks prove --sizes 12 16 20
 	@$(BIN)/python -m benchmarks kernels
 
-bench-peers: $(PEERS)/.peers ## install what `python -m benchmarks kernels --peers` measures beside
+bench-peers: $(PEERS)/.peers ## install what `python -m benchmarks prove|kernels --peers` measures beside
 
 clean: ## remove what the targets made
 	@rm -rf $(VENV) $(PEERS) benchmarks/peers/node_modules build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

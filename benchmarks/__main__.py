@@ -1,6 +1,7 @@
-"""`python -m benchmarks [proofs | kernels | machine]`; each measures both sides of its ratios in one run.
+"""`python -m benchmarks [prove | kernels | machine]`; each measures both sides of its ratios in one run.
 
-    proofs   [--log-rows K ...] [--runs R] [--json FILE]      joint proofs beside single ones (the default)
+    prove    [--peers] [--sizes K ...] [--peer-sizes K ...] [--joint-limit K] [--questions NAME ...]
+             [--provers NAME ...] [--cores C ...] [--runs R] [--gas FILE] [--json FILE]       whole proofs (the default)
     kernels  [--peers] [--sizes K ...] [--cores C ...] [--only NAME ...] [--runs R] [--json FILE]
     machine                                                   what machine this is, and which kernels it runs
 """
@@ -17,15 +18,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from benchmarks.circuit_files import CircuitFiles
 from benchmarks.kernel_inputs import KernelInputs
 from benchmarks.kernel_rows import Plan, Row, agreement_jobs, as_json, measure_job, speed_jobs
 from benchmarks.machine import describe
 from benchmarks.peers.ours import path_name
 from benchmarks.peers.process import allowed_processors, check_installed, installed_versions
+from benchmarks.proof_peers import measure_peers
+from benchmarks.proof_questions import QUESTIONS
+from benchmarks.proof_rows import ProofPlan, describe_proof, measure_proofs, read_gas
+from benchmarks.proof_worker import PROVERS
 from benchmarks.start_up import START_UP_ROWS, measure_start_up
 from zk.kernels import warm_up
 
-COMMANDS = ("proofs", "kernels", "machine")
+COMMANDS = ("prove", "kernels", "machine")
 
 
 def machine() -> dict[str, Any]:
@@ -39,19 +45,25 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    proofs = commands.add_parser("proofs", help="joint proofs beside single ones, verification beside py_ecc")
-    proofs.add_argument("--log-rows", type=int, nargs="+", default=[10, 14], help="log2 of the number of rows")
+    prove = commands.add_parser("prove", help="proofs by stage, alone and by three, beside other provers")
+    prove.add_argument("--peers", action="store_true", help="beside what `make bench-peers` installed")
+    prove.add_argument("--sizes", type=int, nargs="+", default=list(range(12, 23)), help="log2 of the numbers of rows")
+    prove.add_argument("--peer-sizes", type=int, nargs="+", default=[12, 14, 16], help="sizes beside other provers")
+    prove.add_argument("--joint-limit", type=int, default=20, help="the largest size that three provers prove")
+    prove.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    prove.add_argument("--provers", nargs="+", choices=PROVERS, default=["single", "joint"])
+    prove.add_argument("--gas", type=Path, help="a table of gas by question and prover, written by the contracts' tests")
     kernels = commands.add_parser("kernels", help="field, MSM, NTT, pairing and start-up beside other libraries")
     kernels.add_argument("--peers", action="store_true", help="beside what `make bench-peers` installed")
     kernels.add_argument("--sizes", type=int, nargs="+", default=[16, 20], help="log2 of MSM and NTT sizes")
-    kernels.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="on so many processors, each in turn")
     kernels.add_argument("--only", nargs="+", default=[], help="rows whose names start so, e.g. msm_2e16 agree_")
-    for measuring in (proofs, kernels):
+    for measuring in (prove, kernels):
+        measuring.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="on so many processors, in turn")
         measuring.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
         measuring.add_argument("--json", type=Path, help="write the rows here")
     commands.add_parser("machine", help="what machine this is")
     named = arguments and (arguments[0] in COMMANDS or arguments[0] in ("-h", "--help"))
-    return parser.parse_args(arguments if named else ["proofs", *arguments])
+    return parser.parse_args(arguments if named else ["prove", *arguments])
 
 
 def _seconds(value: float) -> str:
@@ -63,14 +75,27 @@ def _print_row(row: dict[str, Any]) -> None:
     ours, theirs = _seconds(row["ours_s"]), _seconds(row["peer_s"])
     by_cpu = f"   by processor time {row['cpu_ratio']:8.2f}" if row.get("cpu_ratio") else ""
     print(f"{row['name']:24s} {ours}   {row['peer']:28s} {theirs}   ratio {row['ratio']:8.2f}{by_cpu}", flush=True)
+    if details := describe_proof(row):
+        print(details, flush=True)
 
 
-def _proof_rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    from benchmarks.proofs import measure
-
-    print(f"kernels ready after {warm_up():.1f} s (compile time, not counted below)")
-    for log_rows in options.log_rows:
-        yield from measure(log_rows, options.runs)
+def proof_rows(options: argparse.Namespace, cores: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of whole proofs as they are measured, those beside other provers last."""
+    plan = ProofPlan(
+        tuple(sorted(options.sizes)),
+        options.joint_limit,
+        tuple(options.questions),
+        tuple(options.provers),
+        cores,
+        options.runs,
+        read_gas(options.gas),
+    )
+    yield from measure_proofs(plan)
+    if options.peers:
+        with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as directory:
+            files = CircuitFiles(Path(directory))
+            for count in cores:
+                yield from measure_peers(tuple(options.peer_sizes), count, options.runs, files)
 
 
 def kernel_rows(plan: Plan, only: tuple[str, ...] = ()) -> Iterator[Row]:
@@ -91,17 +116,16 @@ def main() -> None:
     print(json.dumps(about))
     if options.command == "machine":
         return
-    if options.command == "proofs":
-        measured = _proof_rows(options)
+    if options.peers:
+        check_installed()
+        about["peers"] = installed_versions()
+    processors = len(allowed_processors())
+    cores = tuple(count for count in options.cores if count <= processors)
+    warm_up()
+    if options.command == "prove":
+        measured = proof_rows(options, cores)
     else:
-        if options.peers:
-            check_installed()
-            about["peers"] = installed_versions()
-        processors = len(allowed_processors())
-        plan = Plan(
-            options.peers, tuple(options.sizes), tuple(c for c in options.cores if c <= processors), options.runs
-        )
-        warm_up()
+        plan = Plan(options.peers, tuple(options.sizes), cores, options.runs)
         measured = map(as_json, kernel_rows(plan, tuple(options.only)))
     rows = []
     for row in measured:

@@ -1,4 +1,4 @@
-"""Disclosure checks: is a shared count below a bound? One bit per count becomes public and nothing else.
+"""Disclosure checks: is a shared count below a bound? One bit per count or cell becomes public and nothing else.
 
 For integers g and a bound B, the product P(g) = g (g - 1) ... (g - B + 1) over a prime field F is zero exactly if
 0 <= g < B. The parties open rho · P(g) with rho uniform, shared and known to nobody: zero if g < B, a uniform
@@ -78,36 +78,48 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
     return np.array([value == 0 for value in opened], np.bool_)
 
 
-def open_disclosure_risk(engine: Engine, counts: ReplicatedShare, minimum: int, label: str, *, index: int = 0) -> bool:
-    """Tell whether releasing shared counts, with the sums they guard, would show a group smaller than the minimum.
+def open_disclosure_risks(
+    engine: Engine, counts: ReplicatedShare, cells: int, minimum: int, label: str, *, index: int = 0
+) -> npt.NDArray[np.bool_]:
+    """Tell for every cell whether releasing its counts, with the sums they guard, would show too small a group.
 
-    That is so if a count is below the minimum, or if two counts differ by 1 to minimum − 1: where one group contains
-    the other, the difference of two released sums is then the sum over the few people between them. (Counts of
-    unrelated groups may come as close by chance; they are refused, too.) One bit is opened for all of it.
+    That is so if a count of the cell is below the minimum, or if two of its counts differ by 1 to minimum − 1: where
+    one group contains the other, the difference of two released sums is then the sum over the few people between them.
+    (Counts of unrelated groups may come as close by chance; they are refused, too.) Cells are disjoint groups of
+    people, so that counts of different cells are not compared. One bit is opened for each cell.
 
     Args:
         engine: over a prime field of more than 64 bits.
-        counts: m shared integers in [0, 2^40), secret.
-        minimum: public, at most 4096; at or below 1 there is nothing to protect and the answer is False.
+        counts: guards · cells shared integers in [0, 2^40), guard by guard, secret.
+        cells: public, number of cells.
+        minimum: public, at most 4096; at or below 1 there is nothing to protect and the answer is False throughout.
         label: public, unique in the round.
 
+    Returns:
+        One public boolean for each cell: True if it must not be released.
+
     Raises:
-        RingValueError, ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
+        RingValueError: the counts are no whole number of guards; or as `open_below`.
+        ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
     """
     ring = engine.ring
     field_modulus(ring)
     if minimum > MAX_BOUND:
         raise RingValueError(f"a minimum is at most {MAX_BOUND}, got {minimum}")
-    m = len(counts)
-    if minimum <= 1 or m == 0:
-        return False
-    pairs = [(i, j) for i in range(m) for j in range(i)]
-    left, right = [i for i, _ in pairs], [j for _, j in pairs]
+    if cells < 1 or len(counts) % cells:
+        raise RingValueError(f"{len(counts)} counts are not those of {cells} cells")
+    guards = len(counts) // cells
+    if minimum <= 1 or guards == 0:
+        return np.zeros(cells, np.bool_)
+    pairs = [(i, j) for i in range(guards) for j in range(i)]
+    left = [i * cells + cell for i, _ in pairs for cell in range(cells)]
+    right = [j * cells + cell for _, j in pairs for cell in range(cells)]
     gaps = engine.sub(_rows(counts, left), _rows(counts, right)) if pairs else counts[:0]
     near = [offset for offset in range(1 - minimum, minimum) if offset]
     forbidden = [(counts, range(minimum)), (gaps, near)]
     factors = [_differences(engine, values, roots) for values, roots in forbidden if len(values)]
-    return _open_masked_products(engine, concatenate_shares(factors), 1, label, index) == [0]
+    opened = _open_masked_products(engine, concatenate_shares(factors), cells, label, index)
+    return np.array([value == 0 for value in opened], np.bool_)
 
 
 def _open_masked_products(engine: Engine, factors: ReplicatedShare, m: int, label: str, index: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from query.aggregates import Statistic
@@ -14,9 +15,11 @@ from query.errors import (
     UnknownColumnError,
     UnknownTableError,
 )
-from query.kinds import Boolean, Category
+from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Junction, all_names
+from query.kinds import Category, ScaledDecimal
 from query.schema import ColumnSchema
-from query.sql import ColumnName, Question, TableName
+from query.sql import KeyOutput, Question, TableName
+from zk.relation import MAX_GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +31,53 @@ class BoundColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundExpression:
+    """A value computed from the columns of table number `table`."""
+
+    table: int
+    expression: Expression
+
+
+Argument = BoundColumn | BoundExpression
+
+
+@dataclass(frozen=True, slots=True)
 class BoundAggregate:
-    """An output with its columns; COUNT(*) has none."""
+    """An output with its arguments; COUNT(*) has none."""
 
     name: str
     statistic: Statistic
-    arguments: tuple[BoundColumn, ...]
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundKey:
+    """A column of GROUP BY among the outputs: its number in GROUP BY and its place among the outputs."""
+
+    name: str
+    group: int
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
 class BoundQuestion:
-    """A question whose every name is resolved and whose columns fit where they stand."""
+    """A question whose every name is resolved.
+
+    Args:
+        tables: the tables.
+        aggregates: the aggregates in order.
+        where: for each table the conditions that must all hold, in order.
+        groups: the columns of GROUP BY, at most one of each table.
+        keys: columns of GROUP BY among the outputs.
+        columns: what every name means.
+    """
 
     tables: tuple[RegisteredTable, ...]
     aggregates: tuple[BoundAggregate, ...]
-    where: tuple[BoundColumn, ...]
+    where: tuple[tuple[Condition, ...], ...]
+    groups: tuple[BoundColumn, ...]
+    keys: tuple[BoundKey, ...]
+    columns: Mapping[ColumnName, BoundColumn]
 
 
 def bind_question(question: Question, directory: Directory) -> BoundQuestion:
@@ -52,25 +87,70 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
         UnknownTableError, UnknownColumnError, AmbiguousColumnError: a name does not resolve.
         ColumnKindError: a column of the wrong kind.
         CohortMismatchError: the tables are not aligned, or the join is not on their key.
-        SqlUnsupportedError: a table is joined with itself, or a key is aggregated.
+        SqlUnsupportedError: a table is joined with itself, a key is aggregated, or a value or condition mixes tables.
     """
     tables = tuple(_table(name, directory) for name in question.tables)
     names = _Names(question.tables, tables)
-    if question.on is not None:
-        _check_join(question, names, tables)
-    where = tuple(names.column(name) for name in question.where)
-    for name, bound in zip(question.where, where, strict=True):
-        if not isinstance(bound.column.kind, Boolean):
-            raise ColumnKindError(f"{name} is not boolean", name.position, "WHERE takes boolean columns joined by AND")
+    for number in range(1, len(tables)):
+        _check_join(question, names, tables, number)
+    where: list[list[Condition]] = [[] for _ in tables]
+    for condition in _conjuncts(question.where):
+        where[names.only_table(condition)].append(condition)
     aggregates = []
     for aggregate in question.aggregates:
-        arguments = tuple(names.column(name) for name in aggregate.arguments)
-        for name, bound in zip(aggregate.arguments, arguments, strict=True):
-            if isinstance(bound.column.kind, Category) and aggregate.statistic is not Statistic.COUNT:
-                hint = "its codes are names, not numbers; COUNT is allowed"
-                raise ColumnKindError(f"{name} is a category", name.position, hint)
+        arguments = tuple(_argument(names, aggregate.statistic, argument) for argument in aggregate.arguments)
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
-    return BoundQuestion(tables, tuple(aggregates), where)
+    groups = _groups(question, names)
+    keys = []
+    for place, output in enumerate(question.outputs):
+        if isinstance(output, KeyOutput):
+            bound = names.column(output.column)
+            if bound not in groups:
+                construct = f"{output.column}, neither grouped nor aggregated,"
+                raise SqlUnsupportedError(construct, output.position, "add it to GROUP BY")
+            keys.append(BoundKey(output.name, groups.index(bound), place))
+    return BoundQuestion(tables, tuple(aggregates), tuple(map(tuple, where)), groups, tuple(keys), names.found)
+
+
+def _conjuncts(condition: Condition | None) -> list[Condition]:
+    """The conditions that the top-level ANDs join."""
+    match condition:
+        case None:
+            return []
+        case Junction(operator="AND", operands=operands):
+            return [inner for operand in operands for inner in _conjuncts(operand)]
+        case _:
+            return [condition]
+
+
+def _argument(names: _Names, statistic: Statistic, argument: Expression) -> Argument:
+    if not isinstance(argument, ColumnName):
+        return BoundExpression(names.only_table(argument), argument)
+    bound = names.column(argument)
+    if isinstance(bound.column.kind, Category) and statistic is not Statistic.COUNT:
+        hint = "its codes are names, not numbers; COUNT is allowed"
+        raise ColumnKindError(f"{argument} is a category", argument.position, hint)
+    return bound
+
+
+def _groups(question: Question, names: _Names) -> tuple[BoundColumn, ...]:
+    found: list[BoundColumn] = []
+    for name in question.groups:
+        bound = names.column(name)
+        if isinstance(bound.column.kind, ScaledDecimal):
+            hint = "GROUP BY takes categories, booleans and small integers"
+            raise ColumnKindError(f"{name} is a decimal", name.position, hint)
+        if any(other.table == bound.table for other in found):
+            hint = "group by one column, or by one of each of two tables"
+            raise SqlUnsupportedError("grouping by two columns of one table", name.position, hint)
+        found.append(bound)
+    if len(found) > MAX_GROUPS:
+        raise SqlUnsupportedError(f"grouping by {len(found)} columns", question.groups[MAX_GROUPS].position,
+                                  f"group by at most {MAX_GROUPS}")
+    if len(found) > 1 and len(question.tables) > MAX_GROUPS:
+        raise SqlUnsupportedError("grouping by two columns in a join of three tables", question.groups[1].position,
+                                  "group by one column, or join two tables")
+    return tuple(found)
 
 
 def _table(name: TableName, directory: Directory) -> RegisteredTable:
@@ -85,6 +165,20 @@ class _Names:
     def __init__(self, written: tuple[TableName, ...], tables: tuple[RegisteredTable, ...]) -> None:
         self._numbers = {table.alias: number for number, table in enumerate(written)}
         self._tables = tables
+        self.found: dict[ColumnName, BoundColumn] = {}
+
+    def only_table(self, node: Condition | Expression) -> int:
+        """The one table whose columns a value or condition names; the first where it names none."""
+        tables = {self.column(name).table for name in all_names(node)}
+        if len(tables) > 1:
+            if isinstance(node, Arithmetic | Case):
+                construct = "CASE over two tables" if isinstance(node, Case) else "arithmetic over two tables"
+                hint = "aggregate the columns of each table by themselves"
+                raise SqlUnsupportedError(construct, node.position, hint)
+            either = isinstance(node, Junction) and node.operator == "OR"
+            construct = "OR between tables" if either else "a condition over two tables"
+            raise SqlUnsupportedError(construct, node.position, "join conditions of several tables by AND alone")
+        return tables.pop() if tables else 0
 
     def candidates(self, name: ColumnName) -> list[int]:
         """Numbers of the tables a name may mean."""
@@ -96,11 +190,16 @@ class _Names:
 
     def column(self, name: ColumnName) -> BoundColumn:
         """The logical column a name means."""
+        if name not in self.found:
+            self.found[name] = self._resolve(name)
+        return self.found[name]
+
+    def _resolve(self, name: ColumnName) -> BoundColumn:
         candidates = self.candidates(name)
         found = [BoundColumn(number, column) for number in candidates
                  if (column := self._tables[number].schema.column(name.name)) is not None]
         if len(found) > 1:
-            raise AmbiguousColumnError(f"{name} stands in both tables", name.position, "write table.column")
+            raise AmbiguousColumnError(f"{name} stands in several tables", name.position, "write table.column")
         if found:
             return found[0]
         if any(self._tables[number].schema.key == name.name for number in candidates):
@@ -110,25 +209,27 @@ class _Names:
         raise UnknownColumnError(f"there is no column {name.name!r} in {places}", name.position)
 
 
-def _check_join(question: Question, names: _Names, tables: tuple[RegisteredTable, ...]) -> None:
-    left, right = tables
-    place = question.tables[1].position
-    if left.dataset == right.dataset:
-        raise SqlUnsupportedError("a table joined with itself", place)
-    if left.schema.cohort != right.schema.cohort:
-        raise CohortMismatchError("the tables belong to different cohorts", place, "align them into one cohort first")
-    if left.log_rows != right.log_rows:
-        raise CohortMismatchError("the tables are laid out over different numbers of rows", place,
-                                  "register both in the cohort's current row order")
+def _check_join(question: Question, names: _Names, tables: tuple[RegisteredTable, ...], number: int) -> None:
+    """Check table `number` and its ON against the tables before it."""
+    table, place, sides = tables[number], question.tables[number].position, question.on[number - 1]
+    for other in tables[:number]:
+        if other.dataset == table.dataset:
+            raise SqlUnsupportedError("a table joined with itself", place)
+        if other.schema.cohort != table.schema.cohort:
+            hint = "align them into one cohort first"
+            raise CohortMismatchError("the tables belong to different cohorts", place, hint)
+        if other.log_rows != table.log_rows:
+            raise CohortMismatchError("the tables are laid out over different numbers of rows", place,
+                                      "register both in the cohort's current row order")
     seen: set[int] = set()
-    for name in question.on or ():
-        keys = [number for number in names.candidates(name) if tables[number].schema.key == name.name]
+    for name in sides:
+        keys = [k for k in names.candidates(name) if k <= number and tables[k].schema.key == name.name]
         if len(keys) > 1:
-            raise AmbiguousColumnError(f"{name} stands in both tables", name.position, "write table.column")
+            raise AmbiguousColumnError(f"{name} stands in several tables", name.position, "write table.column")
         if not keys:
-            sides = (f"{w.alias}.{table.schema.key}" for w, table in zip(question.tables, tables, strict=True))
-            raise CohortMismatchError(f"{name} is not the cohort key", name.position, f"write ON {' = '.join(sides)}")
+            shown = (f"{question.tables[k].alias}.{tables[k].schema.key}" for k in (number - 1, number))
+            raise CohortMismatchError(f"{name} is not the cohort key", name.position, f"write ON {' = '.join(shown)}")
         seen.update(keys)
-    if len(seen) != len(tables):
-        raise CohortMismatchError("the join names one table twice", question.on[0].position if question.on else None,
-                                  "compare the key of one table with the key of the other")
+    if number not in seen or len(seen) != len(sides):
+        raise CohortMismatchError("the join names one table twice, or not the table it joins", sides[0].position,
+                                  "compare the key of this table with the key of one before it")

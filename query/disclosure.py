@@ -12,7 +12,7 @@ _POWERS = {1: "", 2: "squares of "}
 
 
 def describe_rows(sides: Sequence[TableProducts], key: Key) -> str:
-    """The rows that a product of booleans counts, e.g. ``"patients in hospital where diabetic"``."""
+    """The rows that a product of booleans counts, e.g. ``"patients in hospital where hospital.diabetic"``."""
     labels = sides[0].table.schema.rows_label
     places = " and in ".join(side.table.schema.name for side in sides)
     conditions = [words for side, product in zip(sides, key, strict=True) for words in _conditions(side, product)]
@@ -29,9 +29,8 @@ def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key) -> str:
     """
     if key == rows:
         return f"the number of {describe_rows(sides, key)}"
-    values = Counter(f"{side.table.schema.name}.{side.physical[column].name}"
-                     for side, product in zip(sides, key, strict=True)
-                     for column in product if not side.is_boolean(column))
+    values = Counter(_name(side, number) for side, product in zip(sides, key, strict=True)
+                     for number in product if not side.is_boolean(number))
     names = list(values)
     if len(names) > 1:
         return f"the sum of products of {' and '.join(names)} over {describe_rows(sides, rows)}"
@@ -39,22 +38,35 @@ def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key) -> str:
     return f"the sum of {power}{names[0]} over {describe_rows(sides, rows)}"
 
 
+def _name(side: TableProducts, number: int) -> str:
+    factor = side.factors[number]
+    return f"({factor.words})" if factor.words else side.title(number)
+
+
 def _conditions(side: TableProducts, product: Product) -> list[str]:
     words = []
-    for column in product:
-        physical = side.physical[column]
-        name = f"{side.table.schema.name}.{physical.logical}"
-        if column != PRESENT_INDEX:
+    for number in product:
+        if number >= len(side.physical):
+            factor = side.factors[number]
+            words.append(_name(side, number) if factor.name.startswith("[") else f"{_name(side, number)} is not 0")
+        elif number != PRESENT_INDEX:
+            physical = side.physical[number]
+            name = f"{side.table.schema.name}.{physical.logical}"
             words.append(name if physical.logical == physical.name else f"{name} is known")
     return words
 
 
-def disclosure_lines(sums: Sequence[tuple[str, bool]], minimum_group: int) -> tuple[str, ...]:
+def disclosure_lines(
+    sums: Sequence[tuple[str, bool]], minimum_group: int, groups: Sequence[tuple[str, int]] = ()
+) -> tuple[str, ...]:
     """One line for each sum.
 
     Args:
         sums: words of each sum, and whether it is a guard.
         minimum_group: smallest count that is let out.
+        groups: names and numbers of groups of the columns of GROUP BY.
     """
     ledger = f"opened on the ledger, where everyone sees it, and only if at least {minimum_group}"
-    return tuple(f"{words}: {ledger if guard else 'to the agency alone'}" for words, guard in sums)
+    each = " and of ".join(f"{name} ({count} groups)" for name, count in groups)
+    suffix = f", for each group of {each}" if groups else ""
+    return tuple(f"{words}{suffix}: {ledger if guard else 'to the agency alone'}" for words, guard in sums)

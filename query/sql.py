@@ -1,19 +1,22 @@
 """The accepted subset of SQL, parsed by sqlglot's PostgreSQL dialect.
 
-    SELECT aggregate [[AS] name], ...
-    FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key]
-    [WHERE column AND column ...] [;]
+    SELECT output [[AS] name], ...
+    FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key] [[INNER] JOIN table ...]
+    [WHERE condition] [GROUP BY column [, column]] [;]
 
-    aggregate: COUNT(*), COUNT(x), SUM(x), AVG(x), VAR_POP(x), VAR_SAMP(x) (also VARIANCE), STDDEV_POP(x),
-               STDDEV_SAMP(x) (also STDDEV), COVAR_POP(x, y), COVAR_SAMP(x, y), CORR(x, y)
+    output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
+               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), or a column of GROUP BY
+    v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
+    condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
+               TRUE, FALSE, NOT, AND, OR
 
-Names without quotes are folded to lower case; names in double quotes are taken as they are. Comments are skipped.
-Everything else is refused by name: nodes are accepted one by one, so what is not listed here cannot get through.
+Columns of one value, and of one condition, stand in one table; conditions of several tables are joined by AND. Names
+without quotes are folded to lower case; names in double quotes are taken as they are. Comments are skipped. Everything
+else is refused by name: nodes are accepted one by one, so what is not listed here cannot get through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,10 +26,12 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from query.aggregates import Statistic
 from query.errors import DuplicateNameError, Position, SqlSyntaxError, SqlUnsupportedError
-from query.tokens import check_tokens, position_of
+from query.expressions import ColumnName, Condition, Expression, text_of
+from query.reading import TreeReader, bare, construct
+from query.tokens import check_tokens
 
 DIALECT: Final = "postgres"
-MAX_NAME: Final = 64
+MAX_TABLES: Final = 3
 
 _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.Count: Statistic.COUNT, exp.Sum: Statistic.SUM, exp.Avg: Statistic.AVG,
@@ -34,23 +39,7 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.StddevPop: Statistic.STDDEV_POP, exp.StddevSamp: Statistic.STDDEV_SAMP, exp.Stddev: Statistic.STDDEV_SAMP,
     exp.CovarPop: Statistic.COVAR_POP, exp.CovarSamp: Statistic.COVAR_SAMP, exp.Corr: Statistic.CORR,
 }
-_PARTS: Final = {
-    "db": "a name qualified with a schema", "catalog": "a name qualified with a schema",
-    "columns": "an alias with columns", "expressions": "more than one argument",
-}
 _LIST: Final = ", ".join(Statistic)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnName:
-    """A column as the question writes it."""
-
-    name: str
-    qualifier: str | None
-    position: Position | None
-
-    def __str__(self) -> str:
-        return self.name if self.qualifier is None else f"{self.qualifier}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +56,16 @@ class Aggregate:
     """One output; COUNT(*) has no arguments."""
 
     statistic: Statistic
-    arguments: tuple[ColumnName, ...]
+    arguments: tuple[Expression, ...]
+    name: str
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOutput:
+    """A column of GROUP BY among the outputs."""
+
+    column: ColumnName
     name: str
     position: Position | None
 
@@ -77,16 +75,23 @@ class Question:
     """A parsed question; names are not resolved yet.
 
     Args:
-        aggregates: the outputs, at least one, with different names.
-        tables: one or two tables.
-        on: the two sides of the join condition, where there are two tables.
-        where: boolean columns that must all hold.
+        outputs: what is selected, in order, with different names; at least one aggregate.
+        tables: one to three tables.
+        on: the two sides of each join condition.
+        where: the condition of WHERE, or None.
+        groups: the columns of GROUP BY.
     """
 
-    aggregates: tuple[Aggregate, ...]
+    outputs: tuple[Aggregate | KeyOutput, ...]
     tables: tuple[TableName, ...]
-    on: tuple[ColumnName, ColumnName] | None
-    where: tuple[ColumnName, ...]
+    on: tuple[tuple[ColumnName, ColumnName], ...]
+    where: Condition | None
+    groups: tuple[ColumnName, ...]
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """The outputs that are aggregates."""
+        return tuple(output for output in self.outputs if isinstance(output, Aggregate))
 
 
 def parse_question(sql: str) -> Question:
@@ -122,164 +127,91 @@ def _parse(sql: str) -> exp.Select:
     return statements[0]
 
 
-class _Reader:
-    """Accepts a syntax tree node by node."""
-
-    def __init__(self, sql: str) -> None:
-        self._sql = sql
+class _Reader(TreeReader):
+    """Accepts the syntax tree of a question."""
 
     def question(self, tree: exp.Select) -> Question:
-        self._only(tree, {"expressions", "from_", "joins", "where"})
-        outputs = tuple(self._output(node) for node in tree.expressions)
-        if not outputs:
+        self.only(tree, {"expressions", "from_", "joins", "where", "group"})
+        groups = self._groups(tree.args.get("group"))
+        outputs = tuple(self._output(node, bool(groups)) for node in tree.expressions)
+        if not any(isinstance(output, Aggregate) for output in outputs):
             raise SqlSyntaxError("the question asks for nothing", Position(1, 1), f"select at least one of {_LIST}")
         source = tree.args.get("from_")
         if not isinstance(source, exp.From):
             raise SqlUnsupportedError("SELECT without FROM", None, "name a registered table")
-        self._only(source, {"this"})
+        self.only(source, {"this"})
         tables = [self._table(source.this)]
-        on = None
-        joins = tree.args.get("joins") or []
-        for number, join in enumerate(joins):
-            if number:
-                hint = "join two tables at a time"
-                raise SqlUnsupportedError("a join of more than two tables", self._position(join), hint)
-            table, on = self._join(join)
+        on = []
+        for join in tree.args.get("joins") or []:
+            if len(tables) == MAX_TABLES:
+                hint = f"join at most {MAX_TABLES} tables at a time"
+                raise SqlUnsupportedError(f"a join of more than {MAX_TABLES} tables", self.position(join), hint)
+            table, sides = self._join(join)
             tables.append(table)
+            on.append(sides)
         where = tree.args.get("where")
-        predicates = self._predicates(where.this) if isinstance(where, exp.Where) else ()
+        condition = self.condition(where.this) if isinstance(where, exp.Where) else None
         _check_different([(output.name, output.position) for output in outputs], "output", "name each with AS")
         _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
-        return Question(outputs, tuple(tables), on, predicates)
+        return Question(outputs, tuple(tables), tuple(on), condition, groups)
 
-    def _output(self, node: exp.Expr) -> Aggregate:
+    def _groups(self, node: exp.Expr | None) -> tuple[ColumnName, ...]:
+        if node is None:
+            return ()
+        self.only(node, {"expressions"})
+        return tuple(self.column(part, "GROUP BY takes columns by name") for part in node.expressions)
+
+    def _output(self, node: exp.Expr, grouped: bool) -> Aggregate | KeyOutput:
         alias = None
-        inner = _bare(node)
+        inner = bare(node)
         if isinstance(inner, exp.Alias):
-            self._only(inner, {"this", "alias"})
-            alias = self._name(inner.args["alias"])
-            inner = _bare(inner.this)
+            self.only(inner, {"this", "alias"})
+            alias = self.name(inner.args["alias"])
+            inner = bare(inner.this)
+        position = self.position(inner)
+        if grouped and isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
+            column = self.column(inner, "")
+            return KeyOutput(column, alias or column.name, position)
         statistic = None if inner is None else _STATISTICS.get(type(inner))
-        position = self._position(inner)
         if inner is None or statistic is None:
-            raise SqlUnsupportedError(_construct(inner), position, f"select {_LIST}")
+            raise SqlUnsupportedError(construct(inner), position, f"select {_LIST}")
         arguments = self._arguments(inner, statistic)
-        text = ", ".join(map(str, arguments)) or "*"
+        text = ", ".join(text_of(argument, str) for argument in arguments) or "*"
         return Aggregate(statistic, arguments, alias or f"{statistic.lower()}({text})", position)
 
-    def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[ColumnName, ...]:
-        self._only(node, {"this", "expression", "big_int"})
+    def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
+        self.only(node, {"this", "expression", "big_int"})
         if statistic is Statistic.COUNT and isinstance(node.this, exp.Star):
-            self._only(node.this, ())
+            self.only(node.this, ())
             return ()
         found = [part for part in (node.args.get("this"), node.args.get("expression")) if part is not None]
         if len(found) != statistic.arguments:
-            raise SqlUnsupportedError(f"{statistic} of {len(found)} arguments", self._position(node),
+            raise SqlUnsupportedError(f"{statistic} of {len(found)} arguments", self.position(node),
                                       f"{statistic} takes {statistic.arguments}")
-        return tuple(self._column(part, "an aggregate takes columns as they are") for part in found)
+        return tuple(self.value(part) for part in found)
 
     def _table(self, node: exp.Expr | None) -> TableName:
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
-            raise SqlUnsupportedError(_construct(node), self._position(node), "name a registered table")
-        self._only(node, {"this", "alias"})
-        name = self._name(node.this)
+            raise SqlUnsupportedError(construct(node), self.position(node), "name a registered table")
+        self.only(node, {"this", "alias"})
+        name = self.name(node.this)
         alias = node.args.get("alias")
         if alias is None:
-            return TableName(name, name, self._position(node))
-        self._only(alias, {"this"})
-        return TableName(name, self._name(alias.this), self._position(node))
+            return TableName(name, name, self.position(node))
+        self.only(alias, {"this"})
+        return TableName(name, self.name(alias.this), self.position(node))
 
     def _join(self, join: exp.Join) -> tuple[TableName, tuple[ColumnName, ColumnName]]:
         hint = "write t JOIN u ON t.key = u.key"
         if join.args.get("kind") not in (None, "", "INNER"):
-            raise SqlUnsupportedError(f"{join.args['kind']} JOIN", self._position(join), hint)
+            raise SqlUnsupportedError(f"{join.args['kind']} JOIN", self.position(join), hint)
         if join.args.get("on") is None:
-            raise SqlUnsupportedError("a join without ON", self._position(join), hint)
-        self._only(join, {"this", "on", "kind"})
-        condition = _bare(join.args["on"])
+            raise SqlUnsupportedError("a join without ON", self.position(join), hint)
+        self.only(join, {"this", "on", "kind"})
+        condition = bare(join.args["on"])
         if not isinstance(condition, exp.EQ):
-            raise SqlUnsupportedError("this join condition", self._position(condition), hint)
-        return self._table(join.this), (self._column(condition.left, hint), self._column(condition.right, hint))
-
-    def _predicates(self, condition: exp.Expr) -> tuple[ColumnName, ...]:
-        found: list[ColumnName] = []
-        left = [condition]
-        while left:
-            node = left.pop()
-            match node:
-                case exp.And():
-                    left += [node.right, node.left]
-                case exp.Paren():
-                    left.append(node.this)
-                case _:
-                    found.append(self._column(node, "WHERE takes boolean columns joined by AND"))
-        return tuple(found)
-
-    def _column(self, node: exp.Expr | None, hint: str) -> ColumnName:
-        node = _bare(node)
-        if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):
-            raise SqlUnsupportedError(_construct(node), self._position(node), hint)
-        self._only(node, {"this", "table"})
-        qualifier = node.args.get("table")
-        return ColumnName(self._name(node.this), self._name(qualifier) if qualifier else None, self._position(node))
-
-    def _name(self, node: exp.Expr | None) -> str:
-        if not isinstance(node, exp.Identifier) or not isinstance(node.this, str):
-            raise SqlUnsupportedError(_construct(node), self._position(node), "write a plain name")
-        if not 0 < len(node.this) <= MAX_NAME or not node.this.isprintable():
-            hint = f"names are printable and have 1 to {MAX_NAME} characters"
-            raise SqlUnsupportedError("this name", self._position(node), hint)
-        return node.this if node.args.get("quoted") else node.this.lower()
-
-    def _only(self, node: exp.Expr, allowed: Collection[str]) -> None:
-        for key, value in node.args.items():
-            if value not in (None, False, "") and value != [] and key not in allowed:
-                construct = _PARTS.get(key, f"{key.strip('_')} of {_construct(node)}")
-                raise SqlUnsupportedError(construct, self._position(value if isinstance(value, exp.Expr) else node))
-
-    def _position(self, node: exp.Expr | None) -> Position | None:
-        """The first character among a node and its descendants that has a place."""
-        left = [] if node is None else [node]
-        starts: list[int] = []
-        while left:
-            inner = left.pop()
-            start = inner.meta.get("start")
-            if isinstance(start, int):
-                starts.append(start)
-            left += inner.iter_expressions()
-        return position_of(self._sql, min(starts)) if starts else None
-
-
-def _bare(node: exp.Expr | None) -> exp.Expr | None:
-    """A node without the parentheses around it."""
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
-
-
-def _construct(node: exp.Expr | None) -> str:
-    """A node's name for people."""
-    match node:
-        case None:
-            return "an empty place"
-        case exp.Star():
-            return "SELECT *"
-        case exp.Column():
-            return "SELECT *" if isinstance(node.this, exp.Star) else "a column without an aggregate"
-        case exp.Anonymous():
-            return f"the function {str(node.this)[:32].upper()!r}"
-        case exp.Subquery() | exp.Select():
-            return "subquery"
-        case exp.And():
-            return "AND outside WHERE"
-        case exp.Func():
-            return f"the function {node.sql_name()[:32]!r}"
-        case exp.Predicate():
-            return "comparison"
-        case exp.Binary() | exp.Unary():
-            return "arithmetic"
-        case _:
-            return type(node).__name__.upper()
+            raise SqlUnsupportedError("this join condition", self.position(condition), hint)
+        return self._table(join.this), (self.column(condition.left, hint), self.column(condition.right, hint))
 
 
 def _check_different(names: list[tuple[str, Position | None]], what: str, hint: str) -> None:

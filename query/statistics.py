@@ -15,7 +15,8 @@ from typing import Final
 
 from query.aggregates import Statistic
 from query.errors import SumsInvalidError
-from query.plan import Operand, OutputSpec, Plan
+from query.plan import Plan
+from query.sums import Cell, Label, Operand, OutputSpec
 
 Value = int | Decimal | float | None
 
@@ -33,6 +34,7 @@ class Result:
         exact: the value as a fraction where it is rational and not NULL.
         count: rows it is over; None where suppressed.
         suppressed: whether a sum it needs was not released; the value is then None.
+        cell: the group's values, one for each column of GROUP BY; empty without.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Result:
     exact: Fraction | None
     count: int | None
     suppressed: bool = False
+    cell: Cell = ()
 
 
 def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
@@ -51,7 +54,7 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
         sums: one for each sum of the plan, in order: the field element as an integer, or None where not released.
 
     Returns:
-        One result for each output, in order.
+        One result for each output, in order; with GROUP BY the outputs of the first cell, of the second, and so on.
 
     Raises:
         SumsInvalidError: the sums do not belong to the plan: their number, type, a bound or an inequality is wrong.
@@ -62,7 +65,28 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if value is not None and not (whole and 0 <= value <= spec.bound):
             raise SumsInvalidError(f"the sum {spec.name} is outside its bound")
-    return tuple(_finish_output(output, sums) for output in plan.outputs)
+    cells = len(plan.cells)
+    return tuple(
+        _finish_output(output, sums[place::cells], cell)
+        for place, cell in enumerate(plan.cells)
+        for output in plan.outputs
+    )
+
+
+def result_rows(plan: Plan, results: Sequence[Result]) -> tuple[dict[str, Value | Label], ...]:
+    """The results of `finish_plan` as a table: one row for each cell, columns in the order of the question.
+
+    Groups that are empty or suppressed have a row, too: which of the two it is, is not disclosed.
+    """
+    width, rows = len(plan.outputs), []
+    for place, cell in enumerate(plan.cells):
+        columns: list[tuple[str, Value | Label]] = [
+            (result.name, result.value) for result in results[place * width : (place + 1) * width]
+        ]
+        for key in plan.keys:
+            columns.insert(key.place, (key.name, cell[key.group]))
+        rows.append(dict(columns))
+    return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +101,17 @@ class _Sums:
     xy: int
 
 
-def _finish_output(output: OutputSpec, sums: Sequence[int | None]) -> Result:
+def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:
     found = []
     m = output.moments
     for number in (m.count, m.left, m.right, m.left_left, m.right_right, m.left_right):
         released = 0 if number is None else sums[number]
         if released is None:
-            return Result(output.name, output.statistic, None, None, None, suppressed=True)
+            return Result(output.name, output.statistic, None, None, None, True, cell)
         found.append(released)
     known = _Sums(*found)
     value, exact = _finish(output.statistic, output.operands, known)
-    return Result(output.name, output.statistic, value, exact, known.n)
+    return Result(output.name, output.statistic, value, exact, known.n, cell=cell)
 
 
 def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tuple[Value, Fraction | None]:

@@ -15,45 +15,46 @@ from query.errors import Position, SqlSyntaxError, SqlUnsupportedError
 
 MAX_SQL_BYTES: Final = 16 * 1024
 MAX_TOKENS: Final = 2048
-MAX_NESTING: Final = 16
+MAX_NESTING: Final = 16  # of parentheses and CASE
+MAX_NEGATIONS: Final = 64  # of NOT in all, which the parser nests
+MAX_SIGNS: Final = 4  # of minus signs in a row, which it nests, too
 
 _T = TokenType
 
 _STRUCTURE: Final = frozenset({
     _T.SELECT, _T.FROM, _T.JOIN, _T.INNER, _T.ON, _T.WHERE, _T.AND, _T.ALIAS, _T.L_PAREN, _T.R_PAREN, _T.COMMA, _T.DOT,
-    _T.STAR, _T.EQ, _T.SEMICOLON, _T.VAR, _T.IDENTIFIER,
+    _T.STAR, _T.EQ, _T.SEMICOLON, _T.VAR, _T.IDENTIFIER, _T.GROUP_BY, _T.OR, _T.NOT, _T.LT, _T.LTE, _T.GT, _T.GTE,
+    _T.NEQ, _T.IN, _T.BETWEEN, _T.IS, _T.CASE, _T.WHEN, _T.THEN, _T.ELSE, _T.END, _T.PLUS, _T.DASH, _T.NUMBER,
+    _T.STRING, _T.NULL, _T.TRUE, _T.FALSE,
 })
 
-_JOINS: Final = "write an inner join of two tables: FROM t JOIN u ON t.key = u.key"
-_FILTER: Final = "WHERE takes boolean columns joined by AND"
-_NUMBERS: Final = "aggregates take columns as they are"
+_JOINS: Final = "write an inner join: FROM t JOIN u ON t.key = u.key"
+_FILTER: Final = "conditions are =, <>, <, <=, >, >=, BETWEEN, IN, IS NULL and boolean columns with AND, OR, NOT"
+_NUMBERS: Final = "values are columns and numbers with +, - and *, and CASE WHEN … THEN … ELSE … END"
 
 _REFUSED: Final[dict[str, tuple[tuple[TokenType, ...], str]]] = {
-    "GROUP BY": ((_T.GROUP_BY,), "ask once for each group, with WHERE on a boolean column"),
-    "HAVING": ((_T.HAVING,), ""),
-    "ORDER BY": ((_T.ORDER_BY, _T.SORT_BY), "a question has one row of results"),
-    "LIMIT": ((_T.LIMIT, _T.FETCH, _T.OFFSET), "a question has one row of results"),
+    "HAVING": ((_T.HAVING,), "small groups are closed by the minimum group"),
+    "ORDER BY": ((_T.ORDER_BY, _T.SORT_BY), "groups stand in the order of their codes"),
+    "LIMIT": ((_T.LIMIT, _T.FETCH, _T.OFFSET), "all groups are shown"),
     "DISTINCT": ((_T.DISTINCT,), ""),
     "UNION": ((_T.UNION, _T.EXCEPT, _T.INTERSECT), "ask one question at a time"),
     "WITH": ((_T.WITH,), "name the registered tables directly"),
-    "OR": ((_T.OR, _T.XOR), _FILTER),
-    "NOT": ((_T.NOT, _T.EXCLAMATION), _FILTER),
-    "comparison": ((_T.LT, _T.LTE, _T.GT, _T.GTE, _T.NEQ, _T.NULLSAFE_EQ, _T.IN, _T.BETWEEN, _T.LIKE, _T.ILIKE,
-                    _T.SIMILAR_TO, _T.RLIKE, _T.IRLIKE, _T.OVERLAPS), _FILTER),
-    "IS": ((_T.IS, _T.ISNULL, _T.NOTNULL), _FILTER + "; aggregates leave out nulls by themselves"),
-    "CASE": ((_T.CASE, _T.WHEN, _T.THEN, _T.ELSE), ""),
+    "XOR": ((_T.XOR,), _FILTER),
+    "!": ((_T.EXCLAMATION,), _FILTER),
+    "pattern matching": ((_T.LIKE, _T.ILIKE, _T.SIMILAR_TO, _T.RLIKE, _T.IRLIKE, _T.OVERLAPS), _FILTER),
+    "comparison": ((_T.NULLSAFE_EQ,), _FILTER),
+    "ISNULL": ((_T.ISNULL, _T.NOTNULL), "write IS NULL or IS NOT NULL"),
     "EXISTS": ((_T.EXISTS, _T.ANY, _T.ALL, _T.SOME), ""),
-    "arithmetic": ((_T.PLUS, _T.DASH, _T.SLASH, _T.MOD, _T.CARET, _T.DIV, _T.DPIPE, _T.AMP, _T.PIPE, _T.TILDE,
+    "arithmetic": ((_T.SLASH, _T.MOD, _T.CARET, _T.DIV, _T.DPIPE, _T.AMP, _T.PIPE, _T.TILDE,
                     _T.HASH), _NUMBERS),
     "cast": ((_T.DCOLON,), _NUMBERS),
-    "literal": ((_T.NUMBER, _T.STRING, _T.NATIONAL_STRING, _T.RAW_STRING, _T.HEX_STRING, _T.BIT_STRING, _T.BYTE_STRING,
-                 _T.HEREDOC_STRING, _T.UNICODE_STRING, _T.NULL, _T.TRUE, _T.FALSE),
-                "questions name columns, not values"),
+    "this kind of literal": ((_T.NATIONAL_STRING, _T.RAW_STRING, _T.HEX_STRING, _T.BIT_STRING, _T.BYTE_STRING,
+                              _T.HEREDOC_STRING, _T.UNICODE_STRING), "write numbers, and names in single quotes"),
     "parameter": ((_T.PARAMETER, _T.PLACEHOLDER, _T.COLON, _T.DOLLAR, _T.SESSION_PARAMETER), ""),
     "subscript": ((_T.L_BRACKET, _T.R_BRACKET, _T.L_BRACE, _T.R_BRACE), ""),
     "template": ((_T.BLOCK_START, _T.BLOCK_END), ""),
     "window function": ((_T.OVER, _T.WINDOW, _T.PARTITION_BY), ""),
-    "FILTER": ((_T.FILTER,), "put the boolean column into WHERE"),
+    "FILTER": ((_T.FILTER,), "put the condition into WHERE, or into CASE WHEN"),
     "QUALIFY": ((_T.QUALIFY,), ""),
     "INTO": ((_T.INTO,), ""),
     "FOR": ((_T.FOR,), ""),
@@ -69,6 +70,7 @@ _REFUSED: Final[dict[str, tuple[tuple[TokenType, ...], str]]] = {
 }
 
 _CONSTRUCTS: Final = {kind: (name, hint) for name, (kinds, hint) in _REFUSED.items() for kind in kinds}
+_DEPTH: Final = {_T.L_PAREN: 1, _T.R_PAREN: -1, _T.CASE: 1, _T.END: -1}
 _WORDS: Final = frozenset(Postgres.Parser.ID_VAR_TOKENS)
 
 
@@ -99,12 +101,16 @@ def check_tokens(sql: str) -> None:
         raise SqlSyntaxError("the text is empty")
     if len(tokens) > MAX_TOKENS:
         raise SqlSyntaxError(f"the text has more than {MAX_TOKENS} words and signs")
-    depth = 0
+    depth, negations, signs = 0, 0, 0
     for number, token in enumerate(tokens):
         _check_token(sql, token, number, tokens[number - 1])
-        depth += {_T.L_PAREN: 1, _T.R_PAREN: -1}.get(token.token_type, 0)
+        depth += _DEPTH.get(token.token_type, 0)
+        negations += token.token_type is _T.NOT
+        signs = signs + 1 if token.token_type in (_T.DASH, _T.PLUS) else 0
         if depth > MAX_NESTING:
             raise SqlUnsupportedError(f"nesting deeper than {MAX_NESTING}", position_of(sql, token.start))
+        if negations > MAX_NEGATIONS or signs > MAX_SIGNS:
+            raise SqlUnsupportedError("so many negations", position_of(sql, token.start), "simplify the condition")
 
 
 def _check_token(sql: str, token: Token, number: int, previous: Token) -> None:

@@ -21,10 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from ledger.bundle import AuditBundle, BundleQuestion
 from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.explain import explain_plan
 from query.plan import Plan, compile_question
+from services.bundle import make_bundle
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import AgencyConfig, load_config
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
@@ -250,6 +252,22 @@ class Tallystick:
             study.gas,
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
+        )
+
+    def bundle(self, result: Result) -> AuditBundle:
+        """Return the audit bundle of a result, with its SQL text, schemas and released values.
+
+        Whoever is given it learns all of these. `tallystick bundle export` writes one without them.
+
+        Raises:
+            ServiceError, LedgerError: coordinator or ledger do not answer.
+            ProofRejectedError, BundleInvalidError: the result is not that of the published query.
+        """
+        study = self.study(result.query_id)
+        question = BundleQuestion(self._derived("salt", study.request_id), result.sql)
+        documents = self._coordinator.tables()
+        return make_bundle(
+            self.ledger, result.query_id, documents=documents, question=question, openings=result.opening
         )
 
     # --- parts of it ---------------------------------------------------------------------------------------------

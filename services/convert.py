@@ -13,17 +13,18 @@ from proto.v1 import common_pb2
 from services.errors import RequestInvalidError
 from services.transport import CHUNK_BYTES
 from zk.curve import decode_points, encode_points, points_from_bytes, points_to_bytes
-from zk.encoding import decode_relation, encode_relation
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation
 from zk.field import FR, Words
-from zk.statement import Point, Statement
+from zk.statement import RELEASED, Point, Statement
 from zk.transcript import encode_words
 
 WORD_BYTES: Final = 32
 POINT_BYTES: Final = 64
-RELEASE_BYTES: Final = 16
+RELEASE_BYTES: Final = 32
 
 ArrayKey = tuple[int, int]
-"""Column and component of a streamed array."""
+"""Column or number of a streamed array, and its component."""
 
 
 def encode_elements(elements: Words) -> bytes:
@@ -90,10 +91,10 @@ def encode_release(release: int) -> bytes:
     """Return the wire form of a release word.
 
     Raises:
-        RequestInvalidError: it does not fit 128 bits.
+        RequestInvalidError: it does not fit 256 bits.
     """
     if not 0 <= release < 1 << 8 * RELEASE_BYTES:
-        raise RequestInvalidError("release", "expected a word below 2^128")
+        raise RequestInvalidError("release", "expected a word below 2^256")
     return release.to_bytes(RELEASE_BYTES, "big")
 
 
@@ -102,6 +103,12 @@ def decode_release(data: bytes) -> int:
     if len(data) != RELEASE_BYTES:
         raise RequestInvalidError("release", f"expected {RELEASE_BYTES} bytes, got {len(data)}")
     return int.from_bytes(data, "big")
+
+
+def released_rows(release: int) -> tuple[int, ...]:
+    """Return the rows of s that a release word releases, increasing."""
+    released = release & RELEASED
+    return tuple(row for row in range(released.bit_length()) if released >> row & 1)
 
 
 def statement_message(statement: Statement) -> common_pb2.Statement:

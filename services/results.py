@@ -9,9 +9,10 @@ import numpy as np
 
 from query.plan import Plan
 from query.statistics import Result as Output
-from query.statistics import Value, finish_plan
+from query.statistics import Value, finish_plan, result_rows
+from query.sums import Label
 from services.client_errors import ResultRejectedError
-from services.convert import decode_elements, decode_points_array
+from services.convert import decode_elements, decode_points_array, released_rows
 from services.party.client import ReleasedParts
 from services.verify import VerifiedQuery
 from zk.curve import decode_points, sum_points
@@ -25,7 +26,8 @@ from zk.verifier import verify_row_openings
 
 @dataclass(frozen=True, slots=True)
 class RowOpening:
-    """One released sum and the point that shows it is row `row` of the sealed column; anyone given it can check it."""
+    """A released row of the sealed column (a sum, or with GROUP BY one cell of it) and the point that shows it stands
+    there; anyone given it can check it."""
 
     row: int
     value: int
@@ -43,12 +45,12 @@ class Result:
         sql: the question.
         query_id: 32 bytes.
         plan: its meaning.
-        outputs: the statistics in order.
+        outputs: the statistics in order, cell by cell.
         sums: the proved sums in the plan's order, None where not released.
-        opening: one for each released sum.
+        opening: one for each released row.
         proof: as published.
         proof_bytes: its size.
-        guards: counts opened on the ledger, by number of the sum.
+        guards: counts opened on the ledger, by row of the sealed column.
         tx: transaction that published it.
         gas: what that cost.
         block_number: where it stands.
@@ -71,12 +73,12 @@ class Result:
 
     @property
     def values(self) -> dict[str, Value]:
-        """Value of every output by its name."""
-        return {output.name: output.value for output in self.outputs}
+        """Value of every output by its name; empty with GROUP BY, see `rows`."""
+        return {} if self.plan.groups else {output.name: output.value for output in self.outputs}
 
-    def rows(self) -> list[dict[str, Value]]:
-        """The result table: one row."""
-        return [self.values]
+    def rows(self) -> list[dict[str, Value | Label]]:
+        """The result table: one row, or with GROUP BY one for each group, suppressed ones with None."""
+        return list(result_rows(self.plan, self.outputs))
 
 
 def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedParts]) -> tuple[RowOpening, ...]:
@@ -91,9 +93,9 @@ def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedP
         ResultRejectedError: a part is malformed, or the sum of all does not open the record.
     """
     relation = verified.query.relation
-    released = tuple(v for v in range(len(relation.sum_forms)) if verified.published.release >> v & 1)
-    if any(part.sums != released for part in parts):
-        raise ResultRejectedError("a party released other sums than the ledger's record names")
+    released = released_rows(verified.published.release)
+    if any(part.rows != released for part in parts):
+        raise ResultRejectedError("a party released other rows than the ledger's record names")
     try:
         values = [decode_elements("values", part.values, len(released)) for part in parts]
         points = [decode_points_array("points", part.points, len(released)) for part in parts]

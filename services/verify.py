@@ -17,6 +17,7 @@ from services.directory import read_directory
 from services.errors import StateConflictError
 from services.ledger_access import LedgerAccess
 from services.party.client import TableDocument
+from services.range_tables import range_table
 from zk.errors import ProofRejectedError
 from zk.proof import Proof, encode_proof
 from zk.statement import Statement
@@ -33,7 +34,7 @@ class VerifiedQuery:
         published: the ledger's record.
         statement, proof: what was verified.
         proof_bytes: size of the proof's canonical form.
-        guards: opened counts by number of the sum.
+        guards: opened counts by row of the sealed column.
     """
 
     query: QueryRecord
@@ -99,7 +100,7 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
         raise RecordInvalidError("the transaction's statement is not the query's over the directory's commitments")
     if record_hash(statement, proof) != published.record:
         raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")
-    verify_proof(ledger.tau_g2, statement, proof)
+    verify_proof(ledger.tau_g2, statement, proof, range_table(ledger, query.relation))
     verify_guards(query.relation, proof, query.minimum_group)
     guards = published.opened(query.relation)
     if not guards:

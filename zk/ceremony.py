@@ -172,14 +172,15 @@ def contribute(ceremony: Ceremony, name: str, entropy: bytes = b"", progress: Pr
         raise CeremonyInvalidError(f"{name} has contributed already")
     if len(ceremony.contributions) >= MAX_CONTRIBUTIONS:
         raise CeremonyInvalidError(f"a ceremony takes at most {MAX_CONTRIBUTIONS} contributions")
-    verify_ceremony(ceremony)
+    verify_ceremony(ceremony, progress=progress)
     factor = SecretScalar(b"factor", entropy)
     nonce = SecretScalar(b"nonce", entropy, factor.expose().to_bytes(32, "big"), ceremony.digest, name.encode())
     count = ceremony.powers.shape[0]
-    powers, weights = np.empty_like(ceremony.powers), FR.powers(factor.expose(), count)
+    powers = np.empty_like(ceremony.powers)
     for start in range(0, count, CHUNK_POINTS):
-        end = min(start + CHUNK_POINTS, count)
-        powers[start:end] = multiply_points(ceremony.powers[start:end], weights[start:end])
+        end, first = min(start + CHUNK_POINTS, count), pow(factor.expose(), start, FR_MODULUS)
+        weights = FR.scale(FR.powers(factor.expose(), end - start), first)
+        powers[start:end] = multiply_points(ceremony.powers[start:end], weights)
         if progress is not None:
             progress("multiplying powers", end / count)
     before, after = points_to_bytes(ceremony.powers[1:2]), points_to_bytes(powers[1:2])
@@ -220,16 +221,20 @@ def _same_tau(points: Points, points_g2: list[G2]) -> bool:
     return pairing_product_is_one(np.concatenate([left, neg_points(GENERATOR)]), [G2_GENERATOR, right])
 
 
-def verify_ceremony(ceremony: Ceremony, report: Callable[[str], None] | None = None) -> None:
+def verify_ceremony(
+    ceremony: Ceremony, report: Callable[[str], None] | None = None, progress: Progress | None = None
+) -> None:
     """Verify every contribution and the consistency of the final powers.
 
     Args:
         ceremony: any state, with or without contributions.
         report: called with one line of plain words per check that passed.
+        progress: called with a stage and the fraction done.
 
     Raises:
         CeremonyInvalidError: names the contribution and the failed check.
-    Timing: variable; everything is public. Two multi-scalar multiplications of N+8 and four pairings.
+    Timing: variable; everything is public. Two multi-scalar multiplications of N+8 by 128 bits, and
+        four pairings.
     """
     say = report if report is not None else lambda _line: None
     previous, before = ceremony.genesis, points_to_bytes(GENERATOR)
@@ -252,7 +257,7 @@ def verify_ceremony(ceremony: Ceremony, report: Callable[[str], None] | None = N
     if points_to_bytes(ceremony.powers[1:2]) != before:
         raise CeremonyInvalidError(f"the powers do not belong to {_last_place(ceremony)}")
     try:
-        verify_powers(ceremony.powers, ceremony.tau_g2)
+        verify_powers(ceremony.powers, ceremony.tau_g2, progress)
         say(f"all {ceremony.powers.shape[0]} powers are on the curve and are powers of the last τ (pairing)")
         if ceremony.contributions:
             verify_tau_outside_domains(ceremony.powers, ceremony.log_rows)
@@ -277,7 +282,9 @@ def _verify_pairings(ceremony: Ceremony) -> None:
     raise CeremonyInvalidError("some [τ_k]_2 does not hold the τ of its [τ_k]_1")
 
 
-def finish_ceremony(ceremony: Ceremony, report: Callable[[str], None] | None = None) -> Srs:
+def finish_ceremony(
+    ceremony: Ceremony, report: Callable[[str], None] | None = None, progress: Progress | None = None
+) -> Srs:
     """Verify a ceremony and return its structured reference string, not a development one.
 
     Raises:
@@ -285,5 +292,5 @@ def finish_ceremony(ceremony: Ceremony, report: Callable[[str], None] | None = N
     """
     if not ceremony.contributions:
         raise CeremonyInvalidError("nobody has contributed yet")
-    verify_ceremony(ceremony, report)
+    verify_ceremony(ceremony, report, progress)
     return Srs(ceremony.log_rows, ceremony.powers, ceremony.tau_g2, development=False)

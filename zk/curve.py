@@ -9,9 +9,8 @@ and scalars, also where scalars are secret.
 from __future__ import annotations
 
 import functools
-import os
+import itertools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMisma
 from zk.field import FQ, FQ_MODULUS, FR, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as kernels
+from zk.kernels.workers import processors, run_tasks
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan
@@ -29,9 +29,6 @@ PARALLEL_FROM = 1 << 12
 
 LANES_FROM = 64
 """From so many scalars on, eight lanes are worth their setup."""
-MANY = 16
-"""Threads used at most."""
-
 GENERATOR: Words = FQ.from_integers([1, 2]).reshape(1, 8)
 
 
@@ -126,7 +123,8 @@ def multiply_generator(scalars: Words) -> Words:
     """Return scalars[i]·GENERATOR, from a table of the generator's multiples."""
     scalars, multiples = FR.checked(scalars), _generator_multiples()
     if chosen_path() == IFMA and len(scalars) >= LANES_FROM:
-        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], processors())
+        threads = processors() if len(scalars) >= PARALLEL_FROM else 1
+        return ifma_plan.multiply_fixed(multiples, scalars, multiples[1:3], threads)
     integers = scalar_integers(scalars)
     work = np.empty((len(integers), 16), dtype=np.uint64)
 
@@ -142,12 +140,6 @@ def scalar_integers(scalars: Words) -> Words:
     return FR.mul(scalars, np.array([[1, 0, 0, 0]], dtype=np.uint64))
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MANY
-    return max(1, min(os.cpu_count() or 1, allowed, MANY))
-
-
 def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None = None) -> None:
     """Call work(start, stop) over 0 .. n-1, in a thread per processor if asked, by default if n is large."""
     threads = min(processors(), max(n, 1))
@@ -155,8 +147,7 @@ def split_rows(work: Callable[[int, int], None], n: int, parallel: bool | None =
         work(0, n)
         return
     bounds = [n * i // threads for i in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    run_tasks(lambda _, part: work(*part), list(itertools.pairwise(bounds)), threads)
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,24 +1,28 @@
 """Canonical words of a relation: what the query's hash binds and what the contract interprets.
 
-Layout (32-byte words; ⌈·⌉ fields are 16 bits from the low end of the header):
+Layout (32-byte words; fields of the header are 16 bits from its low end):
 
-    header     version, log_rows, registered, witnesses, second-round columns (0), opened, sums, zero-forms,
-               constants, product words, program words, κ (0), groups (0), lookups (0), compiler version, 0
+    header     version, log_rows, registered, witnesses, round-2 columns, opened, sums, zero-forms (all of them, see
+               `zk.expansion`), constants, product words, program words, κ, codes of group 1 | codes of group 2 << 8,
+               lookups, compiler version | plain << 8, hint words
     opened     column indices, one byte each, 32 a word from the low end
     guards     guard of sum v, one byte each, 32 a word from the low end
     columns    one word each: dataset ‖ version ‖ kind ‖ column  (128, 32, 32, 32 bits from bit 96 down)
+    codes      of each group column, 16 bits each, 16 a word from the low end
+    hints      one word each: bytes count of pairs, kind, column, shift, width, 0, then pairs (coefficient, column)
     constants  distinct coefficients other than ±1, canonical scalars, in order of first use
     products   up to 15 pairs a word (low byte: count), see below
     program    per slot, up to 15 pairs a word (low byte: count, bit 7 set when more words of the slot follow)
 
 A pair is 16 bits: i | j << 8, two indices into the table of scalars
 
-    0: 1   1: −1   constants   opened values   weights of opened values (γ^i/Z_H(ζ))
-    −α^v/Z_H(ζ) for v = 0..   δ^u/Z_H(ζ) for u = 1..   products
+    0: 1   1: −1   challenges β (with lookups), β_1, β_2 (with groups)   constants   opened values
+    weights of opened values (γ^i/Z_H(ζ))   −α^v/Z_H(ζ) for v = 0.. (one more with lookups)   δ^u/Z_H(ζ) for u = 1..
+    products
 
 and the program's slot k gives the scalar of commitment k as Σ table[i]·table[j] (slot 0 the generator, then registered,
-then witness columns). The words are decodable: `decode_relation` returns the forms and refuses anything that
-`encode_relation` would not have written.
+round 1, round 2, and T with lookups). The words are decodable: `zk.decoding.decode_relation` returns the forms and
+refuses anything that `encode_relation` would not have written.
 """
 
 from __future__ import annotations
@@ -28,40 +32,51 @@ from collections.abc import Sequence
 from typing import Final
 
 from zk.errors import RelationInvalidError
-from zk.relation import ONE, ColumnKind, RegisteredColumn, Relation, Term
+from zk.expansion import challenges_of, expanded_sum_forms, expanded_zero_forms
+from zk.forms import ONE, Challenge, Form, Hint, Term
+from zk.relation import ColumnKind, RegisteredColumn, Relation
 from zk.transcript import FR_MODULUS, encode_words
 
-RELATION_VERSION: Final = 1
-COMPILER_VERSION: Final = 1
+RELATION_VERSION: Final = 2
+COMPILER_VERSION: Final = 2
 HEADER_FIELDS: Final = 16
 PAIRS_PER_WORD: Final = 15
+HINT_PAIRS_AT: Final = 6
 MAX_TABLE: Final = 256
 MAX_WORDS: Final = 256
+PLAIN_FLAG: Final = 1 << 8
 
 Pair = tuple[int, int]
 
 
-class _Table:
+class ScalarTable:
     """Indices into the verifier's table of scalars for one relation."""
 
-    def __init__(self, relation: Relation, constants: Sequence[int]) -> None:
-        self.constants = {value: 2 + k for k, value in enumerate(constants)}
-        base = 2 + len(constants)
+    def __init__(self, relation: Relation, constants: Sequence[int], sums: int, zeros: int) -> None:
+        self.challenges = {challenge: 2 + k for k, challenge in enumerate(challenges_of(relation))}
+        base = 2 + len(self.challenges)
+        self.constants = {value: base + k for k, value in enumerate(constants)}
+        base += len(constants)
         self.values = {column: base + k for k, column in enumerate(relation.opened)}
         base += len(relation.opened)
         self.batching = {column: base + k for k, column in enumerate(relation.opened)}
         base += len(relation.opened)
-        self.sums = [base + v for v in range(len(relation.sum_forms))]
-        base += len(relation.sum_forms)
-        self.zeros = [base + u for u in range(len(relation.zero_forms))]
-        self.first_product = base + len(relation.zero_forms)
+        self.sums = [base + v for v in range(sums)]
+        base += sums
+        self.zeros = [base + u for u in range(zeros)]
+        self.first_product = base + zeros
         self.products: dict[Pair, int] = {}
 
     def coefficient(self, value: int) -> int:
+        """Index of a coefficient."""
         return {1: 0, -1: 1}.get(value, self.constants.get(value % FR_MODULUS, -1))
 
     def pair(self, weight: int, term: Term) -> Pair:
-        """Weight times coefficient times value, as one pair."""
+        """Weight times coefficient times challenge or value, as one pair."""
+        if term.challenge is not Challenge.NONE:
+            if term.coefficient != 1 or term.left != ONE:
+                raise RelationInvalidError("a challenge stands with the coefficient 1 and no opened factor")
+            return weight, self.challenges[term.challenge]
         coefficient = self.coefficient(term.coefficient)
         if term.left == ONE:
             return weight, coefficient
@@ -71,9 +86,9 @@ class _Table:
         return weight, self.values[term.left]
 
 
-def _constants(relation: Relation) -> list[int]:
+def _constants(forms: Sequence[Form]) -> list[int]:
     found: dict[int, None] = {}
-    for form in relation.sum_forms + relation.zero_forms:
+    for form in forms:
         for term in form:
             if term.coefficient not in (1, -1):
                 found[term.coefficient % FR_MODULUS] = None
@@ -91,8 +106,16 @@ def _pair_word(pairs: Sequence[Pair], more: bool) -> int:
     return word
 
 
-def _byte_words(values: Sequence[int]) -> list[int]:
-    return [sum(v << 8 * k for k, v in enumerate(values[i : i + 32])) for i in range(0, len(values), 32)]
+def _packed(values: Sequence[int], bits: int) -> list[int]:
+    per_word = 256 // bits
+    return [sum(v << bits * k for k, v in enumerate(values[i : i + per_word])) for i in range(0, len(values), per_word)]
+
+
+def _hint_word(hint: Hint, table: ScalarTable) -> int:
+    parts = [len(hint.form), int(hint.kind), hint.column, hint.shift, hint.width, 0]
+    for term in hint.form:
+        parts += [table.coefficient(term.coefficient), term.right]
+    return sum(part << 8 * place for place, part in enumerate(parts))
 
 
 def encode_relation(relation: Relation) -> list[int]:
@@ -101,13 +124,13 @@ def encode_relation(relation: Relation) -> list[int]:
     Raises:
         RelationInvalidError: its table or program does not fit the limits.
     """
-    constants = _constants(relation)
-    table = _Table(relation, constants)
+    sums, zeros = expanded_sum_forms(relation), expanded_zero_forms(relation)
+    constants = _constants([*sums, *zeros, *(hint.form for hint in relation.hints)])
+    table = ScalarTable(relation, constants, len(sums), len(zeros))
     slots: list[list[Pair]] = [[] for _ in range(relation.column_count + 1)]
-    weighted = [*zip(table.sums, relation.sum_forms), *zip(table.zeros, relation.zero_forms)]
     for column in relation.opened:
         slots[column].append((table.batching[column], 0))
-    for weight, form in weighted:
+    for weight, form in [*zip(table.sums, sums), *zip(table.zeros, zeros)]:
         for term in form:
             slots[term.right].append(table.pair(weight, term))
     program: list[int] = []
@@ -116,31 +139,35 @@ def encode_relation(relation: Relation) -> list[int]:
         program += [_pair_word(chunk, more=k + 1 < len(chunks)) for k, chunk in enumerate(chunks)]
     products = [_pair_word(chunk, more=False) for chunk in _chunks(list(table.products))]
     if table.first_product + len(table.products) > MAX_TABLE:
-        raise RelationInvalidError(f"the relation needs more than {MAX_TABLE} scalars: ask for fewer sums at a time")
+        raise RelationInvalidError(f"the relation needs more than {MAX_TABLE} scalars: ask for less at a time")
+    codes = [*(len(group.codes) for group in relation.groups), 0, 0]
     header = [
         RELATION_VERSION,
         relation.log_rows,
         len(relation.registered),
         relation.witness_count,
-        0,
+        relation.round2_count,
         len(relation.opened),
         len(relation.sum_forms),
-        len(relation.zero_forms),
+        len(zeros),
         len(constants),
         len(products),
         len(program),
-        0,
-        0,
-        0,
-        COMPILER_VERSION,
-        0,
+        relation.table_bits,
+        codes[0] | codes[1] << 8,
+        len(relation.lookups),
+        COMPILER_VERSION | (PLAIN_FLAG if relation.plain else 0),
+        len(relation.hints),
     ]
     words = [sum(field << 16 * k for k, field in enumerate(header))]
-    words += _byte_words(relation.opened) + _byte_words(relation.guards)
+    words += _packed(relation.opened, 8) + _packed(relation.guards, 8)
     words += [encode_column(column) for column in relation.registered]
+    for group in relation.groups:
+        words += _packed(group.codes, 16)
+    words += [_hint_word(hint, table) for hint in relation.hints]
     words += constants + products + program
     if len(words) > MAX_WORDS:
-        raise RelationInvalidError(f"the relation needs more than {MAX_WORDS} words: ask for fewer sums at a time")
+        raise RelationInvalidError(f"the relation needs more than {MAX_WORDS} words: ask for less at a time")
     return words
 
 
@@ -176,94 +203,3 @@ def statement_hash(relation: Relation, commitments: Sequence[tuple[int, int]]) -
         raise RelationInvalidError("a relation needs exactly one commitment for each registered column")
     flat = [coordinate for point in commitments for coordinate in point]
     return hashlib.sha256(encode_words([*encode_relation(relation), *flat])).digest()
-
-
-class _Reader:
-    def __init__(self, words: Sequence[int]) -> None:
-        self._words = list(words)
-        self._at = 0
-
-    def take(self, count: int) -> list[int]:
-        if self._at + count > len(self._words):
-            raise RelationInvalidError("the relation's words end too early")
-        self._at += count
-        return self._words[self._at - count : self._at]
-
-    def bytes(self, count: int) -> tuple[int, ...]:
-        words = self.take(-(-count // 32))
-        return tuple(words[k // 32] >> 8 * (k % 32) & 0xFF for k in range(count))
-
-    @property
-    def done(self) -> bool:
-        return self._at == len(self._words)
-
-
-def _pairs(word: int) -> list[Pair]:
-    return [(word >> 16 * k & 0xFF, word >> 16 * k + 8 & 0xFF) for k in range(1, min(word & 0x7F, PAIRS_PER_WORD) + 1)]
-
-
-def decode_relation(words: Sequence[int]) -> Relation:
-    """Return the relation behind canonical words.
-
-    Raises:
-        RelationInvalidError: the words are not exactly what `encode_relation` writes for a valid relation.
-    """
-    if not 0 < len(words) <= MAX_WORDS or not all(0 <= word < 1 << 256 for word in words):
-        raise RelationInvalidError("the relation's words are empty, too many or out of range")
-    reader = _Reader(words)
-    (head,) = reader.take(1)
-    header = [head >> 16 * k & 0xFFFF for k in range(HEADER_FIELDS)]
-    _, log_rows, registered, witnesses, _, opened_count, sums, zeros, constant_count, product_words, program_words = (
-        header[:11]
-    )
-    opened = reader.bytes(opened_count)
-    guards = reader.bytes(sums)
-    columns = tuple(decode_column(word) for word in reader.take(registered))
-    constants = reader.take(constant_count)
-    products = [pair for word in reader.take(product_words) for pair in _pairs(word)]
-    forms = _decode_program(
-        reader.take(program_words), (registered + witnesses, opened, sums, zeros), constants, products
-    )
-    if not reader.done:
-        raise RelationInvalidError("the relation's words go on after the program")
-    relation = Relation(log_rows, columns, witnesses, opened, forms[sums:], forms[:sums], guards)
-    if encode_relation(relation) != list(words):
-        raise RelationInvalidError("the relation's words are not canonical")
-    return relation
-
-
-def _decode_program(
-    program: Sequence[int],
-    shape: tuple[int, tuple[int, ...], int, int],
-    constants: Sequence[int],
-    products: Sequence[Pair],
-) -> tuple[tuple[Term, ...], ...]:
-    """Rebuild sum-forms and zero-forms (in that order) from the program; wrong pairs fail here or on re-encoding."""
-    columns, opened, sums, zeros = shape
-    scalars = [1, -1, *(c if c <= FR_MODULUS // 2 else c - FR_MODULUS for c in constants)]
-    values = {len(scalars) + k: column for k, column in enumerate(opened)}
-    weights_at = len(scalars) + 2 * len(opened)
-    products_at = weights_at + sums + zeros
-    forms: list[list[Term]] = [[] for _ in range(sums + zeros)]
-    slot = 0
-    for word in program:
-        for weight, value in _pairs(word):
-            coefficient, left = 1, ONE
-            if len(scalars) + len(opened) <= weight < weights_at:
-                continue  # batching weight; re-encoding checks that it stands where it must
-            if weight >= products_at:
-                if weight - products_at >= len(products):
-                    raise RelationInvalidError("a pair names a product that does not exist")
-                weight, factor = products[weight - products_at]
-                coefficient = scalars[factor] if factor < len(scalars) else 0
-            if value < len(scalars):
-                coefficient *= scalars[value]
-            else:
-                left = values.get(value, -1)
-            if not weights_at <= weight < products_at:
-                raise RelationInvalidError("a pair has no weight")
-            forms[weight - weights_at].append(Term(coefficient, left, slot))
-        slot += 0 if word & 0x80 else 1
-    if slot != columns + 1:
-        raise RelationInvalidError("the program does not have one slot for each commitment")
-    return tuple(tuple(form) for form in forms)

@@ -1,17 +1,17 @@
 """Errors of the proof system. Every public function of ``zk`` raises one of these on bad input; nothing else escapes.
 
-    ZkError
-    ├── NonCanonicalEncodingError   bytes or integers outside the canonical range
-    ├── PointNotOnCurveError        a point off its curve or outside its subgroup
-    ├── ZeroInverseError            an inverse of zero was asked for
-    ├── SizeMismatchError           arrays whose shapes do not fit together
-    ├── SrsInvalidError             a structured reference string that must not be used
-    ├── CeremonyInvalidError        a ceremony transcript that does not verify
-    ├── RelationInvalidError        a relation outside the language or its limits
-    ├── WitnessUnsatisfiedError     columns that do not satisfy the relation they should be proved for
-    ├── ProtocolStateError          a prover step called out of order, or a second time
-    ├── KernelPathUnsupportedError  kernels were asked for that this processor cannot run
-    └── ProofRejectedError          a proof that does not verify; `reason` names the failed check
+ZkError
+├── NonCanonicalEncodingError   bytes or integers outside the canonical range
+├── PointNotOnCurveError        a point off its curve or outside its subgroup
+├── ZeroInverseError            an inverse of zero was asked for
+├── SizeMismatchError           arrays whose shapes do not fit together
+├── SrsInvalidError             a structured reference string that must not be used
+├── CeremonyInvalidError        a ceremony transcript that does not verify
+├── RelationInvalidError        a relation outside the language or its limits
+├── WitnessUnsatisfiedError     columns that do not satisfy the relation they should be proved for
+├── ProtocolStateError          a prover step called out of order, or a second time
+├── KernelPathUnsupportedError  kernels were asked for that this processor cannot run
+└── ProofRejectedError          a proof that does not verify; `reason` names the failed check
 """
 
 from __future__ import annotations

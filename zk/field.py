@@ -19,20 +19,26 @@ from numpy.typing import NDArray
 
 from zk.errors import NonCanonicalEncodingError, SizeMismatchError, ZeroInverseError
 from zk.kernels import IFMA, chosen_path, vectors
+from zk.kernels.leases import fresh
 from zk.kernels.scalar import FQ_CONSTANTS, FQ_MODULUS, FR_CONSTANTS, FR_MODULUS, Words
+from zk.kernels.workers import processors, run_tasks
 
 _LANES: dict[object, Callable[[Words, Words, Words], None]] = {}
 """Portable kernels of Fr and what takes their place where eight lanes are there."""
 
 if chosen_path() == IFMA:
-    from zk.kernels import ifma_vectors
+    from zk.kernels import ifma_polynomials, ifma_vectors
 
     _LANES = {
         vectors.add: ifma_vectors.add,
         vectors.subtract: ifma_vectors.subtract,
         vectors.multiply: ifma_vectors.multiply,
-        vectors.inner_product: ifma_vectors.inner_product,
     }
+
+LANES_FROM = 64
+"""From so many coefficients on, eight lanes are worth their setup."""
+PARALLEL_FROM = 1 << 17
+"""From so many elements on, products of vectors are worth a thread per processor."""
 
 __all__ = ["FQ", "FQ_MODULUS", "FR", "FR_MODULUS", "Field", "Words"]
 
@@ -56,18 +62,28 @@ class Field:
         a, b = self.checked(a), self.checked(b)
         if len(a) != len(b) and len(a) != 1 and len(b) != 1:
             raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
-        return a, b, np.empty_like(b if len(a) == 1 else a)
+        return a, b, fresh(len(b) if len(a) == 1 else len(a))
 
     def _run(self, operation: Callable[[Words, Words, Words, Words], None], out: Words, a: Words, b: Words) -> None:
         lanes = _LANES.get(operation) if self.modulus == FR_MODULUS else None
         if lanes is None:
             operation(out, a, b, self.constants)
-        else:
-            lanes(out, a, b)
+            return
+
+        def part(_: int, rows: slice) -> None:
+            lanes(out[rows], a if len(a) == 1 else a[rows], b if len(b) == 1 else b[rows])
+
+        parts = _parts(len(out)) if operation is vectors.multiply else [slice(0, len(out))]
+        run_tasks(part, parts, processors())  # sums are bound by memory
+
+    def _has_lanes(self, n: int) -> bool:
+        return chosen_path() == IFMA and self.modulus == FR_MODULUS and n >= LANES_FROM
 
     def zeros(self, n: int) -> Words:
         """Return ``n`` zeros."""
-        return np.zeros((_count(n), 4), dtype=np.uint64)
+        out = fresh(_count(n))
+        out[:] = 0
+        return out
 
     def add(self, a: Words, b: Words) -> Words:
         """Return a + b. Raises SizeMismatchError if lengths differ and neither is one."""
@@ -97,7 +113,10 @@ class Field:
         if len(a) != len(b):
             raise SizeMismatchError(f"an inner product needs equal lengths, got {len(a)} and {len(b)}")
         out = self.zeros(1)
-        self._run(vectors.inner_product, out, a, b)
+        if self._has_lanes(len(a)):
+            ifma_vectors.inner_product(out, a, b)
+        else:
+            vectors.inner_product(out, a, b, self.constants)
         return out
 
     def total(self, a: Words) -> Words:
@@ -109,7 +128,7 @@ class Field:
     def inverse(self, a: Words) -> Words:
         """Return 1/a elementwise, with one inversion for all. Raises ZeroInverseError if an element is zero."""
         a = self.checked(a)
-        out = np.empty_like(a)
+        out = fresh(len(a))
         index = vectors.invert(out, a, self.constants)
         if index >= 0:
             raise ZeroInverseError(f"element {index} of {len(a)} is zero")
@@ -173,16 +192,35 @@ class Field:
         """Return ``n`` uniform elements from the operating system's randomness."""
         return self.expand(secrets.token_bytes, n)
 
+    def add_scaled(self, a: Words, b: Words, c: int) -> Words:
+        """Return a + c·b, in one pass. Raises SizeMismatchError if lengths differ."""
+        a, b = self.checked(a), self.checked(b)
+        if len(a) != len(b):
+            raise SizeMismatchError(f"vectors of {len(a)} and {len(b)} {self.name} elements do not fit together")
+        out, factor = fresh(len(a)), self.from_integers([c])
+        if self._has_lanes(len(a)):
+            add = ifma_vectors.add_multiple
+            run_tasks(lambda _, rows: add(out[rows], a[rows], b[rows], factor), _parts(len(a)), processors())
+        else:
+            vectors.add_multiple(out, a, b, factor, self.constants)
+        return out
+
     def powers(self, x: int, n: int) -> Words:
         """Return 1, x, x^2, .., x^(n-1)."""
-        out = self.zeros(n)
-        vectors.powers(out, self.from_integers([x]), self.constants)
+        out, base = fresh(_count(n)), self.from_integers([x])
+        if self._has_lanes(n):
+            ifma_polynomials.powers(out, base)
+        else:
+            vectors.powers(out, base, self.constants)
         return out
 
     def evaluate(self, coefficients: Words, x: int) -> int:
         """Return the polynomial's value at ``x``, coefficients from the constant upwards; the empty one is zero."""
-        out = self.zeros(1)
-        vectors.evaluate(out, self.checked(coefficients), self.from_integers([x]), self.constants)
+        out, coefficients, point = self.zeros(1), self.checked(coefficients), self.from_integers([x])
+        if self._has_lanes(len(coefficients)):
+            ifma_polynomials.evaluate(out, coefficients, point)
+        else:
+            vectors.evaluate(out, coefficients, point, self.constants)
         return self.to_integers(out)[0]
 
     def scale(self, a: Words, c: int) -> Words:
@@ -202,6 +240,13 @@ class Field:
 
 def _shape(a: object) -> str:
     return f"{a.dtype} of shape {a.shape}" if isinstance(a, np.ndarray) else type(a).__name__
+
+
+def _parts(n: int) -> list[slice]:
+    """The rows of a vector, whole or in parts for several threads: of a multiple of sixteen rows, but the last."""
+    threads = processors() if n >= PARALLEL_FROM else 1
+    size = max(16, -(-n // (16 * 4 * threads)) * 16) if threads > 1 else max(n, 1)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)] or [slice(0, 0)]
 
 
 def _count(n: int) -> int:

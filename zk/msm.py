@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from zk.curve import PARALLEL_FROM, processors, scalar_integers, split_rows
+from zk.curve import PARALLEL_FROM, scalar_integers, split_rows
 from zk.errors import SizeMismatchError
 from zk.field import FQ, FR, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import curve as curve_kernels
 from zk.kernels import msm as kernels
+from zk.kernels.workers import processors
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_plan
 
 LANES_FROM = 32
 """From so many scalars on, eight lanes are worth their setup."""
-PARALLEL_LANES_FROM = 1 << 14
+PARALLEL_LANES_FROM = 1 << 12
 """From so many scalars on, eight lanes are worth a thread per processor."""
 
 _TWICE_GENERATOR = (
@@ -26,14 +27,40 @@ _TWICE_GENERATOR = (
 _PADDING = FQ.from_integers([1, 2, *_TWICE_GENERATOR]).reshape(2, 8)
 
 
-def msm(points: Words, scalars: Words) -> Words:
+class FixedPoints:
+    """Points that are summed again and again, laid out for it once: a reference string's powers. Public.
+
+    Where kernels have eight lanes this holds a copy of the points, 64 bytes each, and reserves 13 MB per processor for
+    sums, which become memory when the first sum needs them; elsewhere it holds the array it was given. The array must
+    not be changed. Threads may share one: the second of two sums at the same time copies the points for itself.
+
+    Args:
+        points: (m, 8), on the curve.
+
+    Raises:
+        SizeMismatchError: not that shape.
+    """
+
+    def __init__(self, points: Words) -> None:
+        self.array = _checked_points(points)
+        """The (m, 8) points."""
+        self.pool = ifma_plan.FixedPool(self.array, _PADDING, processors()) if chosen_path() == IFMA else None
+        """The points as kernels with lanes take them, where there are such."""
+        if self.pool is not None:
+            self.array = self.pool.points
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+def msm(points: Words | FixedPoints, scalars: Words) -> Words:
     """Return the (1, 8) sum of scalars[i]·points[i] over all scalars; the empty sum is infinity.
 
     Points may repeat, cancel or be infinity. Scalars near 0 or near r (small, of either sign) cost as few windows as
     the longest of them needs.
 
     Args:
-        points: (m, 8), public, on the curve; points beyond the scalars are not used.
+        points: (m, 8), public, on the curve, or those laid out once; points beyond the scalars are not used.
         scalars: (n, 4) elements of Fr, n <= m, possibly secret.
 
     Raises:
@@ -43,23 +70,27 @@ def msm(points: Words, scalars: Words) -> Words:
     Source: Pippenger 1976, with signed digits; Bernstein, Doumen, Lange, Oosterwijk, "Faster batch forgery
         identification", INDOCRYPT 2012, section 4.
     """
-    if not isinstance(points, np.ndarray) or points.dtype != np.uint64 or points.ndim != 2 or points.shape[1] != 8:
-        raise SizeMismatchError("a vector of points is an (n, 8) uint64 array")
+    array, pool = (points.array, points.pool) if isinstance(points, FixedPoints) else (_checked_points(points), None)
     scalars = FR.checked(scalars)
     n = len(scalars)
-    if n > len(points):
-        raise SizeMismatchError(f"{n} scalars need as many points, got {len(points)}")
-    points = points if points.flags.c_contiguous and points.flags.writeable else points.copy(order="C")
+    if n > len(array):
+        raise SizeMismatchError(f"{n} scalars need as many points, got {len(array)}")
     if chosen_path() == IFMA and n >= LANES_FROM:
         threads = processors() if n >= PARALLEL_LANES_FROM else 1
-        sums, bits = ifma_plan.sum_products(points[:n], scalars, _PADDING, threads)
+        sums, bits = ifma_plan.sum_products(pool or array[:n], scalars, _PADDING, threads)
     else:
-        sums, bits = _sum_products(points, scalars)
+        sums, bits = _sum_products(array, scalars)
     joined = np.empty((1, 16), dtype=np.uint64)
     kernels.join_windows(joined, sums, bits)
     out = np.empty((1, 8), dtype=np.uint64)
     curve_kernels.to_affine(out, joined)
     return out
+
+
+def _checked_points(points: Words) -> Words:
+    if not isinstance(points, np.ndarray) or points.dtype != np.uint64 or points.ndim != 2 or points.shape[1] != 8:
+        raise SizeMismatchError("a vector of points is an (n, 8) uint64 array")
+    return points if points.flags.c_contiguous and points.flags.writeable else points.copy(order="C")
 
 
 def _sum_products(points: Words, scalars: Words) -> tuple[Words, int]:

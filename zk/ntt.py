@@ -10,11 +10,12 @@ import functools
 
 import numpy as np
 
-from zk.curve import processors
 from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
 from zk.kernels import IFMA, chosen_path
 from zk.kernels import ntt as kernels
+from zk.kernels.leases import fresh
+from zk.kernels.workers import processors
 
 if chosen_path() == IFMA:
     from zk.kernels import ifma_transform
@@ -119,8 +120,9 @@ def _copied(a: Words, log_n: int) -> Words:
         raise SizeMismatchError("a transform needs an (n, 4) uint64 array")
     if len(a) > 1 << log_n:
         raise SizeMismatchError(f"{len(a)} coefficients do not fit a transform of 2^{log_n}")
-    out = np.zeros((1 << log_n, 4), dtype=np.uint64)
+    out = fresh(1 << log_n)
     out[: len(a)] = a
+    out[len(a) :] = 0
     return out
 
 

@@ -7,23 +7,34 @@ from collections.abc import Sequence
 import numpy as np
 
 from zk.errors import SizeMismatchError
-from zk.field import FR, Words
+from zk.field import FR, LANES_FROM, Words
+from zk.kernels import IFMA, chosen_path
 from zk.kernels import polynomials as kernels
+from zk.kernels.leases import fresh
 from zk.ntt import intt, ntt
+
+if chosen_path() == IFMA:
+    from zk.kernels import ifma_polynomials
 
 
 def resize(coefficients: Words, n: int) -> Words:
     """Return the first n coefficients, zero-filled where there are fewer."""
-    out = FR.zeros(n)
+    out = fresh(n)
     kept = min(n, len(coefficients))
     out[:kept] = coefficients[:kept]
+    out[kept:] = 0
     return out
 
 
 def add_scaled(total: Words, polynomial: Words, factor: int) -> Words:
     """Return total + factor·polynomial, as long as the longer of the two."""
-    n = max(len(total), len(polynomial))
-    return FR.add(resize(total, n), resize(FR.scale(polynomial, factor), n))
+    n = min(len(total), len(polynomial))
+    both = FR.add_scaled(total[:n], polynomial[:n], factor)
+    if len(total) == len(polynomial):
+        return both
+    out = fresh(max(len(total), len(polynomial)))
+    out[:n], out[n:] = both, total[n:] if len(total) > n else FR.scale(polynomial[n:], factor)
+    return out
 
 
 def running_total(values: Words) -> Words:
@@ -41,8 +52,10 @@ def divide_by_linear(coefficients: Words, point: int) -> Words:
     """
     if not len(coefficients):
         raise SizeMismatchError("an empty polynomial has no quotient")
-    out = FR.zeros(len(coefficients) - 1)
-    kernels.divide_by_linear(out, np.ascontiguousarray(coefficients), FR.from_integers([point]))
+    out = fresh(len(coefficients) - 1)
+    lanes = chosen_path() == IFMA and len(coefficients) >= LANES_FROM
+    divide = ifma_polynomials.divide_by_linear if lanes else kernels.divide_by_linear
+    divide(out, FR.checked(coefficients), FR.from_integers([point]))
     return out
 
 
@@ -55,7 +68,7 @@ def blind(rows: Words, blinders: Sequence[int] | Words) -> Words:
     """
     hidden = blinders if isinstance(blinders, np.ndarray) else FR.from_integers(list(blinders))
     n, b = len(rows), len(hidden)
-    out = FR.zeros(n + b)
+    out = fresh(n + b)
     out[:n] = intt(rows)
     out[:b] = FR.sub(out[:b], hidden)
     out[n:] = hidden

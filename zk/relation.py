@@ -1,36 +1,68 @@
-"""The only language between compiler, prover, verifier and contract: a list of quadratic forms over columns.
+"""The only language between compiler, prover, verifier and contract: quadratic forms, lookups and groups over columns.
 
-A `Relation` names N = 2^log_rows rows, registered columns, witness columns and two lists of forms. A form is a list of
-terms ``coefficient · left · right``; column index 0 is the constant 1, 1..R are the registered columns in order, and
-R+1.. are the witness columns. *Zero-forms* vanish on every row; *sum-forms* summed over all rows give the sums, and
-sum v stands in row v of the witness column s, which forms cannot name.
+A `Relation` names N = 2^log_rows rows and columns by index:
+
+    0            the constant 1
+    1..R         registered columns
+    then W       witness columns, committed in round 1
+    then 1       multiplicities m of the range table, if there are lookups (round 1)
+    then L       h = 1/(β + f), one for each lookup (round 2)
+    then 1       g = m/(β + T), the table's side, if there are lookups (round 2)
+    then G       k_c = 1/(β_c + gid_c), one for each group column (round 2)
+    then P       products of a group inverse and other columns (round 2)
+    then 1       the range table T_i = i mod 2^κ itself, if there are lookups; public
+
+*Zero-forms* vanish on every row. *Sum-forms* summed over all rows give the sums: sum v stands in row v of the witness
+column s, which forms cannot name; with groups, cell c of sum v stands in row v·cells + c. A *lookup* says that a linear
+form lies in [0, 2^κ) on every row.
 
 Every term has its left factor opened (or 1), so that the verifier needs only a linear combination of commitments
-(PROTOCOL §4). Registered columns are never opened. Each witness is defined by the zero-form of its own rank:
-``zero_forms[j] = definition_j − witness_j`` where the definition uses registered columns and earlier witnesses, so that
-a relation says how to compute everything in it and no witness is left unconstrained.
+(PROTOCOL §4). Registered columns are never opened. Each witness says how to compute it: the zero-forms begin with the
+definitions ``definition_j − witness_j`` of the witnesses without hint, in order; every other witness has a hint, which
+proves nothing by itself.
 
-`RelationBuilder` lets a compiler write products freely; it chooses the opened columns (a small vertex cover of the
-term graph), adds copies of registered columns where a value must be opened, and puts everything in canonical order.
+`zk.expansion` writes the forms behind lookups and groups; `zk.relation_rules` is what a relation must satisfy;
+`zk.builder` lets a compiler write products freely and chooses what is opened.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from math import prod
 from typing import Final
 
 from zk.errors import RelationInvalidError
-from zk.transcript import FR_MODULUS
+from zk.forms import ONE, Challenge, Form, Group, Hint, HintKind, Term, canonical_form
 
-ONE: Final = 0
+__all__ = [
+    "ONE",
+    "Challenge",
+    "ColumnKind",
+    "Form",
+    "Group",
+    "Hint",
+    "HintKind",
+    "RegisteredColumn",
+    "Relation",
+    "Term",
+    "relation_of",
+]
 
 MAX_REGISTERED: Final = 32
-MAX_WITNESSES: Final = 32
-MAX_OPENED: Final = 24
+MAX_WITNESSES: Final = 48
+MAX_SECOND: Final = 64
+MAX_OPENED: Final = 64
 MAX_SUMS: Final = 64
-MAX_ZERO_FORMS: Final = 64
+MAX_CELLS: Final = 128
+MAX_ZERO_FORMS: Final = 128
+MAX_GROUPS: Final = 2
+MAX_CODES: Final = 128
+MAX_CODE: Final = (1 << 16) - 1
+MAX_TABLE_BITS: Final = 16
 MIN_LOG_ROWS: Final = 3
+MIN_TABLE_LOG_ROWS: Final = 4  # below, X^2N would fit the reference string and a table would not be unique
 MAX_LOG_ROWS: Final = 24
 
 
@@ -67,19 +99,7 @@ class RegisteredColumn:
                 raise RelationInvalidError(f"{name} of a registered column must lie in [0, 2^{bits})")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Term:
-    """``coefficient · left · right``; indices as in the module text, coefficient in (−r/2, r/2) and not 0."""
-
-    coefficient: int
-    left: int
-    right: int
-
-
-Form = tuple[Term, ...]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relation:
     """A statement's shape and meaning, without commitments. Public and canonical: equal meaning written by
     `RelationBuilder` in the same order gives equal bytes. Validated at construction.
@@ -88,10 +108,16 @@ class Relation:
         log_rows: log2 of N.
         registered: the registered columns, indices 1..R.
         witness_count: number W of witness columns, indices R+1..R+W.
-        opened: indices of the witness columns opened at ζ, increasing.
-        zero_forms: the W definitions in order, then further forms that vanish on every row.
+        opened: indices of the columns opened at ζ, increasing: witnesses, columns of round 2, and T.
+        zero_forms: the definitions of the witnesses without hint in order, then further forms that vanish on every row.
         sum_forms: one form per sum.
         guards: for sum v the index of the sum that counts its rows; a guard is its own guard.
+        hints: how to compute the other witnesses, by increasing column.
+        table_bits: κ, or 0 without lookups.
+        lookups: linear forms over registered and witness columns that lie in [0, 2^κ).
+        groups: at most two group columns; every sum is taken per cell of the product of their codes.
+        products: definitions of the products of round 2, without their own column.
+        plain: the sums stand in the statement instead of s; only where one contributor owns every column (M1).
 
     Raises:
         RelationInvalidError: a limit, an order or a rule of the language is broken.
@@ -104,9 +130,19 @@ class Relation:
     zero_forms: tuple[Form, ...]
     sum_forms: tuple[Form, ...]
     guards: tuple[int, ...]
+    hints: tuple[Hint, ...] = ()
+    table_bits: int = 0
+    lookups: tuple[Form, ...] = ()
+    groups: tuple[Group, ...] = ()
+    products: tuple[Form, ...] = ()
+    plain: bool = False
 
     def __post_init__(self) -> None:
-        _validate(self)
+        from zk.relation_rules import validate
+
+        validate(self)
+
+    # --- shape ----------------------------------------------------------------------------------------------------
 
     @property
     def rows(self) -> int:
@@ -114,106 +150,145 @@ class Relation:
         return 1 << self.log_rows
 
     @property
+    def cells(self) -> int:
+        """Number of cells of every sum: 1 without groups."""
+        return prod(len(group.codes) for group in self.groups)
+
+    @property
+    def sum_rows(self) -> int:
+        """Number of rows of s that mean something."""
+        return len(self.sum_forms) * self.cells
+
+    @property
+    def multiplicities(self) -> int:
+        """1 if there are lookups, else 0: number of columns m, of columns g and of columns T."""
+        return 1 if self.lookups else 0
+
+    @property
+    def round1_count(self) -> int:
+        """Number of columns committed in round 1, without s."""
+        return self.witness_count + self.multiplicities
+
+    @property
+    def round2_count(self) -> int:
+        """Number of columns committed in round 2."""
+        return len(self.lookups) + self.multiplicities + len(self.groups) + len(self.products)
+
+    @property
+    def committed_count(self) -> int:
+        """The largest index of a column with a commitment in the directory or the proof."""
+        return len(self.registered) + self.round1_count + self.round2_count
+
+    @property
     def column_count(self) -> int:
-        """Number of registered and witness columns; the largest column index."""
-        return len(self.registered) + self.witness_count
+        """The largest column index, T included."""
+        return self.committed_count + self.multiplicities
 
     def witness_indices(self) -> range:
         """Indices of the witness columns."""
-        return range(len(self.registered) + 1, self.column_count + 1)
+        return range(len(self.registered) + 1, len(self.registered) + self.witness_count + 1)
+
+    def round1_indices(self) -> range:
+        """Indices of the columns committed in round 1, without s."""
+        return range(len(self.registered) + 1, len(self.registered) + self.round1_count + 1)
+
+    def round2_indices(self) -> range:
+        """Indices of the columns committed in round 2."""
+        return range(self.committed_count - self.round2_count + 1, self.committed_count + 1)
+
+    @property
+    def multiplicity_index(self) -> int:
+        """Index of m; only with lookups."""
+        return len(self.registered) + self.witness_count + 1
+
+    @property
+    def table_index(self) -> int:
+        """Index of T; only with lookups."""
+        return self.column_count
+
+    def lookup_index(self, lookup: int) -> int:
+        """Index of the inverse column of a lookup."""
+        return self.round2_indices().start + lookup
+
+    @property
+    def table_side_index(self) -> int:
+        """Index of g; only with lookups."""
+        return self.round2_indices().start + len(self.lookups)
+
+    def group_index(self, group: int) -> int:
+        """Index of the inverse column of a group column."""
+        return self.round2_indices().start + len(self.lookups) + self.multiplicities + group
+
+    def product_index(self, product: int) -> int:
+        """Index of a product of round 2."""
+        return self.group_index(len(self.groups)) + product
+
+    # --- meaning --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def hinted(self) -> dict[int, Hint]:
+        """Hints by witness column."""
+        return {hint.column: hint for hint in self.hints}
+
+    @cached_property
+    def definitions(self) -> dict[int, Form]:
+        """The defining form of every witness without hint and of every product of round 2, without the column."""
+        defined = [column for column in self.witness_indices() if column not in self.hinted]
+        found = {
+            column: tuple(term for term in form if term.right != column)
+            for column, form in zip(defined, self.zero_forms, strict=False)
+        }
+        return found | {self.product_index(k): form for k, form in enumerate(self.products)}
 
     def definition(self, column: int) -> Form:
-        """The form that defines a witness column, without the column itself."""
-        rank = column - len(self.registered) - 1
-        if not 0 <= rank < self.witness_count:
-            raise RelationInvalidError(f"column {column} is not a witness column")
-        return tuple(term for term in self.zero_forms[rank] if term.right != column)
+        """The form that defines a witness column or a product of round 2, without the column itself."""
+        if column not in self.definitions:
+            raise RelationInvalidError(f"column {column} is not defined by a form")
+        return self.definitions[column]
 
     def copied_column(self, column: int) -> int | None:
         """The registered column a witness is a fresh copy of, or None."""
-        definition = self.definition(column)
+        definition = self.definitions.get(column, ())
         if len(definition) == 1 and definition[0].coefficient == 1 and definition[0].left == ONE:
             source = definition[0].right
-            return source if source <= len(self.registered) else None
+            return source if 0 < source <= len(self.registered) else None
         return None
 
+    def cell_codes(self, cell: int) -> tuple[int, ...]:
+        """The codes of a cell, one for each group column."""
+        codes = []
+        for group in reversed(self.groups):
+            cell, place = divmod(cell, len(group.codes))
+            codes.append(group.codes[place])
+        return tuple(reversed(codes))
+
+    def guard_row(self, row: int) -> int:
+        """The row of s that guards a row of s."""
+        sum_number, cell = divmod(row, self.cells)
+        return self.guards[sum_number] * self.cells + cell
+
     def boolean_columns(self) -> frozenset[int]:
-        """Indices of columns proved boolean: registered as such, or a product or copy of boolean columns."""
+        """Indices of columns proved boolean: registered as such, with b·b − b among the zero-forms, or a product or
+        copy of boolean columns."""
         known = {i for i, column in enumerate(self.registered, start=1) if column.kind is ColumnKind.BOOLEAN}
+        known |= {form[0].right for form in self.zero_forms if _is_boolean_form(form)}
         for index in self.witness_indices():
-            definition = self.definition(index)
+            definition = self.definitions.get(index, ())
             if len(definition) == 1 and definition[0].coefficient == 1:
                 factors = {definition[0].left, definition[0].right} - {ONE}
-                if factors <= known:
+                if factors and factors <= known:
                     known.add(index)
         return frozenset(known)
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise RelationInvalidError(message)
-
-
-def _validate(relation: Relation) -> None:
-    registered = len(relation.registered)
-    _require(
-        MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]"
+def _is_boolean_form(form: Form) -> bool:
+    if len(form) != 2:
+        return False
+    column = form[0].right
+    return set(form) in (
+        {Term(1, column, column), Term(-1, ONE, column)},
+        {Term(-1, column, column), Term(1, ONE, column)},
     )
-    _require(1 <= registered <= MAX_REGISTERED, f"a relation names 1 to {MAX_REGISTERED} registered columns")
-    places = [(c.dataset, c.version, c.column) for c in relation.registered]
-    _require(len(set(places)) == registered, "a registered column is named twice")
-    _require(0 <= relation.witness_count <= MAX_WITNESSES, f"a relation has at most {MAX_WITNESSES} witness columns")
-    _require(len(relation.opened) <= MAX_OPENED, f"at most {MAX_OPENED} columns are opened")
-    _require(tuple(sorted(set(relation.opened))) == relation.opened, "opened columns must be strictly increasing")
-    _require(all(index in relation.witness_indices() for index in relation.opened), "only witness columns are opened")
-    _require(
-        1 <= len(relation.sum_forms) <= min(MAX_SUMS, relation.rows), f"a relation has 1 to {MAX_SUMS} sums, at most N"
-    )
-    _require(
-        relation.witness_count <= len(relation.zero_forms) <= MAX_ZERO_FORMS,
-        "every witness needs its defining zero-form",
-    )
-    for form in relation.zero_forms + relation.sum_forms:
-        _validate_form(relation, form)
-    used = {index for form in relation.zero_forms + relation.sum_forms for t in form for index in (t.left, t.right)}
-    _require(set(range(1, relation.column_count + 1)) <= used, "every column must be used by a form")
-    for rank, form in enumerate(relation.zero_forms[: relation.witness_count]):
-        column = registered + 1 + rank
-        own = [term for term in form if column in (term.left, term.right)]
-        _require(own == [Term(-1, ONE, column)], f"zero-form {rank} must define witness column {column}")
-        _require(
-            all(max(t.left, t.right) <= column for t in form) and len(form) > 1,
-            f"witness column {column} must be defined by earlier columns",
-        )
-    _require(len(relation.guards) == len(relation.sum_forms), "every sum names its guard")
-    booleans = relation.boolean_columns()
-    for guard in relation.guards:
-        _require(
-            0 <= guard < len(relation.sum_forms) and relation.guards[guard] == guard,
-            "a guard must be a sum that guards itself",
-        )
-        form = relation.sum_forms[guard]
-        counted = len(form) == 1 and form[0].coefficient == 1 and {form[0].left, form[0].right} - {ONE} <= booleans
-        _require(counted, f"guard sum {guard} must count rows of columns proved boolean")
-
-
-def _validate_form(relation: Relation, form: Form) -> None:
-    _require(len(form) > 0, "a form has at least one term")
-    _require(tuple(sorted(form, key=_term_order)) == form, "terms must be in canonical order")
-    _require(len({(t.left, t.right) for t in form}) == len(form), "a product stands once in a form")
-    opened = set(relation.opened)
-    for term in form:
-        _require(0 < abs(term.coefficient) <= FR_MODULUS // 2, "coefficients lie in (-r/2, r/2) and are not 0")
-        _require(
-            term.left >= 0 and 0 < term.right <= relation.column_count, "a term names a column that does not exist"
-        )
-        _require(term.left == ONE or term.left in opened, "the left factor of a term is 1 or an opened column")
-        both = term.left != ONE and term.right in opened
-        _require(not both or term.left <= term.right, "of two opened factors the first in order stands left")
-
-
-def _term_order(term: Term) -> tuple[int, int]:
-    return term.right, term.left
 
 
 def relation_of(
@@ -224,25 +299,28 @@ def relation_of(
     zero_forms: list[list[Term]],
     sum_forms: list[list[Term]],
     guards: tuple[int, ...],
+    *,
+    hints: tuple[Hint, ...] = (),
+    table_bits: int = 0,
+    lookups: list[list[Term]] | None = None,
+    groups: tuple[Group, ...] = (),
+    products: list[list[Term]] | None = None,
+    plain: bool = False,
 ) -> Relation:
-    """Build a relation from forms in any order of terms; puts terms and pairs of opened factors in canonical order."""
-    shown = set(opened)
-
-    def canonical(form: list[Term]) -> Form:
-        merged: dict[tuple[int, int], int] = {}
-        for term in form:
-            left, right = term.left, term.right
-            if left != ONE and left in shown and right in shown and left > right:
-                left, right = right, left
-            merged[left, right] = merged.get((left, right), 0) + term.coefficient
-        return tuple(sorted((Term(c, a, b) for (a, b), c in merged.items() if c), key=_term_order))
-
+    """Build a relation from forms in any order of terms; puts terms and pairs of factors in canonical order."""
+    shown = frozenset(opened)
     return Relation(
         log_rows,
         registered,
         witness_count,
         opened,
-        tuple(map(canonical, zero_forms)),
-        tuple(map(canonical, sum_forms)),
+        tuple(canonical_form(form, shown) for form in zero_forms),
+        tuple(canonical_form(form, shown) for form in sum_forms),
         guards,
+        tuple(Hint(h.column, h.kind, canonical_form(h.form), h.shift, h.width) for h in hints),
+        table_bits,
+        tuple(canonical_form(form) for form in lookups or []),
+        tuple(Group(canonical_form(group.form), group.codes) for group in groups),
+        tuple(canonical_form(form, shown) for form in products or []),
+        plain,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from zk.errors import WitnessUnsatisfiedError
+from zk.errors import ProtocolStateError, WitnessUnsatisfiedError
 from zk.field import FR
+from zk.owners import column_owners
 from zk.proof import Proof
 from zk.prover import Contributor, RegisteredSecret
 from zk.srs import Srs
@@ -19,33 +20,40 @@ def prove(
 
     Args:
         secrets: every registered column, by index.
-        release: release word; its rows are opened in the proof.
+        release: release word; its rows are opened in the proof. 0 where sums are plain.
 
     Returns:
-        The proof and all sums; the sums are secret but for the opened rows.
+        The proof and all rows of s; they are secret but for the opened ones.
 
     Raises:
         WitnessUnsatisfiedError: the columns do not satisfy the relation.
         ProtocolStateError: the release word is 0; a proof that releases nothing is refused everywhere.
         RelationInvalidError, SizeMismatchError: as `Contributor`.
     """
-    contributor = Contributor(statement, srs, 0, {i: 0 for i in range(1, statement.relation.column_count + 1)}, secrets)
+    relation = statement.relation
+    if not release and not relation.plain:
+        raise ProtocolStateError("a proof that releases nothing is refused everywhere")
+    owners = column_owners(relation, {i: 0 for i in range(1, len(relation.registered) + 1)})
+    contributor = Contributor(statement, srs, 0, owners, secrets)
     none = FR.zeros(1)
-    sums = contributor.sum_parts()
-    contributor.accept_sums(sums, FR.random(1))
-    contributor.absorb_witnesses(contributor.commit_witnesses(FR.zeros(statement.relation.witness_count + 1)))
+    parts = contributor.sum_parts()
+    sums = FR.to_integers(parts)
+    if relation.plain:
+        contributor.publish_sums(sums)
+    else:
+        contributor.accept_sums(parts, FR.random(1))
+    sealed = 0 if relation.plain else 1
+    contributor.absorb_round1(contributor.commit_round1(FR.zeros(relation.round1_count + sealed)))
+    contributor.absorb_round2(contributor.commit_round2(FR.zeros(relation.round2_count)))
     contributor.absorb_accumulator(contributor.commit_accumulator(none))
     contributor.absorb_quotient(contributor.commit_quotient(none))
     values = contributor.own_values()
     contributor.share_values()
     contributor.absorb_values(values)
-    contributor.values_opening(1, none)
+    contributor.prove_alone()
     if FR.to_integers(contributor.remainder_part()) != [0]:
         raise WitnessUnsatisfiedError("the columns do not satisfy the relation")
     contributor.absorb_shifted(contributor.shifted_part(none))
-    opened = FR.to_integers(sums)
-    rows = tuple(opened[v] for v in opened_rows(statement.relation, release))
-    for word, shown in ((0, ()), (release, rows)):
-        contributor.absorb_opening(word, shown, contributor.opening_part(word, shown, none))
-        proof = contributor.finish(contributor.final_part(none))
-    return proof, opened
+    rows = tuple(sums[v] for v in opened_rows(relation, release))
+    contributor.absorb_opening(release, rows, contributor.opening_part(release, rows, none))
+    return contributor.finish(contributor.final_part(none)), sums

@@ -4,18 +4,7 @@ An `Srs` for N = 2^k rows holds [τ^i]_1 for 0 ≤ i ≤ N+8 and [τ]_2 and noth
 nobody, which holds when at least one contributor to the ceremony (`zk.ceremony`) was honest. A development string
 comes from one process that knew τ; it says so, and its flag is part of its id, so that it cannot pass for another.
 
-What `verify_srs` decides, and how (PROTOCOL §1, M16):
-
-* *Consistency.* For secret random ρ_i, e(Σ ρ_i·P_(i+1), [1]_2) = e(Σ ρ_i·P_i, [τ]_2) over all consecutive pairs. Powers
-  that are not those of the τ behind [τ]_2 pass with probability 1/r, for ρ is drawn after the points are fixed.
-* *τ ≠ 0.* No power is the point at infinity.
-* *τ^(2^i) ≠ 1 for every i ≤ 28.* If τ lay in the domain H of some relation, Z_H(τ) = 0: blinders would vanish and a
-  commitment would show one row. The powers decide this directly only up to i = k, and the missing ones cannot be
-  computed from them. They need not be: τ^(2^28) = 1 holds exactly when σ = τ^(2^k), whose point is there, lies in
-  the *known* subgroup of order 2^(28-k). Membership in so small a group is a discrete logarithm within reach:
-  writing an element as w^(a + u·b), σ is in it exactly when some [w^(-a)·σ]_1 equals some [w^(u·b)]_1, which takes
-  about 2^((28-k)/2 + 1) multiplications (256 at k = 14, 16,384 at k = 2). The check is therefore complete for all
-  i ≤ 28 at every size, not only where powers are available.
+What `verify_srs` decides, and how, stands in `zk.srs_check` (PROTOCOL §1, M16).
 
 File format, version 1 (all integers big-endian): ``TALLYSRS`` ‖ version u16 ‖ k u8 ‖ flags u8 (bit 0: development) ‖
 [τ]_2 as x0 ‖ x1 ‖ y0 ‖ y1 (x = x0 + x1·u) ‖ N+9 points x ‖ y ‖ id (32 bytes). Nothing may follow.
@@ -28,29 +17,48 @@ import os
 import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zk.curve import (
-    GENERATOR,
-    add_points,
-    multiply_generator,
-    multiply_points,
-    neg_points,
-    points_from_bytes,
-    points_to_bytes,
-)
+from zk.curve import add_points, multiply_generator, neg_points, points_from_bytes, points_to_bytes
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, SizeMismatchError, SrsInvalidError
 from zk.field import FR, FR_MODULUS
-from zk.msm import msm
-from zk.pairing import G2, G2_GENERATOR, check_g2, multiply_g2, pairing_product_is_one
+from zk.msm import FixedPoints, msm
+from zk.pairing import G2, G2_GENERATOR, check_g2, multiply_g2
+from zk.srs_check import TWO_ADICITY, Progress, verify_powers, verify_tau_outside_domains
+
+__all__ = [
+    "CHUNK_POINTS",
+    "EXTRA_POWERS",
+    "G2_BYTES",
+    "MAX_LOG_ROWS",
+    "MIN_LOG_ROWS",
+    "POINT_BYTES",
+    "Points",
+    "Progress",
+    "Srs",
+    "check_powers_shape",
+    "decode_g2",
+    "decode_powers",
+    "development_srs",
+    "encode_g2",
+    "encode_powers",
+    "load_srs",
+    "replace_file",
+    "replacing",
+    "store_srs",
+    "verify_powers",
+    "verify_srs",
+    "verify_tau_outside_domains",
+]
 
 Points = NDArray[np.uint64]
-Progress = Callable[[str, float], None]
 
 MIN_LOG_ROWS: Final = 1
 MAX_LOG_ROWS: Final = 24
@@ -59,12 +67,11 @@ POINT_BYTES: Final = 64
 G2_BYTES: Final = 128
 CHUNK_POINTS: Final = 1 << 14
 
-_TWO_ADICITY: Final = 28
-_MULTIPLICATIVE_GENERATOR: Final = 5
 _HEADER: Final = struct.Struct(">8sHBB")
 _MAGIC: Final = b"TALLYSRS"
 _VERSION: Final = 1
 _ID_LABEL: Final = b"tallystick.srs.v1"
+_DEVELOPMENT_CHUNK: Final = 1 << 17
 _DEVELOPMENT_LABEL: Final = b"tallystick.srs.development.v1"
 
 
@@ -123,7 +130,12 @@ class Srs:
             raise SizeMismatchError(f"{coefficients.shape[0]} coefficients, but only {self.powers.shape[0]} powers")
         if coefficients.shape[0] == 0:
             return np.zeros((1, 8), dtype=np.uint64)
-        return msm(self.powers, np.ascontiguousarray(coefficients))
+        return msm(self._fixed, np.ascontiguousarray(coefficients))
+
+    @cached_property
+    def _fixed(self) -> FixedPoints:
+        """The powers laid out for sums, made by the first commitment."""
+        return FixedPoints(self.powers)
 
     def vanishing(self, n_rows: int, shift: int = 0) -> Points:
         """Return [τ^shift·(τ^n − 1)]_1 as a (1, 8) point, the commitment of X^shift·Z_H for a domain of ``n_rows``.
@@ -196,73 +208,25 @@ def decode_powers(read: Callable[[int], bytes], count: int) -> Points:
     return powers
 
 
-def verify_powers(powers: Points, tau_g2: G2) -> None:
-    """Raise unless the points are 1, τ, τ², … for the τ ≠ 0 behind ``tau_g2``.
-
-    Args:
-        powers: (n, 8) points in internal form, n ≥ 2.
-        tau_g2: [τ]_2.
-
-    Raises:
-        SrsInvalidError: the first point is not the generator, a point is off the curve or at infinity, [τ]_2 is not a
-            point of the subgroup, or consecutive powers are inconsistent.
-    Timing: variable; everything is public.
-    """
-    if not np.array_equal(powers[:1], GENERATOR):
-        raise SrsInvalidError("the first power is not the generator")
-    if not powers.any(axis=1).all():
-        raise SrsInvalidError("a power is the point at infinity (τ = 0)")
-    try:
-        for chunk in encode_powers(powers):
-            points_from_bytes(chunk)
-        check_g2(tau_g2)
-    except (PointNotOnCurveError, NonCanonicalEncodingError) as error:
-        raise SrsInvalidError(str(error)) from error
-    if tau_g2 is None:
-        raise SrsInvalidError("[τ]_2 is the point at infinity")
-    weights = FR.random(powers.shape[0] - 1)
-    higher, lower = msm(powers[1:], weights), msm(powers[:-1], weights)
-    if not pairing_product_is_one(np.concatenate([higher, neg_points(lower)]), [G2_GENERATOR, tau_g2]):
-        raise SrsInvalidError("consecutive powers are inconsistent with [τ]_2")
-
-
-def verify_tau_outside_domains(powers: Points, log_rows: int) -> None:
-    """Raise if τ^(2^28) = 1, that is if τ lies in any evaluation domain this field has (M16; see the module text).
-
-    Args:
-        powers: consistent powers, at least 2^log_rows + 1 of them.
-        log_rows: k, at most 28.
-
-    Raises:
-        SrsInvalidError: τ lies in the subgroup of order 2^28.
-    Timing: variable; everything is public. About 2^((28-k)/2 + 1) multiplications.
-    """
-    sigma = powers[1 << log_rows : (1 << log_rows) + 1]
-    log_order = _TWO_ADICITY - log_rows
-    root = pow(_MULTIPLICATIVE_GENERATOR, (FR_MODULUS - 1) >> log_order, FR_MODULUS)
-    small_steps = 1 << (log_order // 2)
-    large_steps = 1 << (log_order - log_order // 2)
-    small = multiply_points(sigma, FR.powers(pow(root, -1, FR_MODULUS), small_steps))
-    large = multiply_generator(FR.powers(pow(root, small_steps, FR_MODULUS), large_steps))
-    if not {row.tobytes() for row in small}.isdisjoint(row.tobytes() for row in large):
-        raise SrsInvalidError("τ lies in an evaluation domain (τ^(2^28) = 1)")
-
-
-def verify_srs(srs: Srs) -> None:
+def verify_srs(srs: Srs, progress: Progress | None = None) -> None:
     """Raise unless the string may be used: powers of one τ, not 0 and in no evaluation domain.
 
     This shows that the string is well formed, not that τ is unknown: for that see `zk.ceremony.verify_ceremony`.
 
+    Args:
+        srs: the string.
+        progress: called with a stage and the fraction done.
+
     Raises:
         SrsInvalidError: names the failed check.
-    Timing: variable; everything is public. Two multi-scalar multiplications of N+8 and two pairings.
+    Timing: variable; everything is public. Two multi-scalar multiplications of N+8 by 128 bits, and two pairings.
     """
-    verify_powers(srs.powers, srs.tau_g2)
+    verify_powers(srs.powers, srs.tau_g2, progress)
     verify_tau_outside_domains(srs.powers, srs.log_rows)
 
 
 def development_srs(log_rows: int, seed: bytes | None = None) -> Srs:
-    """Make a string whose τ this process knew: for tests and development chains only.
+    """Make a string whose τ this process knew: for tests and development chains only. One second at k = 20.
 
     Args:
         log_rows: k in 1..24.
@@ -275,23 +239,29 @@ def development_srs(log_rows: int, seed: bytes | None = None) -> Srs:
         raise SrsInvalidError(f"log_rows must lie in {MIN_LOG_ROWS}..{MAX_LOG_ROWS}")
     material = secrets.token_bytes(64) if seed is None else seed
     tau, counter = 1, 0
-    while pow(tau, 1 << _TWO_ADICITY, FR_MODULUS) in (0, 1):
+    while pow(tau, 1 << TWO_ADICITY, FR_MODULUS) in (0, 1):
         block = hashlib.sha512(_DEVELOPMENT_LABEL + counter.to_bytes(4, "big") + material).digest()
         tau, counter = int.from_bytes(block, "big") % FR_MODULUS, counter + 1
-    powers = multiply_generator(FR.powers(tau, (1 << log_rows) + EXTRA_POWERS))
+    powers = np.empty(((1 << log_rows) + EXTRA_POWERS, 8), dtype=np.uint64)
+    for start in range(0, len(powers), _DEVELOPMENT_CHUNK):
+        part = powers[start : start + _DEVELOPMENT_CHUNK]
+        part[:] = multiply_generator(FR.scale(FR.powers(tau, len(part)), pow(tau, start, FR_MODULUS)))
     return Srs(log_rows, powers, multiply_g2(G2_GENERATOR, tau), development=True)
 
 
-def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file so that a crash leaves either the old one or the new one, flushed to disk before it is renamed.
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file to write and read that takes the place of ``path`` when the block ends without an error.
+
+    A crash leaves either the old file or the new one, which is flushed to disk before it is renamed.
 
     Raises:
         OSError: the file system refused; the old file is untouched.
     """
     temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        with open(temporary, "xb") as stream:
-            stream.writelines(chunks)
+        with open(temporary, "x+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -302,6 +272,16 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file as `replacing` does.
+
+    Raises:
+        OSError: the file system refused; the old file is untouched.
+    """
+    with replacing(path) as stream:
+        stream.writelines(chunks)
 
 
 def store_srs(srs: Srs, path: str | Path) -> None:

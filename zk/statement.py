@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from zk.encoding import statement_hash
 from zk.errors import NonCanonicalEncodingError, RelationInvalidError
+from zk.expansion import GROUP_CHALLENGES, challenges_of, expanded_sum_forms, expanded_zero_forms
+from zk.forms import ONE, Challenge, Form
 from zk.ntt import root_of_unity
-from zk.relation import Form, Relation
+from zk.relation import MAX_CELLS, Relation
 from zk.transcript import FR_MODULUS, Transcript
 
 Point = tuple[int, int]
+
+RELEASE_BITS: Final = MAX_CELLS
+RELEASED: Final = (1 << RELEASE_BITS) - 1
+"""Mask of the released rows in a release word; public rows stand RELEASE_BITS higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +49,26 @@ class Statement:
             raise RelationInvalidError("a statement needs one commitment for each registered column")
         object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments))
 
-    def transcript(self) -> Transcript:
+    def transcript(self, constants: Sequence[int] = ()) -> Transcript:
         """A fresh transcript with the statement absorbed (round 0)."""
-        return Transcript(self.domain, self.subject, self.hash)
+        return Transcript(self.domain, self.subject, self.hash, constants)
 
 
 def opened_rows(relation: Relation, release: int) -> tuple[int, ...]:
-    """Rows of s that a release word opens: guards of released sums and public sums, increasing.
+    """Rows of s that a release word opens: guards of released rows and public rows, increasing.
 
     Args:
-        release: bit v for a released sum, bit 64 + v for a public one.
+        release: bit v for a released row of s, bit RELEASE_BITS + v for a public one; 0 where sums are plain.
 
     Raises:
-        RelationInvalidError: a bit stands for no sum, or a sum is public without being released.
+        RelationInvalidError: a bit stands for no row, or a row is public without being released.
     """
-    sums = len(relation.sum_forms)
-    released, public = release & (1 << 64) - 1, release >> 64
-    if release < 0 or released >> sums or public & ~released:
+    rows = 0 if relation.plain else relation.sum_rows
+    released, public = release & RELEASED, release >> RELEASE_BITS
+    if release < 0 or released >> rows or public & ~released:
         raise RelationInvalidError("the release word names sums that do not exist or are not released")
-    rows = {relation.guards[v] for v in range(sums) if released >> v & 1}
-    return tuple(sorted(rows | {v for v in range(sums) if public >> v & 1}))
+    guards = {relation.guard_row(row) for row in range(rows) if released >> row & 1}
+    return tuple(sorted(guards | {row for row in range(rows) if public >> row & 1}))
 
 
 def flatten(points: Sequence[Point]) -> list[int]:
@@ -73,23 +80,38 @@ class Rounds:
     """The challenges of one proof, drawn in order by absorbing its messages. Public data only.
 
     Prover, verifier and contract all go through exactly these calls, in this order.
+
+    Args:
+        statement: what is proved.
+        constants: the sums where the relation is plain, else none.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, constants: Sequence[int] = ()) -> None:
         self.relation = statement.relation
-        self._transcript = statement.transcript()
-        self.beta = self.alpha = self.delta = self.zeta = self.gamma = self.z = 0
+        if len(constants) != (self.relation.sum_rows if self.relation.plain else 0):
+            raise RelationInvalidError("sums stand in the statement of a plain relation, and only there")
+        self.constants = tuple(constants)
+        self._transcript = statement.transcript(constants)
+        self._zero_forms, self._sum_forms = expanded_zero_forms(self.relation), expanded_sum_forms(self.relation)
+        self._cells: list[int] = []
+        self.challenges: dict[Challenge, int] = {Challenge.NONE: 1}
+        self.alpha = self.delta = self.zeta = self.gamma = self.z = 0
 
     @property
     def digest(self) -> bytes:
         """The transcript's state after what was absorbed so far."""
         return self._transcript.digest
 
-    def witnesses(self, points: Sequence[Point]) -> None:
-        """Round 1 and the (empty) round 2: witness commitments, then [s]."""
+    def round1(self, points: Sequence[Point]) -> None:
+        """Round 1: columns of round 1, then [s] unless sums are plain. Draws β, β_1, β_2 as far as they are needed."""
         self._transcript.absorb("round1", flatten(points))
-        self.beta = self._transcript.challenge("beta")
-        self._transcript.absorb("round2", [])
+        for challenge in challenges_of(self.relation):
+            counter = int(challenge) - int(Challenge.LOOKUP)
+            self.challenges[challenge] = self._transcript.challenge("beta", counter)
+
+    def round2(self, points: Sequence[Point]) -> None:
+        """Round 2: columns of round 2."""
+        self._transcript.absorb("round2", flatten(points))
         self.alpha = self._transcript.challenge("alpha")
 
     def accumulator(self, point: Point) -> None:
@@ -108,10 +130,11 @@ class Rounds:
         self.gamma = self._transcript.challenge("gamma")
 
     def opening(self, release: int, rows: Sequence[int], point: Point) -> None:
-        """Round 6: release word, opened rows, W. Leaves the transcript as before, so that the opening without rows
-        and the final one start from the same γ."""
+        """Round 6: release word and opened rows (unless sums are plain), W. Leaves the transcript as before, so that
+        the opening without rows and the final one start from the same γ."""
         fork = self._transcript.fork()
-        fork.absorb("opening", [release, *rows, *point])
+        head = [] if self.relation.plain else [release, *rows]
+        fork.absorb("opening", [*head, *point])
         self.z = fork.challenge("z")
 
     @property
@@ -123,26 +146,71 @@ class Rounds:
         """Z_H(ζ)."""
         return (pow(self.zeta, self.relation.rows, FR_MODULUS) - 1) % FR_MODULUS
 
+    def group_denominators(self) -> list[int]:
+        """β_c + code for every group column and code; one of them is 0 if β_c = −code, which is refused (M8)."""
+        return [
+            (self.challenges[challenge] + code) % FR_MODULUS
+            for challenge, group in zip(GROUP_CHALLENGES, self.relation.groups)
+            for code in group.codes
+        ]
+
+    def cell_weights(self) -> list[int]:
+        """Π_c 1/(β_c + code_c) for every cell; 0 stands for the inverse of 0, which is refused (M8)."""
+        if not self._cells:
+            weights = [1]
+            for challenge, group in zip(GROUP_CHALLENGES, self.relation.groups):
+                beta = self.challenges[challenge]
+                factors = [_inverse_or_zero(beta + code) for code in group.codes]
+                weights = [weight * factor % FR_MODULUS for weight in weights for factor in factors]
+            self._cells = weights
+        return self._cells
+
+    def row_weights(self) -> list[int]:
+        """α^v·Π_c 1/(β_c + code_c) for every row v·cells + cell of s: the coefficients of e in the Lagrange basis."""
+        cells = self.cell_weights()
+        powers = [pow(self.alpha, v, FR_MODULUS) for v in range(len(self.relation.sum_forms))]
+        return [power * cell % FR_MODULUS for power in powers for cell in cells]
+
+    def constant(self) -> int:
+        """S_α: the sums that stand in the statement, weighted as E weighs them; 0 unless sums are plain."""
+        return sum(weight * value for weight, value in zip(self.row_weights(), self.constants)) % FR_MODULUS
+
+    def constant_share(self) -> int:
+        """S_α/N, what A's step carries on every row."""
+        return self.constant() * pow(self.relation.rows, -1, FR_MODULUS) % FR_MODULUS
+
     def sums_weight(self) -> int:
-        """e(ζ) = (Z_H(ζ)/N)·Σ_v α^v ω^v/(ζ − ω^v); 0 stands for an inverse only when ζ ∈ H, which is refused."""
-        total, omega = 0, self.omega
-        for v in range(len(self.relation.sum_forms)):
-            row = pow(omega, v, FR_MODULUS)
-            gap = (self.zeta - row) % FR_MODULUS
-            total += pow(self.alpha, v, FR_MODULUS) * row * (pow(gap, -1, FR_MODULUS) if gap else 0)
+        """e(ζ) = (Z_H(ζ)/N)·Σ_row weight·ω^row/(ζ − ω^row); 0 stands for an inverse only when ζ ∈ H, which is refused.
+        0 where sums are plain."""
+        if self.relation.plain:
+            return 0
+        total, point, omega = 0, 1, self.omega
+        for weight in self.row_weights():
+            total += weight * point * _inverse_or_zero(self.zeta - point)
+            point = point * omega % FR_MODULUS
         return total * self.vanishing() * pow(self.relation.rows, -1, FR_MODULUS) % FR_MODULUS
 
     def column_weights(self, values: dict[int, int]) -> dict[int, int]:
-        """Coefficient of every column in r(X): Σ over its terms of weight · coefficient · value of the left factor."""
+        """Coefficient of every column in r(X): Σ over its terms of weight · coefficient · challenge · value of the left
+        factor. Index 0 holds the constant."""
         weights: dict[int, int] = {}
         for weight, form in self.weighted_forms():
             for term in form:
-                scalar = weight * term.coefficient * (values[term.left] if term.left else 1)
+                scalar = weight * term.coefficient * self.challenges[term.challenge]
+                scalar *= values[term.left] if term.left != ONE else 1
                 weights[term.right] = (weights.get(term.right, 0) + scalar) % FR_MODULUS
         return weights
 
+    def weighted_sums(self) -> list[tuple[int, Form]]:
+        """(−α^v, sum-form v), the lookups' last."""
+        return [(-pow(self.alpha, v, FR_MODULUS), form) for v, form in enumerate(self._sum_forms)]
+
     def weighted_forms(self) -> list[tuple[int, Form]]:
-        """(−α^v, sum-form v) and (δ^(u+1), zero-form u): what stands in the numerator of t."""
-        sums = [(-pow(self.alpha, v, FR_MODULUS), form) for v, form in enumerate(self.relation.sum_forms)]
-        zeros = [(pow(self.delta, u + 1, FR_MODULUS), form) for u, form in enumerate(self.relation.zero_forms)]
-        return sums + zeros
+        """The weighted sum-forms, then (δ^(u+1), zero-form u): what stands in the numerator of t."""
+        zeros = [(pow(self.delta, u + 1, FR_MODULUS), form) for u, form in enumerate(self._zero_forms)]
+        return self.weighted_sums() + zeros
+
+
+def _inverse_or_zero(value: int) -> int:
+    value %= FR_MODULUS
+    return pow(value, -1, FR_MODULUS) if value else 0

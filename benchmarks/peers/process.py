@@ -23,7 +23,10 @@ NODE_MODULES = Path(__file__).parent / "node_modules"
 
 OURS = "ours"
 OURS_SCALAR = "ours, scalar path"
-LIBRARIES = ("zksnake", "ffjavascript", "py_ecc", "galois")
+OURS_PROVER = "ours, proving"
+ZKSNAKE_PROVER = "zksnake_prover"
+LIBRARIES = ("zksnake", "ffjavascript", "snarkjs", "py_ecc", "galois")
+JAVASCRIPT = ("ffjavascript", "snarkjs")
 
 _THREAD_SETTINGS = tuple(f"{prefix}_NUM_THREADS" for prefix in ("RAYON", "OMP", "NUMBA", "OPENBLAS", "MKL"))
 
@@ -75,17 +78,18 @@ def check_installed() -> None:
     """Raise PeersMissingError unless every peer is installed."""
     if not PEER_PYTHON.exists():
         raise PeersMissingError("the peers' Python environment is missing: run `make bench-peers`")
-    if not (shutil.which("node") and (NODE_MODULES / "ffjavascript").exists()):
-        raise PeersMissingError("ffjavascript is missing: install Node.js and run `make bench-peers`")
+    for name in JAVASCRIPT:
+        if not (shutil.which("node") and (NODE_MODULES / name).exists()):
+            raise PeersMissingError(f"{name} is missing: install Node.js and run `make bench-peers`")
 
 
 def installed_versions() -> dict[str, str]:
     """Return the version of every installed peer, by name."""
-    names = [name for name in LIBRARIES if name != "ffjavascript"]
+    names = [name for name in LIBRARIES if name not in JAVASCRIPT]
     ask = f"import json; from importlib.metadata import version; print(json.dumps({{n: version(n) for n in {names}}}))"
     answer = subprocess.run([str(PEER_PYTHON), "-c", ask], check=True, capture_output=True, text=True, timeout=60)
-    manifest = json.loads((NODE_MODULES / "ffjavascript" / "package.json").read_text())
-    return {**json.loads(answer.stdout), "ffjavascript": manifest["version"]}
+    manifests = {name: json.loads((NODE_MODULES / name / "package.json").read_text()) for name in JAVASCRIPT}
+    return {**json.loads(answer.stdout), **{name: manifest["version"] for name, manifest in manifests.items()}}
 
 
 def pinned(cores: int) -> Callable[[], None]:
@@ -111,8 +115,10 @@ def _command(name: str) -> tuple[list[str], dict[str, str]]:
         return [sys.executable, "-m", "benchmarks.peers.ours"], {}
     if name == OURS_SCALAR:
         return [sys.executable, "-m", "benchmarks.peers.ours"], {"TALLYSTICK_KERNELS": "scalar"}
-    if name == "ffjavascript":
-        return ["node", str(Path(__file__).with_name("ffjavascript.mjs"))], {}
+    if name == OURS_PROVER:
+        return [sys.executable, "-m", "benchmarks.peers.ours_prover"], {}
+    if name in JAVASCRIPT:
+        return ["node", str(Path(__file__).with_name(f"{name}.mjs"))], {}
     return [str(PEER_PYTHON), "-m", f"benchmarks.peers.{name}_peer"], {}
 
 

@@ -65,9 +65,9 @@ class ArrayChunk(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
     column: _builtins.int
-    """Index of the column that the array belongs to."""
+    """Index of the column that the array belongs to, or number of the upload."""
     component: _builtins.int
-    """0, or 1 for the second component of a replicated share."""
+    """0, or 1 for the second component of a replicated share; more where a message says so."""
     data: _builtins.bytes
     last: _builtins.bool
     """Set on the last piece of the array."""

@@ -552,25 +552,25 @@ class ReleaseReply(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SUMS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     values: _builtins.bytes
     points: _builtins.bytes
     @_builtins.property
-    def sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The sums that are released, and one field element and one point for each."""
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The rows of the sealed column that are released, and one field element and one point for each."""
 
     def __init__(
         self,
         *,
-        sums: _abc.Iterable[_builtins.int] | None = ...,
+        rows: _abc.Iterable[_builtins.int] | None = ...,
         values: _builtins.bytes = ...,
         points: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "sums", b"sums", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "rows", b"rows", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,7 +167,7 @@ class ProveHeader(_message.Message):
     blinders: _builtins.bytes
     """One field element for each registered column. Secret."""
     release: _builtins.bytes
-    """Release word, 16 bytes: bit v for a released sum, bit 64 + v for a public one."""
+    """Release word, 32 bytes: bit v for a released row of s, bit 128 + v for a public one; 0 where sums are plain."""
     @_builtins.property
     def statement(self) -> _common_pb2.Statement: ...
     def __init__(
@@ -193,7 +193,7 @@ class ProveRegistrationReply(_message.Message):
     SUMS_FIELD_NUMBER: _builtins.int
     proof: _builtins.bytes
     sums: _builtins.bytes
-    """All sums, field elements. Secret but for the rows that the proof opens."""
+    """All rows of s, field elements. Secret but for those that the proof opens."""
     def __init__(
         self,
         *,
@@ -247,6 +247,55 @@ class VerifyReply(_message.Message):
 Global___VerifyReply: _TypeAlias = VerifyReply  # noqa: Y015
 
 @_typing.final
+class RangeTableRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_ROWS_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    log_rows: _builtins.int
+    bits: _builtins.int
+    def __init__(
+        self,
+        *,
+        log_rows: _builtins.int = ...,
+        bits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "log_rows", b"log_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RangeTableRequest: _TypeAlias = RangeTableRequest  # noqa: Y015
+
+@_typing.final
+class RangeTableReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMITMENT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    QUOTIENTS_FIELD_NUMBER: _builtins.int
+    commitment: _builtins.bytes
+    value: _builtins.bytes
+    """A field element."""
+    quotients: _builtins.bytes
+    """Four points."""
+    def __init__(
+        self,
+        *,
+        commitment: _builtins.bytes = ...,
+        value: _builtins.bytes = ...,
+        quotients: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "quotients", b"quotients", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RangeTableReply: _TypeAlias = RangeTableReply  # noqa: Y015
+
+@_typing.final
 class OpenSessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -290,7 +339,7 @@ class SessionHeader(_message.Message):
     def statement(self) -> _common_pb2.Statement: ...
     @_builtins.property
     def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The contributor that owns each column, witness columns included, in the relation's order."""
+        """The contributor that owns each registered column, in the relation's order; all else follows."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -318,31 +367,8 @@ class OpenSessionReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_FIELD_NUMBER: _builtins.int
-    CROSS_COLUMNS_FIELD_NUMBER: _builtins.int
     session: _builtins.bytes
     """16 bytes, known to the caller only."""
-    @_builtins.property
-    def cross_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
-    def __init__(
-        self,
-        *,
-        session: _builtins.bytes = ...,
-        cross_columns: _abc.Iterable[_builtins.int] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cross_columns", b"cross_columns", "session", b"session"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___OpenSessionReply: _TypeAlias = OpenSessionReply  # noqa: Y015
-
-@_typing.final
-class SharedPolynomialsRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SESSION_FIELD_NUMBER: _builtins.int
-    session: _builtins.bytes
     def __init__(
         self,
         *,
@@ -354,10 +380,95 @@ class SharedPolynomialsRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SharedPolynomialsRequest: _TypeAlias = SharedPolynomialsRequest  # noqa: Y015
+Global___OpenSessionReply: _TypeAlias = OpenSessionReply  # noqa: Y015
 
 @_typing.final
-class AcceptSharesRequest(_message.Message):
+class OwnUploadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    session: _builtins.bytes
+    stage: _builtins.int
+    """1 before round 1, 2 after it."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.bytes = ...,
+        stage: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnUploadsRequest: _TypeAlias = OwnUploadsRequest  # noqa: Y015
+
+@_typing.final
+class AcceptUploadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    session: _builtins.bytes
+    @_builtins.property
+    def share(self) -> _common_pb2.ArrayChunk:
+        """Its column is the upload's number."""
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.bytes = ...,
+        share: _common_pb2.ArrayChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["share", b"share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptUploadRequest: _TypeAlias = AcceptUploadRequest  # noqa: Y015
+
+@_typing.final
+class AcceptUploadReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptUploadReply: _TypeAlias = AcceptUploadReply  # noqa: Y015
+
+@_typing.final
+class MixedPartRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    session: _builtins.bytes
+    column: _builtins.int
+    def __init__(
+        self,
+        *,
+        session: _builtins.bytes = ...,
+        column: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MixedPartRequest: _TypeAlias = MixedPartRequest  # noqa: Y015
+
+@_typing.final
+class AcceptMixedRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_FIELD_NUMBER: _builtins.int
@@ -377,10 +488,10 @@ class AcceptSharesRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AcceptSharesRequest: _TypeAlias = AcceptSharesRequest  # noqa: Y015
+Global___AcceptMixedRequest: _TypeAlias = AcceptMixedRequest  # noqa: Y015
 
 @_typing.final
-class AcceptSharesReply(_message.Message):
+class AcceptMixedReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -392,7 +503,7 @@ class AcceptSharesReply(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AcceptSharesReply: _TypeAlias = AcceptSharesReply  # noqa: Y015
+Global___AcceptMixedReply: _TypeAlias = AcceptMixedReply  # noqa: Y015
 
 @_typing.final
 class CloseSessionRequest(_message.Message):
@@ -475,9 +586,9 @@ class StepRequest(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     SUM_PARTS_FIELD_NUMBER: _builtins.int
     ACCEPT_SUMS_FIELD_NUMBER: _builtins.int
-    COMMIT_WITNESSES_FIELD_NUMBER: _builtins.int
+    COMMIT_ROUND1_FIELD_NUMBER: _builtins.int
     COMMIT_SHARES_FIELD_NUMBER: _builtins.int
-    ABSORB_WITNESSES_FIELD_NUMBER: _builtins.int
+    ABSORB_ROUND1_FIELD_NUMBER: _builtins.int
     COMMIT_ACCUMULATOR_FIELD_NUMBER: _builtins.int
     ABSORB_ACCUMULATOR_FIELD_NUMBER: _builtins.int
     COMMIT_QUOTIENT_FIELD_NUMBER: _builtins.int
@@ -497,17 +608,19 @@ class StepRequest(_message.Message):
     FINISH_FIELD_NUMBER: _builtins.int
     ROW_OPENING_PARTS_FIELD_NUMBER: _builtins.int
     COMMIT_SUMS_FIELD_NUMBER: _builtins.int
+    COMMIT_ROUND2_FIELD_NUMBER: _builtins.int
+    ABSORB_ROUND2_FIELD_NUMBER: _builtins.int
     session: _builtins.bytes
     @_builtins.property
     def sum_parts(self) -> Global___NoInput: ...
     @_builtins.property
     def accept_sums(self) -> Global___SumsComponent: ...
     @_builtins.property
-    def commit_witnesses(self) -> Global___Masks: ...
+    def commit_round1(self) -> Global___Masks: ...
     @_builtins.property
     def commit_shares(self) -> Global___CommitShares: ...
     @_builtins.property
-    def absorb_witnesses(self) -> Global___Points: ...
+    def absorb_round1(self) -> Global___Points: ...
     @_builtins.property
     def commit_accumulator(self) -> Global___Masks: ...
     @_builtins.property
@@ -546,15 +659,19 @@ class StepRequest(_message.Message):
     def row_opening_parts(self) -> Global___RowOpenings: ...
     @_builtins.property
     def commit_sums(self) -> Global___SumsComponent: ...
+    @_builtins.property
+    def commit_round2(self) -> Global___Masks: ...
+    @_builtins.property
+    def absorb_round2(self) -> Global___Points: ...
     def __init__(
         self,
         *,
         session: _builtins.bytes = ...,
         sum_parts: Global___NoInput | None = ...,
         accept_sums: Global___SumsComponent | None = ...,
-        commit_witnesses: Global___Masks | None = ...,
+        commit_round1: Global___Masks | None = ...,
         commit_shares: Global___CommitShares | None = ...,
-        absorb_witnesses: Global___Points | None = ...,
+        absorb_round1: Global___Points | None = ...,
         commit_accumulator: Global___Masks | None = ...,
         absorb_accumulator: Global___Points | None = ...,
         commit_quotient: Global___Masks | None = ...,
@@ -574,12 +691,14 @@ class StepRequest(_message.Message):
         finish: Global___Points | None = ...,
         row_opening_parts: Global___RowOpenings | None = ...,
         commit_sums: Global___SumsComponent | None = ...,
+        commit_round2: Global___Masks | None = ...,
+        absorb_round2: Global___Points | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "absorb_witnesses", b"absorb_witnesses", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "commit_witnesses", b"commit_witnesses", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_witnesses", "commit_shares", "absorb_witnesses", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_round1", "commit_shares", "absorb_round1", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums", "commit_round2", "absorb_round2"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -785,23 +904,25 @@ Global___AbsorbOpening: _TypeAlias = AbsorbOpening  # noqa: Y015
 class RowOpenings(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    SUMS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
     VALUE_MASKS_FIELD_NUMBER: _builtins.int
     POINT_MASKS_FIELD_NUMBER: _builtins.int
     value_masks: _builtins.bytes
     point_masks: _builtins.bytes
     @_builtins.property
-    def sums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Rows of s."""
+
     def __init__(
         self,
         *,
-        sums: _abc.Iterable[_builtins.int] | None = ...,
+        rows: _abc.Iterable[_builtins.int] | None = ...,
         value_masks: _builtins.bytes = ...,
         point_masks: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_masks", b"point_masks", "sums", b"sums", "value_masks", b"value_masks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_masks", b"point_masks", "rows", b"rows", "value_masks", b"value_masks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

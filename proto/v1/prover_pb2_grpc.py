@@ -56,20 +56,35 @@ class ProverServiceStub:
                 request_serializer=proto_dot_v1_dot_prover__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=proto_dot_v1_dot_prover__pb2.VerifyReply.FromString,
                 _registered_method=True)
+        self.RangeTable = channel.unary_unary(
+                '/tallystick.v1.ProverService/RangeTable',
+                request_serializer=proto_dot_v1_dot_prover__pb2.RangeTableRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_prover__pb2.RangeTableReply.FromString,
+                _registered_method=True)
         self.OpenSession = channel.stream_unary(
                 '/tallystick.v1.ProverService/OpenSession',
                 request_serializer=proto_dot_v1_dot_prover__pb2.OpenSessionRequest.SerializeToString,
                 response_deserializer=proto_dot_v1_dot_prover__pb2.OpenSessionReply.FromString,
                 _registered_method=True)
-        self.SharedPolynomials = channel.unary_stream(
-                '/tallystick.v1.ProverService/SharedPolynomials',
-                request_serializer=proto_dot_v1_dot_prover__pb2.SharedPolynomialsRequest.SerializeToString,
+        self.OwnUploads = channel.unary_stream(
+                '/tallystick.v1.ProverService/OwnUploads',
+                request_serializer=proto_dot_v1_dot_prover__pb2.OwnUploadsRequest.SerializeToString,
                 response_deserializer=proto_dot_v1_dot_common__pb2.ArrayChunk.FromString,
                 _registered_method=True)
-        self.AcceptShares = channel.stream_unary(
-                '/tallystick.v1.ProverService/AcceptShares',
-                request_serializer=proto_dot_v1_dot_prover__pb2.AcceptSharesRequest.SerializeToString,
-                response_deserializer=proto_dot_v1_dot_prover__pb2.AcceptSharesReply.FromString,
+        self.AcceptUpload = channel.stream_unary(
+                '/tallystick.v1.ProverService/AcceptUpload',
+                request_serializer=proto_dot_v1_dot_prover__pb2.AcceptUploadRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_prover__pb2.AcceptUploadReply.FromString,
+                _registered_method=True)
+        self.MixedPart = channel.unary_stream(
+                '/tallystick.v1.ProverService/MixedPart',
+                request_serializer=proto_dot_v1_dot_prover__pb2.MixedPartRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_common__pb2.ArrayChunk.FromString,
+                _registered_method=True)
+        self.AcceptMixed = channel.stream_unary(
+                '/tallystick.v1.ProverService/AcceptMixed',
+                request_serializer=proto_dot_v1_dot_prover__pb2.AcceptMixedRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_prover__pb2.AcceptMixedReply.FromString,
                 _registered_method=True)
         self.Step = channel.unary_unary(
                 '/tallystick.v1.ProverService/Step',
@@ -115,6 +130,13 @@ class ProverServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RangeTable(self, request, context):
+        """The commitment of a range table under the loaded string, with what shows that it is right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OpenSession(self, request_iterator, context):
         """Starts this party's part of a joint proof. A session that is not used for a while is dropped.
         """
@@ -122,15 +144,29 @@ class ProverServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SharedPolynomials(self, request, context):
-        """The polynomials of the caller's columns that must be secret-shared.
+    def OwnUploads(self, request, context):
+        """What the caller must secret-share at this point; chunks name uploads by number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def AcceptShares(self, request_iterator, context):
-        """The caller's two components of the shares of cross-owner columns.
+    def AcceptUpload(self, request_iterator, context):
+        """The caller's two components of the shares of one upload.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MixedPart(self, request, context):
+        """The caller's additive part of the rows of a column that several owners define.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptMixed(self, request_iterator, context):
+        """The caller's components of such a column: 0 and 1 of its rows, 2 and 3 of its blinders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,20 +209,35 @@ def add_ProverServiceServicer_to_server(servicer, server):
                     request_deserializer=proto_dot_v1_dot_prover__pb2.VerifyRequest.FromString,
                     response_serializer=proto_dot_v1_dot_prover__pb2.VerifyReply.SerializeToString,
             ),
+            'RangeTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.RangeTable,
+                    request_deserializer=proto_dot_v1_dot_prover__pb2.RangeTableRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_prover__pb2.RangeTableReply.SerializeToString,
+            ),
             'OpenSession': grpc.stream_unary_rpc_method_handler(
                     servicer.OpenSession,
                     request_deserializer=proto_dot_v1_dot_prover__pb2.OpenSessionRequest.FromString,
                     response_serializer=proto_dot_v1_dot_prover__pb2.OpenSessionReply.SerializeToString,
             ),
-            'SharedPolynomials': grpc.unary_stream_rpc_method_handler(
-                    servicer.SharedPolynomials,
-                    request_deserializer=proto_dot_v1_dot_prover__pb2.SharedPolynomialsRequest.FromString,
+            'OwnUploads': grpc.unary_stream_rpc_method_handler(
+                    servicer.OwnUploads,
+                    request_deserializer=proto_dot_v1_dot_prover__pb2.OwnUploadsRequest.FromString,
                     response_serializer=proto_dot_v1_dot_common__pb2.ArrayChunk.SerializeToString,
             ),
-            'AcceptShares': grpc.stream_unary_rpc_method_handler(
-                    servicer.AcceptShares,
-                    request_deserializer=proto_dot_v1_dot_prover__pb2.AcceptSharesRequest.FromString,
-                    response_serializer=proto_dot_v1_dot_prover__pb2.AcceptSharesReply.SerializeToString,
+            'AcceptUpload': grpc.stream_unary_rpc_method_handler(
+                    servicer.AcceptUpload,
+                    request_deserializer=proto_dot_v1_dot_prover__pb2.AcceptUploadRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_prover__pb2.AcceptUploadReply.SerializeToString,
+            ),
+            'MixedPart': grpc.unary_stream_rpc_method_handler(
+                    servicer.MixedPart,
+                    request_deserializer=proto_dot_v1_dot_prover__pb2.MixedPartRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_common__pb2.ArrayChunk.SerializeToString,
+            ),
+            'AcceptMixed': grpc.stream_unary_rpc_method_handler(
+                    servicer.AcceptMixed,
+                    request_deserializer=proto_dot_v1_dot_prover__pb2.AcceptMixedRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_prover__pb2.AcceptMixedReply.SerializeToString,
             ),
             'Step': grpc.unary_unary_rpc_method_handler(
                     servicer.Step,
@@ -319,6 +370,33 @@ class ProverService:
             _registered_method=True)
 
     @staticmethod
+    def RangeTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.ProverService/RangeTable',
+            proto_dot_v1_dot_prover__pb2.RangeTableRequest.SerializeToString,
+            proto_dot_v1_dot_prover__pb2.RangeTableReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def OpenSession(request_iterator,
             target,
             options=(),
@@ -346,7 +424,7 @@ class ProverService:
             _registered_method=True)
 
     @staticmethod
-    def SharedPolynomials(request,
+    def OwnUploads(request,
             target,
             options=(),
             channel_credentials=None,
@@ -359,8 +437,8 @@ class ProverService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/tallystick.v1.ProverService/SharedPolynomials',
-            proto_dot_v1_dot_prover__pb2.SharedPolynomialsRequest.SerializeToString,
+            '/tallystick.v1.ProverService/OwnUploads',
+            proto_dot_v1_dot_prover__pb2.OwnUploadsRequest.SerializeToString,
             proto_dot_v1_dot_common__pb2.ArrayChunk.FromString,
             options,
             channel_credentials,
@@ -373,7 +451,7 @@ class ProverService:
             _registered_method=True)
 
     @staticmethod
-    def AcceptShares(request_iterator,
+    def AcceptUpload(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -386,9 +464,63 @@ class ProverService:
         return grpc.experimental.stream_unary(
             request_iterator,
             target,
-            '/tallystick.v1.ProverService/AcceptShares',
-            proto_dot_v1_dot_prover__pb2.AcceptSharesRequest.SerializeToString,
-            proto_dot_v1_dot_prover__pb2.AcceptSharesReply.FromString,
+            '/tallystick.v1.ProverService/AcceptUpload',
+            proto_dot_v1_dot_prover__pb2.AcceptUploadRequest.SerializeToString,
+            proto_dot_v1_dot_prover__pb2.AcceptUploadReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MixedPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tallystick.v1.ProverService/MixedPart',
+            proto_dot_v1_dot_prover__pb2.MixedPartRequest.SerializeToString,
+            proto_dot_v1_dot_common__pb2.ArrayChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptMixed(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/tallystick.v1.ProverService/AcceptMixed',
+            proto_dot_v1_dot_prover__pb2.AcceptMixedRequest.SerializeToString,
+            proto_dot_v1_dot_prover__pb2.AcceptMixedReply.FromString,
             options,
             channel_credentials,
             insecure,

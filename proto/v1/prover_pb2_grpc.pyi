@@ -42,12 +42,18 @@ class ProverServiceStub:
     """Proves a statement alone, all columns being the caller's. Used for registrations."""
     Verify: _grpc.UnaryUnaryMultiCallable[_prover_pb2.VerifyRequest, _prover_pb2.VerifyReply]
     """Verifies a proof, or fails with PROOF_REJECTED and the name of the failed check."""
+    RangeTable: _grpc.UnaryUnaryMultiCallable[_prover_pb2.RangeTableRequest, _prover_pb2.RangeTableReply]
+    """The commitment of a range table under the loaded string, with what shows that it is right."""
     OpenSession: _grpc.StreamUnaryMultiCallable[_prover_pb2.OpenSessionRequest, _prover_pb2.OpenSessionReply]
     """Starts this party's part of a joint proof. A session that is not used for a while is dropped."""
-    SharedPolynomials: _grpc.UnaryStreamMultiCallable[_prover_pb2.SharedPolynomialsRequest, _common_pb2.ArrayChunk]
-    """The polynomials of the caller's columns that must be secret-shared."""
-    AcceptShares: _grpc.StreamUnaryMultiCallable[_prover_pb2.AcceptSharesRequest, _prover_pb2.AcceptSharesReply]
-    """The caller's two components of the shares of cross-owner columns."""
+    OwnUploads: _grpc.UnaryStreamMultiCallable[_prover_pb2.OwnUploadsRequest, _common_pb2.ArrayChunk]
+    """What the caller must secret-share at this point; chunks name uploads by number."""
+    AcceptUpload: _grpc.StreamUnaryMultiCallable[_prover_pb2.AcceptUploadRequest, _prover_pb2.AcceptUploadReply]
+    """The caller's two components of the shares of one upload."""
+    MixedPart: _grpc.UnaryStreamMultiCallable[_prover_pb2.MixedPartRequest, _common_pb2.ArrayChunk]
+    """The caller's additive part of the rows of a column that several owners define."""
+    AcceptMixed: _grpc.StreamUnaryMultiCallable[_prover_pb2.AcceptMixedRequest, _prover_pb2.AcceptMixedReply]
+    """The caller's components of such a column: 0 and 1 of its rows, 2 and 3 of its blinders."""
     Step: _grpc.UnaryUnaryMultiCallable[_prover_pb2.StepRequest, _prover_pb2.StepReply]
     """One step of the joint proof. No step can be taken twice or out of order; an attempt is never resumed."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_prover_pb2.CloseSessionRequest, _prover_pb2.CloseSessionReply]
@@ -66,12 +72,18 @@ class ProverServiceAsyncStub(ProverServiceStub):
     """Proves a statement alone, all columns being the caller's. Used for registrations."""
     Verify: _aio.UnaryUnaryMultiCallable[_prover_pb2.VerifyRequest, _prover_pb2.VerifyReply]  # type: ignore[assignment]
     """Verifies a proof, or fails with PROOF_REJECTED and the name of the failed check."""
+    RangeTable: _aio.UnaryUnaryMultiCallable[_prover_pb2.RangeTableRequest, _prover_pb2.RangeTableReply]  # type: ignore[assignment]
+    """The commitment of a range table under the loaded string, with what shows that it is right."""
     OpenSession: _aio.StreamUnaryMultiCallable[_prover_pb2.OpenSessionRequest, _prover_pb2.OpenSessionReply]  # type: ignore[assignment]
     """Starts this party's part of a joint proof. A session that is not used for a while is dropped."""
-    SharedPolynomials: _aio.UnaryStreamMultiCallable[_prover_pb2.SharedPolynomialsRequest, _common_pb2.ArrayChunk]  # type: ignore[assignment]
-    """The polynomials of the caller's columns that must be secret-shared."""
-    AcceptShares: _aio.StreamUnaryMultiCallable[_prover_pb2.AcceptSharesRequest, _prover_pb2.AcceptSharesReply]  # type: ignore[assignment]
-    """The caller's two components of the shares of cross-owner columns."""
+    OwnUploads: _aio.UnaryStreamMultiCallable[_prover_pb2.OwnUploadsRequest, _common_pb2.ArrayChunk]  # type: ignore[assignment]
+    """What the caller must secret-share at this point; chunks name uploads by number."""
+    AcceptUpload: _aio.StreamUnaryMultiCallable[_prover_pb2.AcceptUploadRequest, _prover_pb2.AcceptUploadReply]  # type: ignore[assignment]
+    """The caller's two components of the shares of one upload."""
+    MixedPart: _aio.UnaryStreamMultiCallable[_prover_pb2.MixedPartRequest, _common_pb2.ArrayChunk]  # type: ignore[assignment]
+    """The caller's additive part of the rows of a column that several owners define."""
+    AcceptMixed: _aio.StreamUnaryMultiCallable[_prover_pb2.AcceptMixedRequest, _prover_pb2.AcceptMixedReply]  # type: ignore[assignment]
+    """The caller's components of such a column: 0 and 1 of its rows, 2 and 3 of its blinders."""
     Step: _aio.UnaryUnaryMultiCallable[_prover_pb2.StepRequest, _prover_pb2.StepReply]  # type: ignore[assignment]
     """One step of the joint proof. No step can be taken twice or out of order; an attempt is never resumed."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_prover_pb2.CloseSessionRequest, _prover_pb2.CloseSessionReply]  # type: ignore[assignment]
@@ -113,6 +125,14 @@ class ProverServiceServicer(metaclass=_abc_1.ABCMeta):
         """Verifies a proof, or fails with PROOF_REJECTED and the name of the failed check."""
 
     @_abc_1.abstractmethod
+    def RangeTable(
+        self,
+        request: _prover_pb2.RangeTableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_prover_pb2.RangeTableReply, _abc.Awaitable[_prover_pb2.RangeTableReply]]:
+        """The commitment of a range table under the loaded string, with what shows that it is right."""
+
+    @_abc_1.abstractmethod
     def OpenSession(
         self,
         request_iterator: _MaybeAsyncIterator[_prover_pb2.OpenSessionRequest],
@@ -121,20 +141,36 @@ class ProverServiceServicer(metaclass=_abc_1.ABCMeta):
         """Starts this party's part of a joint proof. A session that is not used for a while is dropped."""
 
     @_abc_1.abstractmethod
-    def SharedPolynomials(
+    def OwnUploads(
         self,
-        request: _prover_pb2.SharedPolynomialsRequest,
+        request: _prover_pb2.OwnUploadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_common_pb2.ArrayChunk], _abc.AsyncIterator[_common_pb2.ArrayChunk]]:
-        """The polynomials of the caller's columns that must be secret-shared."""
+        """What the caller must secret-share at this point; chunks name uploads by number."""
 
     @_abc_1.abstractmethod
-    def AcceptShares(
+    def AcceptUpload(
         self,
-        request_iterator: _MaybeAsyncIterator[_prover_pb2.AcceptSharesRequest],
+        request_iterator: _MaybeAsyncIterator[_prover_pb2.AcceptUploadRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_prover_pb2.AcceptSharesReply, _abc.Awaitable[_prover_pb2.AcceptSharesReply]]:
-        """The caller's two components of the shares of cross-owner columns."""
+    ) -> _typing.Union[_prover_pb2.AcceptUploadReply, _abc.Awaitable[_prover_pb2.AcceptUploadReply]]:
+        """The caller's two components of the shares of one upload."""
+
+    @_abc_1.abstractmethod
+    def MixedPart(
+        self,
+        request: _prover_pb2.MixedPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_common_pb2.ArrayChunk], _abc.AsyncIterator[_common_pb2.ArrayChunk]]:
+        """The caller's additive part of the rows of a column that several owners define."""
+
+    @_abc_1.abstractmethod
+    def AcceptMixed(
+        self,
+        request_iterator: _MaybeAsyncIterator[_prover_pb2.AcceptMixedRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_prover_pb2.AcceptMixedReply, _abc.Awaitable[_prover_pb2.AcceptMixedReply]]:
+        """The caller's components of such a column: 0 and 1 of its rows, 2 and 3 of its blinders."""
 
     @_abc_1.abstractmethod
     def Step(

@@ -5,27 +5,31 @@
     tallystick ceremony verify state.tally --receipt HEX                (anyone)
     tallystick ceremony finish state.tally --out srs.tally
 
-Files only; nothing here talks to a network. On bad input every command prints one line to standard error and exits
-with 1.
+A name that ends in ``.ptau`` begins a ceremony in the format of snarkjs instead (`services.cli.ptau`); contribute and
+verify recognise it. Files only; nothing here talks to a network. On bad input every command prints one line to
+standard error and exits with 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.cli import ptau
+from services.cli.ceremony_files import (
+    MAX_ENTROPY_BYTES,
+    explain,
+    find_receipts,
+    is_ptau_file,
+    progress_bar,
+    refuse_existing,
+)
+from services.cli.output import one_line_errors, print_line
 from zk.ceremony import begin_ceremony, contribute, finish_ceremony, load_ceremony, store_ceremony, verify_ceremony
-from zk.errors import CeremonyInvalidError, SrsInvalidError, ZkError
-from zk.kernels import warm_up
-from zk.srs import load_srs, store_srs
-
-MAX_ENTROPY_BYTES: Final = 1 << 20
+from zk.errors import CeremonyInvalidError, SrsInvalidError
+from zk.srs import Srs, load_srs, store_srs
 
 app = typer.Typer(
     name="ceremony",
@@ -37,43 +41,6 @@ app = typer.Typer(
 StateFile = Annotated[Path, typer.Argument(help="File with the state of the ceremony.", show_default=False)]
 
 
-def _print(line: str) -> None:
-    """Print one line of plain text; names in it come from a file and are never read as markup."""
-    Console(markup=False, highlight=False, emoji=False, soft_wrap=True).print(line)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn a typed error into one line on standard error and exit code 1."""
-    try:
-        yield
-    except ZkError as error:
-        console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
-        console.print(f"error: {error}")
-        raise typer.Exit(1) from error
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show a progress bar on standard error; yields the function to report to."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def report(stage: str, fraction: float) -> None:
-            bar.update(task, description=stage, completed=fraction)
-
-        warm_up(lambda kernel, fraction: report(f"compiling {kernel}", fraction))
-        report("verifying", 0.0)
-        yield report
-
-
-def _refuse_existing(path: Path, force: bool) -> None:
-    if path.exists() and not force:
-        raise CeremonyInvalidError(f"{path} exists already; choose another name or pass --force")
-
-
 @app.command()
 def begin(
     file: StateFile,
@@ -82,11 +49,16 @@ def begin(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Begin a ceremony; nobody has contributed yet."""
-    with _one_line_errors():
-        _refuse_existing(file, force)
+    with one_line_errors():
+        refuse_existing(file, force)
+        if file.suffix == ".ptau":
+            if label:
+                raise CeremonyInvalidError("a .ptau file holds no label")
+            ptau.begin(file, log_rows)
+            return
         ceremony = begin_ceremony(log_rows, label)
         store_ceremony(ceremony, file)
-    _print(f"{file}: ceremony for up to 2^{log_rows} rows begun, chain begins at {ceremony.digest.hex()}")
+    print_line(f"{file}: ceremony for up to 2^{log_rows} rows begun, chain begins at {ceremony.digest.hex()}")
 
 
 @app.command(name="contribute")
@@ -100,17 +72,20 @@ def contribute_command(
     ] = None,
 ) -> None:
     """Verify a state and add a secret factor of your own, which is never stored."""
-    with _one_line_errors():
+    with one_line_errors():
         mixed = entropy.read(MAX_ENTROPY_BYTES + 1) if entropy is not None else b""
         if len(mixed) > MAX_ENTROPY_BYTES:
             raise CeremonyInvalidError(f"the entropy file is larger than {MAX_ENTROPY_BYTES} bytes")
         if out is not None and out != file:
-            _refuse_existing(out, force=False)
-        with _progress() as report:
+            refuse_existing(out, force=False)
+        if is_ptau_file(file):
+            ptau.contribute(file, name, out or file, mixed)
+            return
+        with progress_bar() as report:
             ceremony = contribute(load_ceremony(file), name, mixed, report)
             store_ceremony(ceremony, out or file)
-    _print(f"{out or file}: contribution {len(ceremony.contributions)} ({name}) added")
-    _print(f"receipt {ceremony.digest.hex()} (keep it: 'verify --receipt' shows that you are in the chain)")
+    print_line(f"{out or file}: contribution {len(ceremony.contributions)} ({name}) added")
+    print_line(f"receipt {ceremony.digest.hex()} (keep it: 'verify --receipt' shows that you are in the chain)")
 
 
 @app.command()
@@ -120,30 +95,22 @@ def verify(
     srs: Annotated[Path | None, typer.Option(help="An exported file that must be the result of this chain.")] = None,
 ) -> None:
     """Verify every contribution and explain what was checked."""
-    lines: list[str] = []
-    with _one_line_errors():
-        with _progress():
+    with one_line_errors():
+        if is_ptau_file(file):
+            ptau.verify(file, receipt or [], srs)
+            return
+        lines: list[str] = []
+        with progress_bar() as report:
             ceremony = load_ceremony(file)
-            verify_ceremony(ceremony, lines.append)
-            receipts = {record.digest.hex() for record in ceremony.contributions}
-            for expected in receipt or []:
-                if expected.strip().lower() not in receipts:
-                    raise CeremonyInvalidError(f"receipt {expected!r} is not in the chain")
-                lines.append(f"receipt {expected} is in the chain")
-            if srs is not None:
-                exported = load_srs(srs)
-                if exported.id != finish_ceremony(ceremony).id:
-                    raise SrsInvalidError(f"{srs} is not the result of this ceremony")
-                lines.append(f"{srs} is the result of this chain, id {exported.id.hex()}")
-        for line in lines:
-            _print(f"checked: {line}")
-    if not ceremony.contributions:
-        _print(f"{file}: valid, but nobody has contributed: τ is known to be 1 and this must not be used")
-        return
-    _print(
-        f"{file}: valid, {len(ceremony.contributions)} contributions. Correctness of proofs needs one honest ceremony "
-        "contributor; names are claims, receipts show who is in the chain."
-    )
+            verify_ceremony(ceremony, lines.append, report)
+            exported = load_srs(srs) if srs is not None else None
+        lines += find_receipts(receipt or [], [record.digest.hex() for record in ceremony.contributions])
+        if exported is not None:
+            result = Srs(ceremony.log_rows, ceremony.powers, ceremony.tau_g2, development=False)
+            if not ceremony.contributions or exported.id != result.id:
+                raise SrsInvalidError(f"{srs} is not the result of this ceremony")
+            lines.append(f"{srs} is the result of this chain, id {exported.id.hex()}")
+        explain(file, lines, len(ceremony.contributions))
 
 
 @app.command()
@@ -153,10 +120,16 @@ def finish(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Verify a ceremony and export its structured reference string."""
-    with _one_line_errors():
-        _refuse_existing(out, force)
-        with _progress():
-            srs = finish_ceremony(load_ceremony(file))
+    with one_line_errors():
+        refuse_existing(out, force)
+        if is_ptau_file(file):
+            raise CeremonyInvalidError(f"{file} is a .ptau file: use 'tallystick ceremony import'")
+        with progress_bar() as report:
+            srs = finish_ceremony(load_ceremony(file), progress=report)
             store_srs(srs, out)
-    _print(f"{out}: structured reference string for up to 2^{srs.log_rows} rows")
-    _print(f"id {srs.id.hex()} (members pin this)")
+    print_line(f"{out}: structured reference string for up to 2^{srs.log_rows} rows")
+    print_line(f"id {srs.id.hex()} (members pin this)")
+
+
+app.command(name="import")(ptau.import_command)
+app.command(name="export")(ptau.export_command)

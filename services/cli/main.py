@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import ceremony, ledger, processes, query
+from services.cli import bundle, ceremony, ledger, processes, query
 from services.cli.city import city
 from services.cli.doctor import doctor
 from services.cli.output import one_line_errors
@@ -22,6 +22,7 @@ app = typer.Typer(
 
 for _part in (
     query.app,
+    bundle.app,
     ledger.app,
     processes.party_app,
     processes.prover_app,

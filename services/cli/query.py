@@ -19,6 +19,10 @@ app = typer.Typer(name="query", help="Ask questions as an agency.", no_args_is_h
 ConfigFile = Annotated[Path, typer.Option("--config", help="The agency's TOML file.", show_default=False)]
 Sql = Annotated[str, typer.Argument(help="The question.")]
 QueryId = Annotated[str, typer.Argument(help="Query id, hexadecimal.")]
+BundleFile = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="Also write an audit bundle, *.tally, with SQL, schemas and the released values."),
+]
 
 
 @app.command()
@@ -28,12 +32,14 @@ def run(
     purpose: Annotated[str, typer.Option(help="Why; the owners see it.", show_default=False)],
     request_id: Annotated[str | None, typer.Option(help="Makes the command repeatable.", show_default=False)] = None,
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
+    bundle: BundleFile = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
     with one_line_errors(as_json):
         from services.client import Tallystick
 
+        _require_new(bundle)
         with Tallystick.connect(config) as tallystick, status_line("compiling and proposing") as show:
             result = tallystick.query(
                 sql,
@@ -46,21 +52,24 @@ def run(
         print_json(_as_json(result))
     else:
         _print_result(result)
+    _write_bundle(bundle, config, result)
 
 
 @app.command()
-def result(query: QueryId, config: ConfigFile, as_json: JsonOption = False) -> None:
+def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_json: JsonOption = False) -> None:
     """Wait for a submitted question and print its verified result."""
     with one_line_errors(as_json):
         from services.client import Tallystick
         from services.operator import parse_query_id
 
+        _require_new(bundle)
         with Tallystick.connect(config) as tallystick, status_line("waiting") as show:
             found = tallystick.result(parse_query_id(query), on_progress=lambda update: show(_progress(update)))
     if as_json:
         print_json(_as_json(found))
     else:
         _print_result(found)
+    _write_bundle(bundle, config, found)
 
 
 @app.command()
@@ -156,6 +165,26 @@ def cancel(query: QueryId, config: ConfigFile) -> None:
     print_line(update.state.value)
 
 
+def _require_new(bundle: Path | None) -> None:
+    """Refuse a bundle that could not be written before anything is asked."""
+    from services.errors import RequestInvalidError
+
+    if bundle is not None and (bundle.exists() or not bundle.absolute().parent.is_dir()):
+        raise RequestInvalidError("bundle", f"{bundle} exists already, or its folder does not")
+
+
+def _write_bundle(bundle: Path | None, config: Path, result: Result) -> None:
+    """Write the bundle of a result that was printed: the values are given only once, so nothing may come before."""
+    if bundle is None:
+        return
+    with one_line_errors():
+        from ledger.bundle_codec import store_bundle
+        from services.client import Tallystick
+
+        with Tallystick.connect(config) as tallystick:
+            store_bundle(tallystick.bundle(result), bundle)
+
+
 def _progress(update: StudyUpdate) -> str:
     words = [update.state.value]
     if update.waiting_for:
@@ -209,9 +238,22 @@ def _as_json(result: Result) -> dict[str, Any]:
     }
 
 
+def _print_groups(result: Result) -> None:
+    """One line for each group; those that are too small to be shown are counted."""
+    cells = len(result.plan.cells)
+    hidden = [all(value is None for value in result.sums[place::cells]) for place in range(cells)]
+    for row, suppressed in zip(result.rows(), hidden):
+        if not suppressed:
+            print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
+    if any(hidden):
+        print_line(f"{sum(hidden)} groups have fewer than {result.plan.minimum_group} rows, or none, and are not shown")
+
+
 def _print_result(result: Result) -> None:
     for name, value in result.values.items():
         print_line(f"{name} = {'NULL' if value is None else value}")
+    if result.plan.groups:
+        _print_groups(result)
     print_line(f"query {result.query_id.hex()}")
     print_line(
         f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"

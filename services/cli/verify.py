@@ -1,4 +1,4 @@
-"""``tallystick verify``: what a regulator does, from the ledger alone."""
+"""``tallystick verify``: what a regulator does, from the ledger alone, or from a bundle with nothing running."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ from typing import Annotated
 import typer
 
 from services.cli.output import JsonOption, one_line_errors, print_json, print_line
+from services.cli.verify_bundle import verify_file
+
+BUNDLE_SUFFIX = ".tally"
 
 
 def verify(
-    query: Annotated[str, typer.Argument(help="Query id, hexadecimal.")],
-    deployment: Annotated[Path, typer.Option(help="Public file of addresses that you pin.", show_default=False)],
+    query: Annotated[str, typer.Argument(help="Query id, hexadecimal; or the path of an audit bundle, *.tally.")],
+    deployment: Annotated[
+        Path | None, typer.Option(help="Public file of addresses that you pin; a query id needs it.")
+    ] = None,
     url: Annotated[str, typer.Option(help="JSON-RPC endpoint of a node.")] = "http://127.0.0.1:8545",
-    srs: Annotated[Path | None, typer.Option(help="The string itself: checks the pinned id and [τ]_2 too.")] = None,
+    srs: Annotated[Path | None, typer.Option(help="The string itself: checks its id and [τ]_2 too.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="A member's file: fetches the tables' schemas and checks the registrations too.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a published query again, away from the chain: proof, record, commitments and guards."""
+    if query.endswith(BUNDLE_SUFFIX):
+        verify_file(Path(query), srs, deployment, as_json)
+        return
     with one_line_errors(as_json):
         from services.config import LedgerConfig
-        from services.errors import ConfigInvalidError
+        from services.errors import ConfigInvalidError, RequestInvalidError
         from services.ledger_access import load_deployment, open_ledger
         from services.operator import parse_query_id
         from services.verify import verify_published, verify_registrations
 
         query_id = parse_query_id(query)
+        if deployment is None:
+            raise RequestInvalidError("deployment", "a query id is verified against a deployment that you pin")
         pinned, tau_g2 = load_deployment(deployment)
         if srs is not None:
             from zk.srs import load_srs, verify_srs

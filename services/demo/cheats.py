@@ -54,11 +54,13 @@ class Verifiers:
     Args:
         studies: the contract, with an account that may send transactions; nobody needs a role to publish.
         tau_g2: [τ]_2 of the chain's reference string.
+        table: [T] of the range table that the question looks up, if it does.
     """
 
-    def __init__(self, studies: Studies, tau_g2: G2) -> None:
+    def __init__(self, studies: Studies, tau_g2: G2, table: Point | None = None) -> None:
         self.studies = studies
         self._tau_g2 = tau_g2
+        self._table = table
 
     def judge(self, what: str, statement: Statement, proof: Proof, because: str = "pairing") -> CheatReport:
         """Try to publish a forged proof, and to have it verified away from the chain.
@@ -70,8 +72,11 @@ class Verifiers:
         """
         return make_attempts(what, (
             Attempt("contract", because, lambda: self.studies.publish(statement, proof, gas=PUBLISH_GAS)),
-            Attempt("verifier in Python", "pairing", lambda: verify_proof(self._tau_g2, statement, proof)),
+            Attempt("verifier in Python", "pairing", lambda: self._verify(statement, proof)),
         ))
+
+    def _verify(self, statement: Statement, proof: Proof) -> None:
+        verify_proof(self._tau_g2, statement, proof, self._table)
 
     def require_honest(self, query: ApprovedQuery) -> None:
         """Publish the honest proof.
@@ -80,7 +85,7 @@ class Verifiers:
             DemoFailedError: it is refused.
         """
         try:
-            verify_proof(self._tau_g2, query.statement, query.proof)
+            self._verify(query.statement, query.proof)
             self.studies.publish(query.statement, query.proof)
         except (LedgerError, ZkError) as error:
             raise DemoFailedError(f"the honest proof was refused after the cheats: {error}") from error
@@ -120,7 +125,7 @@ def cheat_on_released_value(tau_g2: G2, verified: VerifiedQuery, parts: Sequence
     liar = parts[0]
     values = FR.decode_bytes(liar.values)
     values[-1:] = FR.add(values[-1:], FR.from_integers([1]))
-    changed = [ReleasedParts(liar.sums, FR.encode_bytes(values), liar.points), *parts[1:]]
+    changed = [ReleasedParts(liar.rows, FR.encode_bytes(values), liar.points), *parts[1:]]
     return make_attempts("a released sum changed by 1 on its way to the agency", (
         Attempt("the agency", "row opening", lambda: combine_parts(tau_g2, verified, changed)),
     ))

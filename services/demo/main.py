@@ -40,6 +40,7 @@ from services.demo.studies import STUDIES, Study
 from services.demo.tables import DemoTable
 from services.deployment import LocalDeployment, TableInput
 from services.errors import RemoteError, ServiceError
+from services.range_tables import range_table
 from services.results import Result
 from services.verify import verify_published
 from zk.errors import ZkError
@@ -212,8 +213,9 @@ class _Demo:
     def _coordinator_cheats(self, deployment: LocalDeployment, agency: Tallystick, earlier: Result,
                             note: Callable[[str], None]) -> Iterator[CheatReport]:
         coordinator = deployment.ledger_access("coordinator")
-        verifiers = cheats.Verifiers(coordinator.studies, coordinator.tau_g2)
         plan = agency.compile(earlier.sql)
+        table = range_table(coordinator, plan.relation)
+        verifiers = cheats.Verifiers(coordinator.studies, coordinator.tau_g2, table)
         with RogueCoordinator(deployment) as rogue:
             note("has the same question approved anew")
             statement = rogue.approved(agency, plan)

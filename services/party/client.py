@@ -58,15 +58,15 @@ class PendingQuery:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedParts:
-    """One party's additive parts of released sums; secret until summed.
+    """One party's additive parts of released rows of the sealed column; secret until summed.
 
     Args:
-        sums: numbers of the sums.
+        rows: numbers of the rows.
         values: 32 bytes each.
         points: 64 bytes each.
     """
 
-    sums: tuple[int, ...]
+    rows: tuple[int, ...]
     values: bytes = field(repr=False)
     points: bytes = field(repr=False)
 
@@ -198,7 +198,7 @@ class PartyClient:
         """This party's parts of a published result (its proposer only); raises as `register`."""
         request = party_pb2.ReleaseRequest(query_id=query_id)
         reply = self._call(lambda: self._stub.Release(request, timeout=CALL_TIMEOUT_S))
-        return ReleasedParts(tuple(reply.sums), reply.values, reply.points)
+        return ReleasedParts(tuple(reply.rows), reply.values, reply.points)
 
     def acknowledge(self, query_id: bytes) -> None:
         """Tell the party that the result has arrived (its proposer only); raises as `register`."""

@@ -31,11 +31,12 @@ from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredResult
 from services.party.verdict import Verdict
 from services.prover.client import ProverClient
+from services.range_tables import range_table
 from services.status import error_code
-from zk.columns import witness_owners
 from zk.curve import points_to_bytes
 from zk.errors import ZkError
 from zk.field import FR
+from zk.owners import column_owners
 from zk.proof import encode_proof
 from zk.prover import RegisteredSecret
 
@@ -134,6 +135,7 @@ class Proving:
 
         Raises:
             StateConflictError: the query is not approved here and on the ledger, or the attempt's number was used.
+            RecordInvalidError: the ledger lacks the range table that the query looks up.
             LedgerError: the ledger does not answer.
         """
         known = self._store.query(query_id)
@@ -163,12 +165,13 @@ class Proving:
         numbered = {place: owners[column.dataset] for place, column in enumerate(relation.registered, start=1)}
         return SessionPlan(
             statement,
-            witness_owners(relation, numbered),
+            column_owners(relation, numbered),
             query.minimum_group,
             session_id(query.query_id, attempt),
             attempt,
             self._ledger.tau_g2,
             self._timeout_s,
+            range_table(self._ledger, relation),
         )
 
     def _owner(self, dataset: int) -> int:

@@ -26,9 +26,11 @@ from services.logging import get_logger
 from services.party.client import Registered
 from services.party.records import Record
 from services.party.store import PartyStore, StoredColumn, StoredDataset
+from services.party.tables import ensure_table
 from services.prover.client import ProverClient
 from zk.field import FR
 from zk.prover import RegisteredSecret
+from zk.relation import Relation
 
 _log = get_logger("services.party.registration")
 
@@ -65,7 +67,7 @@ class Registrar:
 
         Raises:
             RequestInvalidError: owner, minimum group or an empty table.
-            QueryError: a record or the schema does not fit.
+            QueryError: a record or the schema does not fit, or the table has too few rows to prove its bounds.
             LedgerError: the ledger refused or does not answer.
             RemoteError, PeerUnavailableError: the prover failed.
         """
@@ -80,6 +82,8 @@ class Registrar:
             address = self._ledger.client.address
             dataset = dataset_id(address, table_name_hash(schema.name))
             version = self._next_version(dataset)
+            relation = registration_relation(schema, dataset, version, log_rows)
+            ensure_table(self._ledger, self._prover, relation)
             blinders = FR.random(len(physical_columns(schema)))
             stored = [
                 StoredColumn(columns[column.name], FR.encode_bytes(np.ascontiguousarray(blinders[i : i + 1])))
@@ -89,7 +93,7 @@ class Registrar:
                 dataset, version, schema.name, encode_schema(schema), encode_policy(policy), log_rows, rows
             )
             self._store.keep_dataset(draft, stored)
-            return self._publish(schema, policy, draft, [column_secret(column) for column in stored])
+            return self._publish(schema, policy, draft, relation, [column_secret(column) for column in stored])
 
     def set_policy(self, table: str, policy: Policy) -> str:
         """Replace a table's policy and return the transaction; the new one is kept before the ledger has its hash.
@@ -147,10 +151,14 @@ class Registrar:
                 self._store.drop_draft(draft.dataset, draft.version)
 
     def _publish(
-        self, schema: TableSchema, policy: Policy, draft: StoredDataset, secrets: list[RegisteredSecret]
+        self,
+        schema: TableSchema,
+        policy: Policy,
+        draft: StoredDataset,
+        relation: Relation,
+        secrets: list[RegisteredSecret],
     ) -> Registered:
         registry = self._ledger.registry
-        relation = registration_relation(schema, draft.dataset, draft.version, draft.log_rows)
         commitments = self._prover.commit_columns(secrets)
         statement = registry.registration_statement(relation, commitments, draft.rows, schema_hash(schema))
         numbered = dict(enumerate(secrets, start=1))

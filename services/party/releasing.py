@@ -10,6 +10,7 @@ import hmac
 
 from ledger.errors import RecordInvalidError
 from ledger.studies import PublishedRecord
+from services.convert import released_rows
 from services.errors import CallerRefusedError, RecordUnknownError, StateConflictError
 from services.identity import Caller
 from services.ledger_access import LedgerAccess
@@ -32,7 +33,7 @@ class Releasing:
         self._ledger = ledger
 
     def release(self, query_id: bytes, caller: Caller) -> ReleasedParts:
-        """Return the parts of the released sums.
+        """Return the parts of the released rows of the sealed column.
 
         Raises:
             RecordUnknownError: no such query, or its parts are gone.
@@ -48,10 +49,7 @@ class Releasing:
         if not self._ledger.is_final(published.block_number):
             raise StateConflictError("the publication is not final yet: ask again after the next block")
         result = self._published_result(query_id, relation, published)
-        sums = tuple(v for v in range(len(relation.sum_forms)) if published.release >> v & 1)
-        values = b"".join(result.parts[32 * v : 32 * v + 32] for v in sums)
-        points = b"".join(result.quotients[64 * v : 64 * v + 64] for v in sums)
-        return ReleasedParts(sums, values, points)
+        return ReleasedParts(released_rows(published.release), result.parts, result.quotients)
 
     def acknowledge(self, query_id: bytes, caller: Caller) -> None:
         """Forget the parts of a query whose result has arrived.

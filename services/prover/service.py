@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import grpc
 
+from mpc.shares import PARTIES
 from proto.v1 import common_pb2, prover_pb2, prover_pb2_grpc
 from services.convert import (
     ArrayAssembler,
@@ -19,20 +20,23 @@ from services.convert import (
 )
 from services.errors import CapacityExceededError, RequestInvalidError
 from services.identity import Role
+from services.prover.arrays import check_upload_stage, mixed_lengths, upload_lengths
 from services.prover.sessions import SessionTable
 from services.prover.steps import take_step
 from services.server import Rule, allow, service_rules
 from zk.field import FR, Words
+from zk.owners import column_owners
 from zk.proof import decode_proof, encode_proof
 from zk.prover import Contributor, RegisteredSecret, commit_registered
+from zk.range_table import prove_table, relation_table
 from zk.relation import MAX_REGISTERED, MIN_LOG_ROWS
 from zk.single import prove
 from zk.srs import Srs
 from zk.verifier import verify_proof
 
 _METHODS: Final = (
-    "SrsInfo", "CommitColumns", "ProveRegistration", "Verify",
-    "OpenSession", "SharedPolynomials", "AcceptShares", "Step", "CloseSession",
+    "SrsInfo", "CommitColumns", "ProveRegistration", "Verify", "RangeTable",
+    "OpenSession", "OwnUploads", "AcceptUpload", "MixedPart", "AcceptMixed", "Step", "CloseSession",
 )  # fmt: skip
 
 
@@ -99,8 +103,22 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
     def Verify(self, request: prover_pb2.VerifyRequest, context: grpc.ServicerContext) -> prover_pb2.VerifyReply:
         """Verify a proof."""
         statement = statement_from(request.statement)
-        verify_proof(self._srs.tau_g2, statement, decode_proof(statement.relation, request.proof))
+        self._require_size(statement.relation.log_rows)
+        table = relation_table(self._srs, statement.relation)
+        verify_proof(self._srs.tau_g2, statement, decode_proof(statement.relation, request.proof), table)
         return prover_pb2.VerifyReply()
+
+    def RangeTable(
+        self, request: prover_pb2.RangeTableRequest, context: grpc.ServicerContext
+    ) -> prover_pb2.RangeTableReply:
+        """Commit to a range table, with the proof that the ledger wants."""
+        self._require_size(request.log_rows)
+        found = prove_table(self._srs, request.log_rows, request.bits)
+        return prover_pb2.RangeTableReply(
+            commitment=encode_affine([found.commitment]),
+            value=encode_scalars([found.value]),
+            quotients=encode_affine(found.quotients),
+        )
 
     def OpenSession(
         self, request_iterator: Iterator[prover_pb2.OpenSessionRequest], context: grpc.ServicerContext
@@ -112,40 +130,59 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         relation, columns = statement.relation, tuple(header.columns)
         if len(set(columns)) != len(columns) or not set(columns) <= set(range(1, len(relation.registered) + 1)):
             raise RequestInvalidError("columns", "expected distinct registered columns of the relation")
-        if len(header.owners) != relation.column_count:
-            raise RequestInvalidError("owners", f"expected {relation.column_count}, one for each column")
+        if len(header.owners) != len(relation.registered) or any(owner >= PARTIES for owner in header.owners):
+            raise RequestInvalidError("owners", "expected one of the contributors for each registered column")
         blinders = decode_elements("blinders", header.blinders, len(columns))
         rows = self._read_rows(request_iterator, columns, relation.rows)
-        owners = dict(enumerate(header.owners, start=1))
+        owners = column_owners(relation, dict(enumerate(header.owners, start=1)))
         contributor = Contributor(statement, self._srs, header.contributor, owners, _secrets(rows, columns, blinders))
         handle = self._sessions.open(statement, contributor)
-        return prover_pb2.OpenSessionReply(session=handle, cross_columns=contributor.cross_columns)
+        return prover_pb2.OpenSessionReply(session=handle)
 
-    def SharedPolynomials(
-        self, request: prover_pb2.SharedPolynomialsRequest, context: grpc.ServicerContext
+    def OwnUploads(
+        self, request: prover_pb2.OwnUploadsRequest, context: grpc.ServicerContext
     ) -> Iterator[common_pb2.ArrayChunk]:
-        """Stream the polynomials to be shared."""
+        """Stream what is to be shared."""
+        check_upload_stage(request.stage)
         with self._sessions.use(request.session) as (_, contributor):
-            polynomials = contributor.shared_polynomials()
-        yield from array_chunks({(column, 0): polynomial for column, polynomial in polynomials.items()})
+            uploads = contributor.own_uploads(request.stage)
+        yield from array_chunks({(number, 0): elements for number, elements in uploads.items()})
 
-    def AcceptShares(
-        self, request_iterator: Iterator[prover_pb2.AcceptSharesRequest], context: grpc.ServicerContext
-    ) -> prover_pb2.AcceptSharesReply:
-        """Take both components of one cross column."""
-        first = next(request_iterator, None)
-        if first is None:
-            raise RequestInvalidError("share", "the stream is empty")
-        column = first.share.column
-        with self._sessions.use(first.session) as (statement, contributor):
-            length = statement.relation.rows + 3
-            if column not in contributor.cross_columns:
-                raise RequestInvalidError("share", f"column {column} is not shared")
-            assembler = ArrayAssembler({(column, 0): length, (column, 1): length})
+    def AcceptUpload(
+        self, request_iterator: Iterator[prover_pb2.AcceptUploadRequest], context: grpc.ServicerContext
+    ) -> prover_pb2.AcceptUploadReply:
+        """Take both components of one upload."""
+        first = _first_share(request_iterator)
+        number = first.share.column
+        with self._sessions.use(first.session) as (_, contributor):
+            assembler = ArrayAssembler(upload_lengths(contributor, number))
             assembler.add(first.share)
             shares = assembler.add_all(request.share for request in request_iterator)
-            contributor.accept_shares(column, shares[column, 0], shares[column, 1])
-        return prover_pb2.AcceptSharesReply()
+            contributor.accept_upload(number, shares[number, 0], shares[number, 1])
+        return prover_pb2.AcceptUploadReply()
+
+    def MixedPart(
+        self, request: prover_pb2.MixedPartRequest, context: grpc.ServicerContext
+    ) -> Iterator[common_pb2.ArrayChunk]:
+        """Stream a part of a mixed column."""
+        with self._sessions.use(request.session) as (_, contributor):
+            mixed_lengths(contributor, request.column)
+            part = contributor.mixed_part(request.column)
+        yield from array_chunks({(request.column, 0): part})
+
+    def AcceptMixed(
+        self, request_iterator: Iterator[prover_pb2.AcceptMixedRequest], context: grpc.ServicerContext
+    ) -> prover_pb2.AcceptMixedReply:
+        """Take both components of one mixed column."""
+        first = _first_share(request_iterator)
+        column = first.share.column
+        with self._sessions.use(first.session) as (_, contributor):
+            assembler = ArrayAssembler(mixed_lengths(contributor, column))
+            assembler.add(first.share)
+            found = assembler.add_all(request.share for request in request_iterator)
+            rows, blinders = (found[column, 0], found[column, 1]), (found[column, 2], found[column, 3])
+            contributor.accept_mixed(column, rows, blinders)
+        return prover_pb2.AcceptMixedReply()
 
     def Step(self, request: prover_pb2.StepRequest, context: grpc.ServicerContext) -> prover_pb2.StepReply:
         """Take one step of a joint proof."""
@@ -159,9 +196,12 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         self._sessions.close(request.session)
         return prover_pb2.CloseSessionReply()
 
+    def _require_size(self, log_rows: int) -> None:
+        if log_rows > self._srs.log_rows:
+            raise RequestInvalidError("log_rows", f"the SRS serves at most 2^{self._srs.log_rows} rows")
+
     def _read_rows(self, requests: Iterator[Any], columns: Sequence[int], rows: int) -> dict[int, Words]:
-        if rows > self._srs.max_rows:
-            raise RequestInvalidError("statement", f"the SRS serves at most {self._srs.max_rows} rows")
+        self._require_size(rows.bit_length() - 1)
         if len(columns) * rows * FR.element_bytes > self._max_rows_bytes:
             raise CapacityExceededError(f"more than {self._max_rows_bytes} bytes of rows in one call")
         assembler = ArrayAssembler({(column, 0): rows for column in columns})
@@ -174,6 +214,13 @@ def _first(requests: Iterator[Any], part: str) -> Any:
     if request is None or request.WhichOneof("part") != part:
         raise RequestInvalidError("header", "the first message must be the header")
     return getattr(request, part)
+
+
+def _first_share(requests: Iterator[Any]) -> Any:
+    request = next(requests, None)
+    if request is None:
+        raise RequestInvalidError("share", "the stream is empty")
+    return request
 
 
 def _rows_of(request: Any) -> common_pb2.ArrayChunk:

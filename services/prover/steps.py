@@ -21,6 +21,17 @@ from zk.relation import Relation
 _Reply = prover_pb2.StepReply
 
 
+def round1_commitments(relation: Relation) -> int:
+    """How many commitments round 1 has: those of its columns, and [s] unless sums are plain."""
+    return relation.round1_count + (0 if relation.plain else 1)
+
+
+def committed_openings(relation: Relation) -> tuple[int, ...]:
+    """The opened columns whose values are exchanged: all but the range table's, which everybody computes."""
+    table = relation.table_index if relation.lookups else 0
+    return tuple(column for column in relation.opened if column != table)
+
+
 def take_step(contributor: Contributor, relation: Relation, request: prover_pb2.StepRequest) -> prover_pb2.StepReply:
     """Take the step that a request names.
 
@@ -47,9 +58,13 @@ def _take_in(name: str, contributor: Contributor, relation: Relation, request: p
     match name:
         case "accept_sums":
             contributor.accept_sums(*_component(request.accept_sums, relation))
-        case "absorb_witnesses":
-            points = decode_points_array("points", request.absorb_witnesses.points, relation.witness_count + 1)
-            contributor.absorb_witnesses(points)
+        case "absorb_round1":
+            points = decode_points_array("points", request.absorb_round1.points, round1_commitments(relation))
+            contributor.absorb_round1(points)
+        case "absorb_round2":
+            contributor.absorb_round2(
+                decode_points_array("points", request.absorb_round2.points, relation.round2_count)
+            )
         case "absorb_accumulator":
             contributor.absorb_accumulator(_point(request.absorb_accumulator.points))
         case "absorb_quotient":
@@ -76,12 +91,15 @@ def _give_out(
     match name:
         case "sum_parts":
             return _Reply(elements=encode_elements(contributor.sum_parts()))
-        case "commit_witnesses":
-            masks = decode_elements("masks", request.commit_witnesses.masks, relation.witness_count + 1)
-            return _points(contributor.commit_witnesses(masks))
+        case "commit_round1":
+            masks = decode_elements("masks", request.commit_round1.masks, round1_commitments(relation))
+            return _points(contributor.commit_round1(masks))
+        case "commit_round2":
+            masks = decode_elements("masks", request.commit_round2.masks, relation.round2_count)
+            return _points(contributor.commit_round2(masks))
         case "commit_shares":
             column = request.commit_shares.column
-            if column not in contributor.cross_columns:
+            if column not in contributor.crossing:
                 raise RequestInvalidError("column", f"column {column} is not shared")
             return _points(contributor.commit_shares(column))
         case "commit_sums":
@@ -124,24 +142,24 @@ def _give_out(
 def _row_openings(
     contributor: Contributor, relation: Relation, message: prover_pb2.RowOpenings
 ) -> prover_pb2.StepReply:
-    sums = list(message.sums)
-    if not all(v < len(relation.sum_forms) for v in sums):
-        raise RequestInvalidError("sums", "expected sums of the relation")
-    value_masks = decode_elements("value_masks", message.value_masks, len(sums))
-    point_masks = decode_elements("point_masks", message.point_masks, len(sums))
-    values, points = contributor.row_opening_parts(sums, value_masks, point_masks)
+    rows = list(message.rows)
+    if not all(row < relation.sum_rows for row in rows):
+        raise RequestInvalidError("rows", "expected rows of s that mean something")
+    value_masks = decode_elements("value_masks", message.value_masks, len(rows))
+    point_masks = decode_elements("point_masks", message.point_masks, len(rows))
+    values, points = contributor.row_opening_parts(rows, value_masks, point_masks)
     return _Reply(elements=encode_elements(values), points=points_to_bytes(points))
 
 
 def _column_values(message: prover_pb2.ColumnValues, relation: Relation) -> dict[int, int]:
     columns = tuple(message.columns)
-    if columns != relation.opened:
+    if columns != committed_openings(relation):
         raise RequestInvalidError("columns", "expected exactly the opened columns of the relation")
     return dict(zip(columns, decode_scalars("elements", message.elements, len(columns))))
 
 
 def _component(message: prover_pb2.SumsComponent, relation: Relation) -> tuple[Words, Words]:
-    part = decode_elements("part", message.part, len(relation.sum_forms))
+    part = decode_elements("part", message.part, relation.sum_rows)
     return part, decode_elements("blinder", message.blinder, 1)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from forger import Forger, Polynomial, add, commit, divide_linear, evaluate, scale, solve_linear
-from samples import R, Sample, form_rows, masked_sum_sample
+from oracle import form_rows
+from samples import R, Sample, masked_sum_sample, release_word
 
 from zk.errors import ProofRejectedError
 from zk.statement import Point, Rounds, flatten
 from zk.verifier import verify_proof
 
-PUBLIC = 0b111 | 0b111 << 64
+PUBLIC = release_word(0b111, 0b111)
 
 
 class CancellingWitness(Forger):
@@ -49,13 +50,14 @@ class KnownDelta(CancellingWitness):
 
     def known_weight(self) -> int:
         rounds = Rounds(self.statement)
-        rounds.witnesses(self.rounds_points())
+        rounds.round1(self.rounds_points())
+        rounds.round2(())
         rounds.accumulator((1, 2))
         u = next(c for c in self.relation.witness_indices() if self.relation.copied_column(c) is None)
         return pow(rounds.delta, u - len(self.relation.registered), R)
 
     def rounds_points(self) -> list[Point]:
-        return [*self.witnesses, commit(self.s)]
+        return [*self.round1, commit(self.s)]
 
 
 class SumsAfterAlpha(Forger):
@@ -64,7 +66,8 @@ class SumsAfterAlpha(Forger):
     def sum_rows(self) -> list[int]:
         sums = super().sum_rows()
         rounds = Rounds(self.statement)
-        rounds.witnesses([*self.witnesses, (1, 2)])
+        rounds.round1([*self.round1, (1, 2)])
+        rounds.round2(())
         return [(sums[0] + rounds.alpha * 5) % R, (sums[1] - 5) % R, *sums[2:]]
 
 
@@ -159,12 +162,18 @@ def delta_before_accumulator(patch: pytest.MonkeyPatch) -> None:
 
 
 def alpha_without_sums(patch: pytest.MonkeyPatch) -> None:
-    def witnesses(self: Rounds, points: Sequence[Point]) -> None:
-        self._transcript.absorb("round1", flatten(points[:-1]))
+    def round2(self: Rounds, points: Sequence[Point]) -> None:
+        self._transcript.absorb("round2", flatten(points))
         self.alpha = self._transcript.challenge("alpha")
-        self._transcript.absorb("late", points[-1])
+        self._transcript.absorb("late", self.late)  # type: ignore[attr-defined]
 
-    patch.setattr(Rounds, "witnesses", witnesses)
+    def round1(self: Rounds, points: Sequence[Point]) -> None:
+        self.late = points[-1]  # type: ignore[attr-defined]
+        real(self, points[:-1])
+
+    real = Rounds.round1
+    patch.setattr(Rounds, "round1", round1)
+    patch.setattr(Rounds, "round2", round2)
 
 
 def zeta_before_quotient(patch: pytest.MonkeyPatch) -> None:

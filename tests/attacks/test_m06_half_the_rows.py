@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from forger import Forger, commit
-from samples import DOMAIN, SUBJECT, R, Sample, known_srs, masked_sum, masked_sum_sample
+from samples import DOMAIN, SUBJECT, R, Sample, known_srs, masked_sum, masked_sum_sample, release_word
 
 from zk.encoding import relation_hash
 from zk.errors import ProofRejectedError, SizeMismatchError
@@ -26,7 +26,7 @@ class HalfTheRows(Forger):
         over_all = Forger(whole)
         statement = Statement(masked_sum(HALF), DOMAIN, SUBJECT, whole.statement.commitments)
         every_other = {i: list(column[::2]) for i, column in whole.columns.items()}
-        super().__init__(Sample(whole.srs, statement, {}, every_other), 0b111 | 0b111 << 64)
+        super().__init__(Sample(whole.srs, statement, {}, every_other), release_word(0b111, 0b111))
         for i in whole.columns:
             self.poly[i] = over_all.poly[i]
             assert commit(self.poly[i]) == whole.statement.commitments[i - 1]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from forger import Forger
-from samples import R, Sample, boolean, integer, sample
+from samples import R, Sample, boolean, integer, release_word, sample
 
 from zk.builder import RelationBuilder
 from zk.errors import ProofRejectedError, RelationInvalidError
@@ -94,15 +94,15 @@ def test_m15_the_release_word_cannot_be_changed_afterwards(target: Sample) -> No
         assert opened_rows(target.relation, release) == opened_rows(target.relation, 0b0010)
         with pytest.raises(ProofRejectedError, match="pairing"):
             check(target, replace(proof, release=release))
-    for release in (0b0010 | 1 << 4, 0b0010 | 0b0001 << 64, 1 << 200, 0):
+    for release in (0b0010 | 1 << 4, release_word(0b0010, 0b0001), 1 << 200, 0):
         with pytest.raises(ProofRejectedError):
             check(target, replace(proof, release=release))
 
 
 def test_m15_a_public_sum_is_a_released_one(target: Sample) -> None:
-    check(target, target.prove(0b0010 | 0b0010 << 64))
+    check(target, target.prove(release_word(0b0010, 0b0010)))
     with pytest.raises(RelationInvalidError, match="release"):
-        target.prove(0b0001 | 0b0010 << 64)
+        target.prove(release_word(0b0001, 0b0010))
 
 
 def test_m15_a_guard_that_is_no_count_is_no_relation() -> None:

@@ -26,8 +26,8 @@ def test_shape_a_column_committed_after_the_challenge_has_no_place() -> None:
     target = masked_sum_sample()
     proof = target.prove()
     late = commit([1, 2, 3])
-    for witnesses in (proof.witnesses[:1], proof.witnesses[1:], (*proof.witnesses, late), (late, *proof.witnesses), ()):
-        moved = replace(proof, witnesses=witnesses)
+    for points in (proof.round1[:1], proof.round1[1:], (*proof.round1, late), (late, *proof.round1), ()):
+        moved = replace(proof, round1=points)
         with pytest.raises(ProofRejectedError, match="shape"):
             verify_proof(target.srs.tau_g2, target.statement, moved)
         refused(target, encode_proof(moved))
@@ -85,12 +85,12 @@ class LateColumn(Forger):
     def commit_round1(self) -> None:
         super().commit_round1()
         place = self.relation.witness_count - 1
-        honest = self.witnesses[place]
+        honest = self.round1[place]
         self.rows[self.relation.column_count] = [v + 1 for v in self.rows[self.relation.column_count]]
         self.poly[self.relation.column_count] = self.blind(self.rows[self.relation.column_count], self.random(2))
         late = commit(self.poly[self.relation.column_count])
         assert late != honest
-        self.witnesses = (*self.witnesses[:place], late)
+        self.round1 = [*self.round1[:place], late]
 
 
 def test_shape_a_witness_exchanged_after_round_1_is_noticed() -> None:

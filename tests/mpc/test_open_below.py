@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpc.compare import MAX_BOUND, field_modulus, open_below, open_disclosure_risk
+from mpc.compare import MAX_BOUND, field_modulus, open_below, open_disclosure_risks
 from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.ideal import Ideal
 from mpc.rings import Z2_64
@@ -161,9 +161,43 @@ def test_a_liar_in_the_opening_is_caught(prime_field, parties):
     ],
 )
 def test_disclosure_risk_of_counts_and_their_differences(prime_field, parties, counts, risky):
-    dealt = share(prime_field, prime_field.from_integers(counts))
-    answers = parties(prime_field).run(lambda engine: open_disclosure_risk(engine, dealt[engine.party], 10, "guards"))
-    assert answers == [risky] * 3
+    assert risks(parties, prime_field, counts, 1, 10) == [[risky]] * 3
+
+
+def risks(parties, ring, counts, cells, minimum):
+    dealt = share(ring, ring.from_integers(counts))
+    return parties(ring).run(
+        lambda engine: open_disclosure_risks(engine, dealt[engine.party], cells, minimum, "guards").tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("guards", "risky"),
+    [
+        ([[10, 9, 500, 0]], [False, True, False, True]),
+        ([[10, 11, 12, 13]], [False] * 4),  # counts of different cells are not compared
+        ([[500, 500, 500], [500, 499, 10]], [False, True, False]),
+        ([[500, 500, 500], [490, 491, 9]], [False, True, True]),
+        ([[50, 50], [30, 50], [30, 41]], [False, True]),
+        ([[5], [500]], [True]),
+    ],
+)
+def test_disclosure_risk_cell_by_cell(prime_field, parties, guards, risky):
+    counts = [count for row in guards for count in row]
+    assert risks(parties, prime_field, counts, len(guards[0]), 10) == [risky] * 3
+
+
+def test_disclosure_risk_equals_plain_comparison(prime_field, parties):
+    """Random counts around the minimum, three guards and seven cells."""
+    rng, minimum, cells = np.random.default_rng(7), 4, 7
+    for _ in range(3):
+        rows = rng.integers(0, 14, size=(3, cells))
+        expected = [
+            bool((rows[:, c] < minimum).any()
+                 or any(0 < abs(int(a) - int(b)) < minimum for a in rows[:, c] for b in rows[:, c]))
+            for c in range(cells)
+        ]
+        assert risks(parties, prime_field, rows.ravel().tolist(), cells, minimum) == [expected] * 3
 
 
 def test_disclosure_risk_opens_one_bit(prime_field, parties):
@@ -179,14 +213,41 @@ def test_disclosure_risk_opens_one_bit(prime_field, parties):
 
         engine.open = tap
     dealt = share(prime_field, prime_field.from_integers([500, 300, 299]))
-    trio.run(lambda engine: open_disclosure_risk(engine, dealt[engine.party], 10, "guards"))
+    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 1, 10, "guards"))
     assert [len(values) for _, values in opened] == [1] * 9
     assert [values for label, values in opened if label == "guards/masked"] == [[0]] * 3
+
+
+def test_disclosure_risk_opens_one_bit_a_cell(prime_field, parties):
+    """The unrisky cells open to unrelated uniform elements, the risky ones to zero; one element each."""
+    trio = parties(prime_field)
+    opened = []
+    for engine in trio.engines:
+        original = engine.open
+
+        def tap(held, label, *, index=0, original=original):
+            values = original(held, label, index=index)
+            opened.append((label, prime_field.to_integers(values)))
+            return values
+
+        engine.open = tap
+    dealt = share(prime_field, prime_field.from_integers([500, 500, 3, 300, 300, 300]))
+    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 3, 10, "guards"))
+    masked = [values for label, values in opened if label == "guards/masked"]
+    assert len(opened) == 9
+    for values in masked:
+        assert values[2] == 0
+        assert values[0] != values[1]
+        assert min(values[:2]) > 1 << 80
 
 
 def test_disclosure_risk_refuses_what_it_cannot_check(parties, prime_field):
     trio = parties(prime_field)
     dealt = share(prime_field, prime_field.from_integers([5]))
-    assert not open_disclosure_risk(trio.engines[0], dealt[0], 1, "guards")
+    assert open_disclosure_risks(trio.engines[0], dealt[0], 1, 1, "guards").tolist() == [False]
+    assert trio.engines[0].traffic.messages == 0
     with pytest.raises(RingValueError, match="at most 4096"):
-        open_disclosure_risk(trio.engines[0], dealt[0], MAX_BOUND + 1, "guards")
+        open_disclosure_risks(trio.engines[0], dealt[0], 1, MAX_BOUND + 1, "guards")
+    for cells in (0, -1, 2):
+        with pytest.raises(RingValueError, match="not those of"):
+            open_disclosure_risks(trio.engines[0], dealt[0], cells, 10, "guards")

@@ -16,30 +16,76 @@ from query.kinds import Boolean, BoundedInteger, ScaledDecimal
 from query.plan import Plan
 from query.rows import Columns
 from query.schema import TableSchema
-from zk.relation import ONE, Form, Relation
+from zk.relation import Form, Hint, HintKind, Relation
+from zk.transcript import FR_MODULUS as R
 
 Integers = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Sums as exact integers, and the numbers of the zero-forms that do not vanish."""
+    """Rows of s as exact integers in (−r/2, r/2), and what does not hold: zero-forms, lookups, group columns."""
 
     sums: list[int]
     broken: list[int]
+    lookups: list[int]
+    groups: list[int]
+
+    @property
+    def holds(self) -> bool:
+        """Whether a proof exists."""
+        return not (self.broken or self.lookups or self.groups)
 
 
 def evaluate_relation(relation: Relation, columns: list[Integers]) -> Evaluation:
-    """Compute every witness from its definition, then every form, in exact integers."""
+    """Compute every witness from its definition or hint, then every form, in exact integers modulo r."""
     table: list[Integers] = [np.ones(relation.rows, dtype=object), *(c.astype(object) for c in columns)]
 
     def value(form: Form) -> Integers:
-        return sum(t.coefficient * (table[t.right] if t.left == ONE else table[t.left] * table[t.right]) for t in form)
+        return sum((t.coefficient * table[t.left] * table[t.right] for t in form), table[0] * 0) % R
 
     for index in relation.witness_indices():
-        table.append(value(relation.definition(index)))
+        hint = relation.hinted.get(index)
+        table.append(value(relation.definition(index)) if hint is None else _hinted(hint, value(hint.form)))
     broken = [number for number, form in enumerate(relation.zero_forms) if np.any(value(form))]
-    return Evaluation([int(value(form).sum()) for form in relation.sum_forms], broken)
+    outside = [n for n, form in enumerate(relation.lookups) if np.any(value(form) >= 1 << relation.table_bits)]
+    codes = [value(group.form) for group in relation.groups]
+    first = relation.group_index(0) if relation.groups else 0
+    ones = relation.column_count + 1 - len(table)
+    table += [np.ones(relation.rows, dtype=object)] * ones  # group inverses count as 1: cells are told apart by codes
+    for place, form in enumerate(relation.products):
+        table[relation.product_index(place)] = value(form)
+    sums, stray = [], set()
+    for form in relation.sum_forms:
+        rows = value(form)
+        cell_rows = np.zeros(relation.rows, dtype=bool)
+        for cell in range(relation.cells):
+            inside = np.ones(relation.rows, dtype=bool)
+            for code, wanted in zip(codes, relation.cell_codes(cell)):
+                inside &= code == wanted
+            cell_rows |= inside
+            sums.append(_signed(int(rows[inside].sum())))
+        if np.any(rows[~cell_rows]):
+            stray.add(first)
+    return Evaluation(sums, broken, outside, sorted(stray))
+
+
+def _signed(value: int) -> int:
+    value %= R
+    return value - R if value > R // 2 else value
+
+
+def _hinted(hint: Hint, values: Integers) -> Integers:
+    match hint.kind:
+        case HintKind.NOT_NEGATIVE:
+            found = [int(_signed(v) >= 0) for v in values]
+        case HintKind.IS_ZERO:
+            found = [int(v == 0) for v in values]
+        case HintKind.INVERSE:
+            found = [pow(v, R - 2, R) for v in values]
+        case HintKind.DIGITS:
+            found = [v >> hint.shift & (1 << hint.width) - 1 for v in values]
+    return np.array(found, dtype=object)
 
 
 def evaluate_plan(plan: Plan, encoded: Mapping[str, Columns]) -> Evaluation:
@@ -66,9 +112,13 @@ class Twin:
                 )
 
     def ask(self, sql: str) -> tuple[object, ...]:
-        row = self._connection.execute(sql).fetchone()
-        assert row is not None
-        return tuple(None if isinstance(value, float) and math.isnan(value) else value for value in row)
+        rows = self.ask_rows(sql)
+        assert len(rows) == 1
+        return rows[0]
+
+    def ask_rows(self, sql: str) -> list[tuple[object, ...]]:
+        rows = self._connection.execute(sql).fetchall()
+        return [tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row) for row in rows]
 
 
 def _sql_type(kind: object) -> str:

@@ -10,7 +10,8 @@ from query.errors import BoundExceededError, DirectoryInvalidError, UnknownTable
 from query.explain import explain_plan
 from query.plan import SUM_LIMIT, Plan, check_bound, compile_question
 from query.policy import Policy
-from zk.encoding import decode_relation, encode_relation, relation_hash
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation, relation_hash
 
 J = "FROM hospital h JOIN laboratory l ON h.person = l.person"
 

@@ -23,7 +23,7 @@ TEXT = """
     EXISTS OVER FILTER CAST INTERVAL ARRAY [ ] :: $1 ? @ { } -- /* */ \\ ; VALUES WITH LATERAL UNNEST EXTRACT
     POSITION TRIM XMLTABLE JSON_TABLE PIVOT MATCH_RECOGNIZE TABLE ONLY ROWS WINDOW FETCH FIRST USING NATURAL %
 """
-WORDS = TEXT.split()
+WORDS = [*TEXT.split(), "'west'", "<>", "<=", ">", "=", "40", "balance", "IS NULL", "GROUP BY region", "+", "*"]
 
 SOUP = st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)
 NEAR = st.tuples(SOUP, SOUP, SOUP).map(lambda p: f"SELECT COUNT(*) {p[0]} FROM hospital h {p[1]} WHERE diabetic {p[2]}")
@@ -56,6 +56,22 @@ DEEP = {
     "functions": "SELECT " + "AVG(" * 15 + "age" + ")" * 15 + " FROM hospital",
     "many outputs": "SELECT " + ", ".join(f"SUM(age) AS a{i}" for i in range(250)) + " FROM hospital",
     "comments": "SELECT " + "/* " * 4000,
+    "or": "SELECT COUNT(*) FROM hospital WHERE " + " OR ".join(f"age > {i} AND bmi < {i}" for i in range(20, 120)),
+    "or of sums": "SELECT COUNT(*) FROM hospital WHERE " + " OR ".join(f"age + balance > {i}" for i in range(250)),
+    "sums": "SELECT SUM(age" + " + age" * 900 + ") FROM hospital",
+    "products": "SELECT SUM(age" + " * age" * 900 + ") FROM hospital",
+    "equalities": "SELECT COUNT(*) FROM hospital WHERE age" + " = age" * 900,
+    "is null": "SELECT COUNT(*) FROM hospital WHERE age" + " IS NULL" * 900,
+    "in": f"SELECT COUNT(*) FROM hospital WHERE age IN ({', '.join(str(i) for i in range(900))})",
+    "ins": "SELECT COUNT(*) FROM hospital WHERE " + " AND ".join(
+        f"age NOT IN ({', '.join(str(2 * i + k) for i in range(40))})" for k in range(20)),
+    "nested case": "SELECT SUM(" + "CASE WHEN age > 3 THEN " * 15 + "age" + " ELSE bmi END" * 15 + ") FROM hospital",
+    "many cases": "SELECT " + ", ".join(f"SUM(CASE WHEN age > {i} THEN bmi END) AS a{i}" for i in range(100))
+    + " FROM hospital",
+    "branches": "SELECT SUM(CASE "
+    + "".join(f"WHEN age > {i} THEN bmi + {i} " for i in range(200))
+    + "END) FROM hospital",
+    "groups": "SELECT COUNT(*) FROM hospital GROUP BY " + ", ".join(["region"] * 900),
     "case": "SELECT " + "CASE WHEN diabetic THEN " * 500,
     "brackets": "SELECT " + "[" * 5000,
     "huge literal": "SELECT " + "9" * 16000,

@@ -11,10 +11,12 @@ from samples import Sample
 
 from mpc.channel import FramedChannel, LoopbackNetwork
 from services.party.session import JointSession, SessionPlan, SessionResult, session_id
-from zk.columns import witness_owners
 from zk.curve import add_points, decode_points
 from zk.field import FR, Words
+from zk.owners import column_owners
 from zk.prover import Contributor
+from zk.range_table import relation_table
+from zk.statement import opened_rows
 from zk.verifier import verify_guards, verify_proof, verify_row_openings
 
 TIMEOUT_S = 20.0
@@ -89,8 +91,9 @@ def run_session(
     outcome = Outcome()
     identifier = session_id(sample.statement.subject, attempt)
     network = TamperedNetwork(identifier, attempt, outcome, tamper)
-    everyone = witness_owners(sample.relation, owners)
-    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s)
+    everyone = column_owners(sample.relation, owners)
+    table = relation_table(sample.srs, sample.relation)
+    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s, table)
 
     def run(party: int) -> None:
         secrets = {i: secret for i, secret in sample.secrets.items() if owners[i] == party}
@@ -150,16 +153,18 @@ def totals(outcome: Outcome) -> tuple[list[int], Words]:
     return FR.to_integers(values), quotients
 
 
-def check_success(sample: Sample, outcome: Outcome, minimum: int) -> None:
-    """All three hold one valid proof and parts of the plain sums that open its rows."""
-    proof = outcome.proof()
+def check_success(sample: Sample, outcome: Outcome, minimum: int, suppressed: frozenset[int] = frozenset()) -> None:
+    """All three hold one valid proof and parts of the plain sums that open its rows, all but those of some cells."""
+    proof, relation = outcome.proof(), sample.relation
+    expected = sample.sums()
+    released = [row for row in range(relation.sum_rows) if row % relation.cells not in suppressed]
     assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
-    verify_proof(sample.srs.tau_g2, sample.statement, proof)
-    verify_guards(sample.relation, proof, minimum)
+    verify_proof(sample.srs.tau_g2, sample.statement, proof, relation_table(sample.srs, relation))
+    verify_guards(relation, proof, minimum)
+    assert proof.release == sum(1 << row for row in released)
     sums, quotients = totals(outcome)
-    assert sums == sample.sums()
+    assert sums == [expected[row] for row in released]
     points = decode_points(quotients)
-    openings = [(v, value, points[v]) for v, value in enumerate(sums)]
-    verify_row_openings(sample.srs.tau_g2, sample.relation.log_rows, proof.sums, openings)  # type: ignore[arg-type]
-    assert proof.rows == tuple(sums[v] for v in sorted(set(sample.relation.guards)))
-    assert proof.release == (1 << len(sums)) - 1
+    openings = [(row, value, point) for row, value, point in zip(released, sums, points)]
+    verify_row_openings(sample.srs.tau_g2, relation.log_rows, proof.sums, openings)  # type: ignore[arg-type]
+    assert proof.rows == tuple(expected[row] for row in opened_rows(relation, proof.release))

@@ -17,14 +17,14 @@ from services.errors import PeerUnavailableError
 from services.identity import Identity, Role
 from services.prover.client import ProverClient
 from services.prover.main import main
-from zk.columns import witness_owners
+from zk.owners import column_owners
 from zk.prover import RegisteredSecret
 from zk.srs import store_srs
 
 IssueTls = Callable[[Role, str], TlsConfig]
 PROVER = Identity(Role.PROVER, "p0")
 SAMPLE = two_tables_sample(4)
-OWNERS = witness_owners(SAMPLE.relation, {i: 0 if i in HOSPITAL_COLUMNS else 1 for i in SAMPLE.secrets})
+OWNERS = column_owners(SAMPLE.relation, {i: 0 if i in HOSPITAL_COLUMNS else 1 for i in SAMPLE.secrets})
 
 
 def of_party(party: int) -> dict[int, RegisteredSecret]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from joint_harness import TIMEOUT_S
+from joint_samples import SAMPLES
+from joint_samples import owners as registered_owners
 from samples import HOSPITAL_COLUMNS, Sample, random_columns, sample, two_tables, two_tables_sample
 
 from mpc.channel import LoopbackNetwork
@@ -33,7 +36,6 @@ from services.server import Server, build_server
 from services.status import remote_errors
 from services.transport import open_client
 from zk.builder import RelationBuilder
-from zk.columns import witness_owners
 from zk.errors import (
     ProofRejectedError,
     ProtocolStateError,
@@ -42,7 +44,9 @@ from zk.errors import (
     WitnessUnsatisfiedError,
 )
 from zk.field import FR, FR_MODULUS
+from zk.owners import column_owners
 from zk.prover import Contributor, RegisteredSecret, commit_registered
+from zk.range_table import verify_table
 from zk.relation import ColumnKind, RegisteredColumn
 from zk.verifier import verify_proof
 
@@ -50,7 +54,7 @@ IssueTls = Callable[[Role, str], TlsConfig]
 PROVER = Identity(Role.PROVER, "p0")
 LOG_ROWS = 4
 SAMPLE = two_tables_sample(LOG_ROWS)
-OWNERS = witness_owners(SAMPLE.relation, {i: 0 if i in HOSPITAL_COLUMNS else 1 for i in SAMPLE.secrets})
+OWNERS = column_owners(SAMPLE.relation, {i: 0 if i in HOSPITAL_COLUMNS else 1 for i in SAMPLE.secrets})
 
 
 def of_party(party: int) -> dict[int, RegisteredSecret]:
@@ -59,7 +63,14 @@ def of_party(party: int) -> dict[int, RegisteredSecret]:
 
 @pytest.fixture(scope="module")
 def server(issue_tls: IssueTls) -> Iterator[Server]:
-    servicer = ProverServicer(SAMPLE.srs, max_sessions=4, idle_session_s=60.0, max_rows_bytes=1 << 20)
+    with serving(SAMPLE, issue_tls) as built:
+        yield built
+
+
+@contextmanager
+def serving(given: Sample, issue_tls: IssueTls) -> Iterator[Server]:
+    """A prover over a sample's reference string."""
+    servicer = ProverServicer(given.srs, max_sessions=4, idle_session_s=60.0, max_rows_bytes=1 << 20)
     tls = issue_tls(PROVER.role, PROVER.name)
     built = build_server("127.0.0.1:0", tls, [servicer.add_to], prover_rules("north"), workers=16, grace_s=0.1)
     built.start()
@@ -70,6 +81,12 @@ def server(issue_tls: IssueTls) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server, issue_tls: IssueTls) -> Iterator[ProverClient]:
+    with client_of(server, issue_tls) as opened:
+        yield opened
+
+
+@contextmanager
+def client_of(server: Server, issue_tls: IssueTls) -> Iterator[ProverClient]:
     endpoint = Endpoint(name=PROVER.name, address=f"127.0.0.1:{server.port}")
     opened = ProverClient(endpoint, issue_tls(Role.PARTY, "north"), timeout_s=30.0)
     yield opened
@@ -164,11 +181,13 @@ def test_only_its_own_party_may_call(server: Server, issue_tls: IssueTls, role: 
     stranger.close()
 
 
-def joint(provers: list[JointProver], given: Sample, minimum: int = 3) -> list[SessionResult]:
+def joint(
+    provers: list[JointProver], given: Sample, minimum: int = 3, owners: Mapping[int, int] = OWNERS
+) -> list[SessionResult]:
     """Run the parties' session over a loopback with these provers."""
     identifier = session_id(given.statement.subject, 1)
     network = LoopbackNetwork(3, identifier, 1)
-    plan = SessionPlan(given.statement, OWNERS, minimum, identifier, 1, given.srs.tau_g2, TIMEOUT_S)
+    plan = SessionPlan(given.statement, owners, minimum, identifier, 1, given.srs.tau_g2, TIMEOUT_S, given.table)
     found: list[Any] = [None] * 3
 
     def run(party: int) -> None:
@@ -200,10 +219,41 @@ def test_joint_proof_of_three_remote_provers_verifies(client: ProverClient) -> N
             remote.sum_parts()
 
 
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_remote_provers_prove_lookups_cells_and_mixed_columns(issue_tls: IssueTls, name: str) -> None:
+    """Every array a session moves goes through the processes' messages here."""
+    given = SAMPLES[name]()
+    split = registered_owners(given)
+    owners = column_owners(given.relation, split)
+    with serving(given, issue_tls) as server, client_of(server, issue_tls) as client:
+        remotes = [
+            client.open_session(
+                given.statement, party, owners, {i: s for i, s in given.secrets.items() if split[i] == party}
+            )
+            for party in range(3)
+        ]
+        results = joint(list(remotes), given, 0, owners)
+        client.verify(given.statement, results[0].proof)
+        if given.relation.lookups:
+            found = client.prove_table(given.relation.log_rows, given.relation.table_bits)
+            assert found.commitment == given.table
+            verify_table(given.srs.tau_g2, found)
+    assert results[0].proof == results[1].proof == results[2].proof
+    given.verify(results[0].proof)
+    total = FR.add(FR.add(results[0].values, results[1].values), results[2].values)
+    assert FR.to_integers(total) == given.sums()
+
+
+def test_tables_that_do_not_exist_are_refused(client: ProverClient) -> None:
+    for log_rows, bits in ((LOG_ROWS + 1, 1), (LOG_ROWS, LOG_ROWS + 1), (LOG_ROWS, 0), (3, 1)):
+        with pytest.raises((RemoteError, SizeMismatchError)):
+            client.prove_table(log_rows, bits)
+
+
 def test_remote_and_local_contributors_prove_together(client: ProverClient) -> None:
     local = [Contributor(SAMPLE.statement, SAMPLE.srs, party, OWNERS, of_party(party)) for party in (1, 2)]
     with client.open_session(SAMPLE.statement, 0, OWNERS, of_party(0)) as remote:
-        assert remote.cross_columns == local[0].cross_columns
+        assert (remote.crossing, remote.uploads, remote.mixed) == (local[0].crossing, local[0].uploads, local[0].mixed)
         assert remote.relation == local[0].relation
         verify_proof(SAMPLE.srs.tau_g2, SAMPLE.statement, joint([remote, *local], SAMPLE)[0].proof)
 
@@ -213,12 +263,13 @@ def test_step_out_of_order_or_twice_is_refused(remote: RemoteProver) -> None:
         remote.commit_accumulator(FR.zeros(1))
     with pytest.raises(ProtocolStateError):
         remote.own_values()
-    polynomials = remote.shared_polynomials()
-    for column in remote.cross_columns:
-        shares = polynomials.get(column, FR.zeros(SAMPLE.relation.rows + 3))
-        remote.accept_shares(column, shares, FR.zeros(len(shares)))
+    mine = remote.own_uploads(1)
+    assert remote.own_uploads(2) == {}
+    for upload in remote.uploads:
+        shares = mine.get(upload.number, FR.zeros(upload.length))
+        remote.accept_upload(upload.number, shares, FR.zeros(len(shares)))
         with pytest.raises(ProtocolStateError):
-            remote.accept_shares(column, shares, FR.zeros(len(shares)))
+            remote.accept_upload(upload.number, shares, FR.zeros(len(shares)))
     sums = remote.sum_parts()
     with pytest.raises(ProtocolStateError):
         remote.sum_parts()
@@ -230,15 +281,20 @@ def test_step_out_of_order_or_twice_is_refused(remote: RemoteProver) -> None:
 def test_arguments_of_another_size_are_refused(remote: RemoteProver) -> None:
     rows = SAMPLE.relation.rows
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
-        remote.accept_shares(remote.cross_columns[0], FR.zeros(rows + 3), FR.zeros(rows + 4))
+        remote.accept_upload(0, FR.zeros(rows + 3), FR.zeros(rows + 4))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
-        remote.accept_shares(remote.cross_columns[0], FR.zeros(rows + 2), FR.zeros(rows + 3))
+        remote.accept_upload(0, FR.zeros(rows + 2), FR.zeros(rows + 3))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
-        remote.accept_shares(99, FR.zeros(rows + 3), FR.zeros(rows + 3))
+        remote.accept_upload(99, FR.zeros(rows + 3), FR.zeros(rows + 3))
+    for column in (1, 99):
+        with pytest.raises(RemoteError, match="REQUEST_INVALID"):
+            remote.mixed_part(column)
+        with pytest.raises(RemoteError, match="REQUEST_INVALID"):
+            remote.accept_mixed(column, (FR.zeros(rows), FR.zeros(rows)), (FR.zeros(2), FR.zeros(2)))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
         remote.commit_shares(99)
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
-        remote.commit_witnesses(FR.zeros(1))
+        remote.commit_round1(FR.zeros(1))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
         remote.commit_accumulator(FR.zeros(2))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
@@ -251,7 +307,7 @@ def test_owners_and_secrets_must_agree(client: ProverClient) -> None:
     with pytest.raises(RelationInvalidError):
         client.open_session(SAMPLE.statement, 1, OWNERS, of_party(0))
     with pytest.raises(RemoteError, match="owners"):
-        client.open_session(SAMPLE.statement, 0, {1: 0}, of_party(0))
+        client.open_session(SAMPLE.statement, 0, {**OWNERS, 1: 3}, of_party(0))
     with pytest.raises(RemoteError, match="columns"):
         client.open_session(SAMPLE.statement, 0, OWNERS, {99: SAMPLE.secrets[1]})
 

@@ -130,7 +130,7 @@ def test_an_absent_peer_is_a_typed_error() -> None:
 
 
 @pytest.mark.parametrize("method", [
-    "sum_parts", "commit_witnesses", "commit_quotient", "own_values", "remainder_part", "opening_part", "commit_sums",
+    "sum_parts", "commit_round1", "commit_quotient", "own_values", "remainder_part", "opening_part", "commit_sums",
 ])
 def test_a_peer_that_stops_midway_is_a_typed_error(method: str) -> None:
     class StoppedError(Exception):

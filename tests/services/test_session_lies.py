@@ -22,7 +22,6 @@ from mpc.errors import MpcError  # noqa: E402
 from mpc.replicated import Engine  # noqa: E402
 from mpc.shares import AdditiveShare, ReplicatedShare  # noqa: E402
 from services.party.session import ContributionRejectedError, JointSession, SessionResult  # noqa: E402
-from zk.columns import witness_owners  # noqa: E402
 from zk.curve import (  # noqa: E402
     GENERATOR,
     add_points,
@@ -33,6 +32,7 @@ from zk.curve import (  # noqa: E402
 )
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, ProofRejectedError, ProtocolStateError  # noqa: E402
 from zk.field import FR, Words  # noqa: E402
+from zk.owners import column_owners  # noqa: E402
 from zk.prover import Contributor  # noqa: E402
 from zk.verifier import verify_proof, verify_row_openings  # noqa: E402
 
@@ -80,11 +80,11 @@ def false_value(values: dict[int, int]) -> dict[int, int]:
 
 # columns of `two_tables`: 5 to 7 are witnesses; [s] is the last of the round-1 commitments
 LIES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "witness commitment": bump("commit_witnesses", lambda points: shifted_points(points, 0)),
-    "another witness commitment": bump("commit_witnesses", lambda points: shifted_points(points, 2)),
-    "commitment of the sums": bump("commit_witnesses", lambda points: shifted_points(points, len(points) - 1)),
-    "shares of other columns": bump("shared_polynomials", lambda p: off_rows(p, 0)),
-    "shares with another blinder": bump("shared_polynomials", lambda p: off_rows(p, 10)),
+    "witness commitment": bump("commit_round1", lambda points: shifted_points(points, 0)),
+    "another witness commitment": bump("commit_round1", lambda points: shifted_points(points, 2)),
+    "commitment of the sums": bump("commit_round1", lambda points: shifted_points(points, len(points) - 1)),
+    "shares of other columns": bump("own_uploads", lambda p: off_rows(p, 0)),
+    "shares with another blinder": bump("own_uploads", lambda p: off_rows(p, 10)),
     "commitment of a share": bump("commit_shares", lambda points: shifted_points(points, 0)),
     "commitment of the other share": bump("commit_shares", lambda points: shifted_points(points, 1)),
     "part of a sum": bump("sum_parts", plus_one),
@@ -194,7 +194,7 @@ def test_m14_released_parts_are_masked() -> None:
         for raw, part in ((values, result.values), (points, result.quotients)):
             assert not (raw == part).all(axis=1).any()
     with pytest.raises(ProtocolStateError):
-        Contributor(sample.statement, sample.srs, 2, witness_owners(sample.relation, SPLIT), {}).row_opening_parts(
+        Contributor(sample.statement, sample.srs, 2, column_owners(sample.relation, SPLIT), {}).row_opening_parts(
             [0], FR.zeros(1), FR.zeros(1)
         )
 
@@ -291,7 +291,7 @@ def test_every_message_changed_on_its_way_is_noticed() -> None:
 GARBAGE: Sequence[bytes] = (b"", b"\0" * 64, b"\xff" * 64, b"\1" * 63, b"\0" * 6400)
 
 
-@pytest.mark.parametrize("tag", ["session/commitments", "session/values", "session/shifted", "session/bind",
+@pytest.mark.parametrize("tag", ["session/round1", "session/values", "session/shifted", "session/bind",
                                  "session/digest", "session/quotient", "Fr/0/reshare/0/sums"])
 def test_garbage_is_a_typed_error(tag: str) -> None:
     for garbage in GARBAGE:
@@ -304,7 +304,7 @@ def test_garbage_is_a_typed_error(tag: str) -> None:
         nothing_released(outcome, {0, 1})
 
 
-@pytest.mark.parametrize("tag", ["session/commitments", "session/accumulator", "session/quotient", "session/bind",
+@pytest.mark.parametrize("tag", ["session/round1", "session/accumulator", "session/quotient", "session/bind",
                                  "session/values/opening", "session/first/opening", "session/first/final"])
 def test_a_party_that_waits_and_cancels_everyones_points_is_noticed(tag: str) -> None:
     """It answers with minus the others' sum: infinity, which no proof may contain."""

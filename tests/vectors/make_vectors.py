@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -16,16 +17,19 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "zk")]
 
 from forger import Forger  # noqa: E402
-from samples import TAU, Sample, known_srs, masked_sum, random_columns  # noqa: E402
+from relations import everything_sample, plain_sample  # noqa: E402
+from samples import TAU, Sample, known_srs, masked_sum, random_columns, release_word  # noqa: E402
 
 from zk.encoding import encode_relation, relation_hash  # noqa: E402
+from zk.expansion import challenges_of  # noqa: E402
 from zk.field import FR  # noqa: E402
 from zk.proof import encode_proof, inverse_hint, replay  # noqa: E402
 from zk.prover import RegisteredSecret, commit_registered  # noqa: E402
+from zk.relation import Relation  # noqa: E402
 from zk.statement import Statement  # noqa: E402
 from zk.transcript import Transcript, proof_domain  # noqa: E402
 
-CHAIN_ID, CONTRACT, SEED, RELEASE = 20260, 0x1234567890ABCDEF1234567890ABCDEF12345678, 20260, 0b111 | 0b010 << 64
+CHAIN_ID, CONTRACT, SEED = 20260, 0x1234567890ABCDEF1234567890ABCDEF12345678, 20260
 NOTE = "Made by tests/vectors/make_vectors.py; see its first lines for provenance. All numbers hexadecimal."
 
 
@@ -49,34 +53,58 @@ def transcript_vector() -> dict[str, object]:
             "initial": initial, "steps": steps}
 
 
-def proof_vector() -> dict[str, object]:
-    rng, srs, relation = Random(SEED), known_srs(3), masked_sum(3)
-    columns = random_columns(relation, rng)
-    columns[1][:4] = [1, 1, 1, 1]
+def proof_vector(relation: Relation, columns: Mapping[int, Sequence[int]], release: int) -> dict[str, object]:
+    rng, srs = Random(SEED), known_srs(relation.log_rows)
     secrets = {i: RegisteredSecret(FR.from_integers(rows), FR.from_integers([rng.randrange(FR.modulus)]))
                for i, rows in columns.items()}
     commitments = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
     domain = proof_domain(CHAIN_ID, CONTRACT, srs.id)
     statement = Statement(relation, domain, rng.randbytes(32), commitments)
     target = Sample(srs, statement, secrets, columns)
-    proof = Forger(target, RELEASE, SEED).prove()
+    proof = Forger(target, release, SEED).prove()
     rounds = replay(statement, proof)
-    names = ("beta", "alpha", "delta", "zeta", "gamma", "z")
+    betas = {challenge.name.lower(): rounds.challenges[challenge] for challenge in challenges_of(relation)}
+    names = ("alpha", "delta", "zeta", "gamma", "z")
+    table = target.table
     return {
-        "note": NOTE, "tau": hexadecimal(TAU), "log_rows": 3, "srs_id": srs.id.hex(), "chain_id": hex(CHAIN_ID),
-        "contract": hex(CONTRACT), "domain": domain.hex(), "subject": statement.subject.hex(),
-        "columns": {str(i): rows for i, rows in columns.items()}, "sums": target.sums(),
+        "note": NOTE, "tau": hexadecimal(TAU), "log_rows": relation.log_rows, "srs_id": srs.id.hex(),
+        "chain_id": hex(CHAIN_ID), "contract": hex(CONTRACT), "domain": domain.hex(),
+        "subject": statement.subject.hex(), "columns": {str(i): rows for i, rows in columns.items()},
+        "sums": target.sums(),
         "relation": list(map(hexadecimal, encode_relation(relation))), "relation_hash": relation_hash(relation).hex(),
         "commitments": [list(map(hexadecimal, point)) for point in commitments],
-        "statement_hash": statement.hash.hex(), "release": hexadecimal(RELEASE), "proof": encode_proof(proof).hex(),
+        "table": list(map(hexadecimal, table)) if table else None,
+        "statement_hash": statement.hash.hex(), "release": hexadecimal(release), "proof": encode_proof(proof).hex(),
+        "betas": {name: hexadecimal(value) for name, value in betas.items()},
         "challenges": {name: hexadecimal(getattr(rounds, name)) for name in names},
         "inverse_hint": hexadecimal(inverse_hint(statement, proof)),
     }
 
 
+def masked_sum_vector() -> dict[str, object]:
+    relation = masked_sum(3)
+    columns = random_columns(relation, Random(SEED))
+    columns[1][:4] = [1, 1, 1, 1]
+    return proof_vector(relation, columns, release_word(0b111, 0b010))
+
+
+def everything_vector() -> dict[str, object]:
+    target = everything_sample(SEED)
+    return proof_vector(target.relation, target.columns, release_word(0b11111011, 0b00010000))
+
+
+def plain_vector() -> dict[str, object]:
+    target = plain_sample(SEED)
+    return proof_vector(target.relation, target.columns, 0)
+
+
+VECTORS = {"transcript": transcript_vector, "proof": masked_sum_vector, "proof_everything": everything_vector,
+           "proof_plain": plain_vector}
+
+
 def main() -> None:
-    for name, vector in (("transcript", transcript_vector()), ("proof", proof_vector())):
-        (HERE / f"{name}.json").write_text(json.dumps(vector, indent=1) + "\n")
+    for name, make in VECTORS.items():
+        (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A slow prover in dense integer polynomials whose every step a subclass may falsify: what an attacker would run.
 
-It shares with `zk.prover` only the relation language, the transcript (`zk.statement.Rounds`, so that a test can weaken
-it for both sides) and the `Proof` container. Commitments are exponents: the attacker is even granted τ for computing
-them, but every forgery below needs only polynomials it knows.
+It shares with `zk.prover` only the relation language with its expansion, the transcript (`zk.statement.Rounds`, so that
+a test can weaken it for both sides) and the `Proof` container. Commitments are exponents: the attacker is even granted
+τ for computing them, but every forgery below needs only polynomials it knows.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-from samples import TAU, R, Sample, form_rows
+from oracle import form_rows, multiplicities, sums, witness_rows
+from samples import TAU, R, Sample
 
 from zk.curve import decode_points, multiply_generator
+from zk.expansion import GROUP_CHALLENGES
 from zk.field import FR
+from zk.forms import Challenge, Form
+from zk.ntt import root_of_unity
 from zk.proof import Proof
-from zk.relation import Form
 from zk.statement import Point, Rounds, Statement, opened_rows
 
 Polynomial = list[int]
@@ -76,16 +79,17 @@ class Forger:
 
     Args:
         target: statement and columns; its registered polynomials are the committed ones.
-        release: release word.
+        release: release word; 0 where sums are plain.
     """
 
     def __init__(self, target: Sample, release: int = 1, seed: int = 7) -> None:
+        self.target = target
         self.statement: Statement = target.statement
         self.relation = target.relation
-        self.n, self.release, self.rng = self.relation.rows, release, Random(seed)
-        self.rows = target.rows()
-        self.rounds = Rounds(self.statement)
-        self.omega = self.rounds.omega
+        self.n, self.rng = self.relation.rows, Random(seed)
+        self.release = 0 if self.relation.plain else release
+        self.rows = {0: [1] * self.n, **{i: list(values) for i, values in target.columns.items()}}
+        self.omega = root_of_unity(self.relation.log_rows)
         self.poly: dict[int, Polynomial] = {0: [1]}
         for i, secret in target.secrets.items():
             self.poly[i] = self.blind(FR.to_integers(secret.rows), FR.to_integers(secret.blinder))
@@ -93,10 +97,30 @@ class Forger:
     # --- what an attacker changes --------------------------------------------------------------------------------
 
     def witness_rows(self, column: int) -> list[int]:
-        return form_rows(self.relation.definition(column), self.rows, self.n)
+        return witness_rows(self.relation, column, self.rows)
+
+    def table_rows(self) -> list[int]:
+        return [i % (1 << self.relation.table_bits) for i in range(self.n)]
+
+    def multiplicity_rows(self) -> list[int]:
+        return multiplicities(self.relation, self.rows)
 
     def sum_rows(self) -> list[int]:
-        return [sum(form_rows(form, self.rows, self.n)) % R for form in self.relation.sum_forms]
+        return sums(self.relation, self.rows)
+
+    def inverse_rows(self, column: int, form: Form, challenge: int) -> list[int]:
+        """h or k: 1/(challenge + form)."""
+        values = form_rows(form, self.rows, self.n)
+        return [pow(challenge + v, -1, R) for v in values]
+
+    def table_side_rows(self) -> list[int]:
+        """g: m/(β + T)."""
+        beta, m = self.rounds.challenges[Challenge.LOOKUP], self.rows[self.relation.multiplicity_index]
+        table = self.rows[self.relation.table_index]
+        return [count * pow(beta + t, -1, R) % R for count, t in zip(m, table)]
+
+    def product_rows(self, column: int) -> list[int]:
+        return form_rows(self.relation.definition(column), self.rows, self.n)
 
     def steps(self, total: Polynomial) -> list[int]:
         """A(ω^(i+1)) − A(ω^i)."""
@@ -130,34 +154,73 @@ class Forger:
         return [evaluate(p, pow(self.omega, i, R)) for i in range(self.n)]
 
     def form(self, form: Form) -> Polynomial:
-        return add([0], *(scale(mul(self.poly[t.left], self.poly[t.right]), t.coefficient) for t in form))
+        known = self.rounds.challenges
+        parts = (
+            scale(mul(self.poly[t.left], self.poly[t.right]), t.coefficient * known[t.challenge]) for t in form
+        )
+        return add([0], *parts)
+
+    def hold(self, column: int, rows: Sequence[int]) -> Point:
+        """Commit to a column with fresh blinders."""
+        self.rows[column] = list(rows)
+        self.poly[column] = self.blind(self.rows[column], self.random(2))
+        return commit(self.poly[column])
 
     def commit_round1(self) -> None:
-        for column in self.relation.witness_indices():
-            self.rows[column] = self.witness_rows(column)
-            self.poly[column] = self.blind(self.rows[column], self.random(2))
-        self.witnesses = tuple(commit(self.poly[c]) for c in self.relation.witness_indices())
+        relation = self.relation
+        self.round1 = [self.hold(column, self.witness_rows(column)) for column in relation.witness_indices()]
+        if relation.lookups:
+            self.rows[relation.table_index] = self.table_rows()
+            self.poly[relation.table_index] = self.interpolate(self.rows[relation.table_index])
+            self.round1.append(self.hold(relation.multiplicity_index, self.multiplicity_rows()))
         self.sums = self.sum_rows()
-        self.s = self.blind([*self.sums, *[0] * (self.n - len(self.sums))], self.random(1))
-        self.rounds.witnesses([*self.witnesses, commit(self.s)])
+        self.sealed: list[Point] = []
+        self.s: Polynomial = [0]
+        if relation.plain:
+            self.rounds = Rounds(self.statement, self.sums)
+        else:
+            self.rounds = Rounds(self.statement)
+            self.s = self.blind([*self.sums, *[0] * (self.n - len(self.sums))], self.random(1))
+            self.sealed = [commit(self.s)]
+        self.rounds.round1([*self.round1, *self.sealed])
+
+    def commit_round2(self) -> None:
+        relation, known = self.relation, self.rounds.challenges
+        found = []
+        for place, form in enumerate(relation.lookups):
+            column = relation.lookup_index(place)
+            found.append(self.hold(column, self.inverse_rows(column, form, known[Challenge.LOOKUP])))
+        if relation.lookups:
+            found.append(self.hold(relation.table_side_index, self.table_side_rows()))
+        for place, group in enumerate(relation.groups):
+            column, challenge = relation.group_index(place), known[GROUP_CHALLENGES[place]]
+            found.append(self.hold(column, self.inverse_rows(column, group.form, challenge)))
+        for place in range(len(relation.products)):
+            column = relation.product_index(place)
+            found.append(self.hold(column, self.product_rows(column)))
+        self.round2 = found
+        self.rounds.round2(found)
 
     def total(self) -> tuple[Polynomial, Polynomial]:
-        """E, and the interpolated e."""
-        alpha, sums = self.rounds.alpha, self.relation.sum_forms
-        e = self.interpolate([pow(alpha, v, R) if v < len(sums) else 0 for v in range(self.n)])
-        forms = (scale(self.form(f), pow(alpha, v, R)) for v, f in enumerate(sums))
-        return add(*forms, scale(mul(e, self.s), -1)), e
+        """E − S_α/N, and the interpolated e."""
+        weights = [] if self.relation.plain else self.rounds.row_weights()
+        e = self.interpolate([*weights, *[0] * (self.n - len(weights))])
+        forms = (scale(self.form(f), -weight) for weight, f in self.rounds.weighted_sums())
+        return add(*forms, scale(mul(e, self.s), -1), [-self.rounds.constant_share()]), e
 
     def linearised(self, values: Mapping[int, int]) -> Polynomial:
         """r(X) without A(ωζ)."""
-        zeta = self.rounds.zeta
+        zeta, known = self.rounds.zeta, self.rounds.challenges
         parts = [scale(self.a, -1), scale(self.s, evaluate(self.e, zeta)), scale(self.t, 1 - pow(zeta, self.n, R))]
+        parts.append([self.rounds.constant_share()])
         for weight, form in self.rounds.weighted_forms():
-            parts += [scale(self.poly[t.right], weight * t.coefficient * values[t.left]) for t in form]
+            for t in form:
+                parts.append(scale(self.poly[t.right], weight * t.coefficient * known[t.challenge] * values[t.left]))
         return add(*parts)
 
     def prove(self) -> Proof:
         self.commit_round1()
+        self.commit_round2()
         rounds, omega = self.rounds, self.omega
         total, self.e = self.total()
         rows = self.random(1)
@@ -167,7 +230,7 @@ class Forger:
         a_point = commit(self.a)
         rounds.accumulator(a_point)
         shifted = add([c * pow(omega, i, R) for i, c in enumerate(self.a)], scale(self.a, -1), scale(total, -1))
-        zeros = rounds.weighted_forms()[len(self.relation.sum_forms) :]
+        zeros = rounds.weighted_forms()[len(rounds.weighted_sums()) :]
         self.t = self.quotient(add(shifted, *(scale(self.form(form), weight) for weight, form in zeros)))
         t_point = commit(self.t)
         rounds.quotient(t_point)
@@ -180,8 +243,10 @@ class Forger:
         scaled = [scale(f, (z - zeta) * pow(z - root, -1, R)) for f, root in pieces]
         final = scale(add(*scaled, scale(w, zeta - z)), pow(rounds.vanishing(), -1, R))
         v_point = commit(divide_linear(final, z))
-        return Proof(self.witnesses, commit(self.s), a_point, t_point, values, self.shifted, self.release, opened,
-                     w_point, v_point)
+        constants = tuple(self.sums) if self.relation.plain else ()
+        sealed = self.sealed[0] if self.sealed else None
+        return Proof(constants, tuple(self.round1), sealed, tuple(self.round2), a_point, t_point, values, self.shifted,
+                     self.release, opened, w_point, v_point)
 
     def pieces(self, values: Sequence[int], shown: Sequence[int]) -> list[tuple[Polynomial, int]]:
         """(f_i, point) of the batch."""

@@ -7,16 +7,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
+import oracle
+from oracle import form_rows as form_rows
+
 from zk.builder import RelationBuilder
 from zk.curve import multiply_generator
 from zk.field import FR
 from zk.pairing import G2_GENERATOR, multiply_g2
 from zk.proof import Proof
 from zk.prover import RegisteredSecret, commit_registered
+from zk.range_table import relation_table
 from zk.relation import ColumnKind, RegisteredColumn, Relation
 from zk.single import prove
 from zk.srs import EXTRA_POWERS, Srs
-from zk.statement import Statement
+from zk.statement import RELEASE_BITS, Point, Statement
+from zk.verifier import verify_proof
 
 R = FR.modulus
 TAU = pow(5, 0xC0FFEE, R)
@@ -37,6 +42,11 @@ def integer(dataset: int, column: int) -> RegisteredColumn:
 
 def boolean(dataset: int, column: int) -> RegisteredColumn:
     return RegisteredColumn(dataset, 1, column, ColumnKind.BOOLEAN)
+
+
+def release_word(released: int, public: int = 0) -> int:
+    """Bits of the rows of s that are released, and of those that are public."""
+    return released | public << RELEASE_BITS
 
 
 def scalars(values: Sequence[int]) -> RegisteredSecret:
@@ -61,28 +71,35 @@ class Sample:
     def relation(self) -> Relation:
         return self.statement.relation
 
+    @property
+    def table(self) -> Point | None:
+        """[T], if the relation has lookups."""
+        return relation_table(self.srs, self.relation)
+
     def rows(self) -> dict[int, list[int]]:
-        """Rows of every column, witnesses from their definitions, in plain integers modulo r."""
-        found = {0: [1] * self.relation.rows, **{i: list(values) for i, values in self.columns.items()}}
-        for index in self.relation.witness_indices():
-            found[index] = form_rows(self.relation.definition(index), found, self.relation.rows)
-        return found
+        """Rows of every column up to the witnesses, in plain integers modulo r."""
+        return oracle.all_rows(self.relation, self.columns)
 
     def sums(self) -> list[int]:
-        """What the sums are, in plain integers modulo r."""
-        return [sum(form_rows(form, self.rows(), self.relation.rows)) % R for form in self.relation.sum_forms]
+        """What the rows of s are, in plain integers modulo r."""
+        return oracle.sums(self.relation, self.rows())
 
-    def prove(self, release: int = 1) -> Proof:
-        return prove(self.srs, self.statement, self.secrets, release)[0]
+    def verify(self, proof: Proof, statement: Statement | None = None) -> None:
+        verify_proof(self.srs.tau_g2, statement or self.statement, proof, self.table)
+
+    def prove(self, release: int | None = None) -> Proof:
+        """A proof that releases row 0, or whatever is given; sums that are plain are always shown."""
+        word = int(not self.relation.plain) if release is None else release
+        return prove(self.srs, self.statement, self.secrets, word)[0]
+
+    def prove_all(self) -> Proof:
+        """A proof that shows every row of s."""
+        rows = (1 << self.relation.sum_rows) - 1
+        return self.prove(0 if self.relation.plain else release_word(rows, rows))
 
     def asked(self, **changes: object) -> Statement:
         """The statement with other public words."""
         return replace(self.statement, **changes)
-
-
-def form_rows(form: Sequence[object], rows: Mapping[int, Sequence[int]], count: int) -> list[int]:
-    """Values of a form on every row."""
-    return [sum(t.coefficient * rows[t.left][i] * rows[t.right][i] for t in form) % R for i in range(count)]
 
 
 def sample(relation: Relation, columns: Mapping[int, Sequence[int]], srs: Srs | None = None) -> Sample:

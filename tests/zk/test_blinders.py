@@ -4,23 +4,38 @@ but one of A's.
 The real prover runs with fixed challenges, a τ the test knows (so that a commitment is one field element), and every
 random scalar taken from a list. Its view is a function of those scalars of degree at most two in each, so that central
 differences are its exact derivative; the rank of that matrix over Fr is the number of view elements the blinders make
-independent and uniform. W, V and row openings are determined by the rest and must not raise the rank.
+independent and uniform. W, V and row openings are determined by the rest and must not raise the rank. A blinder left
+out is a row of the matrix left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 import pytest
-from samples import DOMAIN, TAU, R, known_srs, masked_sum, random_columns, two_tables
+from relations import KINDS, t
+from samples import (
+    DOMAIN,
+    TAU,
+    R,
+    Sample,
+    boolean,
+    integer,
+    masked_sum,
+    random_columns,
+    release_word,
+    sample,
+    two_tables,
+)
 
-from zk.builder import RelationBuilder
 from zk.curve import decode_points, multiply_generator
 from zk.field import FR, Field, Words
+from zk.owners import column_owners
 from zk.prover import Contributor, RegisteredSecret, commit_registered
-from zk.relation import ColumnKind, RegisteredColumn, Relation
+from zk.relation import Relation, relation_of
 from zk.srs import Srs
 from zk.statement import Statement, opened_rows
 from zk.transcript import Transcript
@@ -37,12 +52,11 @@ class RecordingSrs(Srs):
         self.seen.append(value)  # type: ignore[attr-defined]
         return multiply_generator(FR.from_integers([value]))
 
-
-def recording_srs(log_rows: int) -> RecordingSrs:
-    srs = known_srs(log_rows)
-    found = RecordingSrs(srs.log_rows, srs.powers, srs.tau_g2, True)
-    object.__setattr__(found, "seen", [])
-    return found
+    @classmethod
+    def of(cls, srs: Srs) -> RecordingSrs:
+        found = cls(srs.log_rows, srs.powers, srs.tau_g2, True)
+        object.__setattr__(found, "seen", [])
+        return found
 
 
 @dataclass
@@ -50,142 +64,165 @@ class Randomness:
     """Hands out the scalars of a list; `drawn` notes how many each call asked for."""
 
     scalars: list[int]
-    forced: frozenset[int] = frozenset()
     drawn: list[int] = field(default_factory=list)
-    at: int = 0
 
     def take(self, count: int) -> Words:
+        at = sum(self.drawn)
         self.drawn.append(count)
-        places = range(self.at, self.at + count)
-        self.at += count
-        return FR.from_integers([0 if place in self.forced else self.scalars[place] for place in places])
+        return FR.from_integers(self.scalars[at : at + count])
+
+
+View = tuple[list[int], list[int]]
+"""(free, determined) elements of one proof, commitments as exponents."""
+Stated = tuple[RecordingSrs, Statement, dict[int, RegisteredSecret]]
+
+
+class Views:
+    """One relation, its columns, and the fixed challenges of every query."""
+
+    def __init__(self, target: Sample, seed: int = 5) -> None:
+        rng = Random(seed)
+        self.target, self.relation = target, target.relation
+        self.drawn = [{(name, k): rng.randrange(R) for name in NAMES for k in range(3)} for _ in range(QUERIES)]
+        count = self.relation.sum_rows
+        self.release = 0 if self.relation.plain else release_word((1 << count) - 1, 0b010)
+
+    def statement(self, query: int, registered: list[int]) -> Stated:
+        srs = RecordingSrs.of(self.target.srs)
+        secrets = {
+            i: RegisteredSecret(FR.from_integers(list(rows)), FR.from_integers([registered[i - 1]]))
+            for i, rows in self.target.columns.items()
+        }
+        points = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
+        return srs, Statement(self.relation, DOMAIN, bytes([query]) * 32, points), secrets
+
+    def registered(self, blinders: list[int]) -> list[int]:
+        """Commitments in the directory."""
+        srs, _, _ = self.statement(0, blinders)
+        return list(srs.seen)  # type: ignore[attr-defined]
+
+    def view(self, query: int, registered: list[int], randomness: Randomness) -> View:
+        """Run one proof."""
+        srs, statement, secrets = self.statement(query, registered)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Field, "random", lambda _, count: randomness.take(count))
+            challenges = self.drawn[query]
+            patch.setattr(Transcript, "challenge", lambda _, label, counter=0: challenges[label, counter])
+            return self.run(srs, statement, secrets, randomness)
+
+    def run(
+        self, srs: RecordingSrs, statement: Statement, secrets: dict[int, RegisteredSecret], randomness: Randomness
+    ) -> View:
+        relation, none = self.relation, FR.zeros(1)
+        owners = column_owners(relation, dict.fromkeys(range(1, len(relation.registered) + 1), 0))
+        prover = Contributor(statement, srs, 0, owners, secrets)
+        sealed = 0 if relation.plain else 1
+        sums = prover.sum_parts()
+        if relation.plain:
+            prover.publish_sums(FR.to_integers(sums))
+        else:
+            prover.accept_sums(sums, randomness.take(1))
+        round1 = prover.commit_round1(FR.zeros(relation.round1_count + sealed))
+        prover.absorb_round1(round1)
+        round2 = prover.commit_round2(FR.zeros(relation.round2_count))
+        prover.absorb_round2(round2)
+        held = prover._columns
+        free = [FR.evaluate(held.plain(i), TAU) for i in relation.round1_indices()]
+        free += [FR.evaluate(prover._sums, TAU)] * sealed
+        free += [FR.evaluate(held.plain(i), TAU) for i in relation.round2_indices()]
+        points = [*decode_points(round1), *decode_points(round2)]
+        assert decode_points(multiply_generator(FR.from_integers(free))) == points
+        srs.seen.clear()  # type: ignore[attr-defined]
+        prover.absorb_accumulator(prover.commit_accumulator(none))
+        prover.absorb_quotient(prover.commit_quotient(none))
+        free += srs.seen[:2]  # type: ignore[attr-defined]
+        values = prover.own_values()
+        prover.share_values()
+        prover.absorb_values(values)
+        prover.values_opening(1234, none)
+        assert FR.to_integers(prover.remainder_part()) == [0]
+        shifted = prover.shifted_part(none)
+        prover.absorb_shifted(shifted)
+        free += [*values.values(), *FR.to_integers(shifted)]
+        opened = FR.to_integers(sums)
+        for release in (0, self.release):
+            rows = tuple(opened[v] for v in opened_rows(relation, release))
+            prover.absorb_opening(release, rows, prover.opening_part(release, rows, none))
+            prover.finish(prover.final_part(none))
+        if not relation.plain:
+            count = relation.sum_rows
+            prover.row_opening_parts(range(count), FR.zeros(count), FR.zeros(count))
+        return free, srs.seen[2:]  # type: ignore[attr-defined]
+
+    def draws(self) -> list[int]:
+        """How many scalars each call of one query asks for."""
+        spare = Randomness([1] * 999)
+        self.view(0, [1] * len(self.target.columns), spare)
+        return spare.drawn
+
+
+NAMES = ("beta", "alpha", "delta", "zeta", "gamma", "z")
+Scalar = tuple[int, int]
+"""(query, position) of a random scalar; query −1 for the blinders of registered columns."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A relation, its columns and the fixed challenges of each query."""
-
-    relation: Relation
-    columns: dict[int, list[int]]
-    challenges: list[dict[str, int]]
-    release: int
-
-
-def setting(relation: Relation, release: int, seed: int = 5) -> Setting:
-    rng = Random(seed)
-    names = ("beta", "alpha", "delta", "zeta", "gamma", "z")
-    drawn = [{name: rng.randrange(R) for name in names} for _ in range(QUERIES)]
-    return Setting(relation, random_columns(relation, rng), drawn, release)
-
-
-def view(given: Setting, query: int, registered: list[int], randomness: Randomness, monkeypatch: pytest.MonkeyPatch,
-         ) -> tuple[list[int], list[int]]:
-    """(free, determined) elements of one query: commitments as exponents, opened values, A(ωζ); W, V, row openings."""
-    relation = given.relation
-    srs = recording_srs(relation.log_rows)
-    secrets = {i: RegisteredSecret(FR.from_integers(rows), FR.from_integers([registered[i - 1]]))
-               for i, rows in given.columns.items()}
-    points = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
-    srs.seen.clear()  # type: ignore[attr-defined]
-    monkeypatch.setattr(Field, "random", lambda self, count: randomness.take(count))
-    monkeypatch.setattr(Transcript, "challenge", lambda self, label, counter=0: given.challenges[query][label])
-    statement = Statement(relation, DOMAIN, bytes([query]) * 32, points)
-    owners = dict.fromkeys(range(1, relation.column_count + 1), 0)
-    contributor = Contributor(statement, srs, 0, owners, secrets)
-    none, count = FR.zeros(1), len(relation.sum_forms)
-    sums = contributor.sum_parts()
-    contributor.accept_sums(sums, randomness.take(1))
-    contributor.absorb_witnesses(contributor.commit_witnesses(FR.zeros(relation.witness_count + 1)))
-    contributor.absorb_accumulator(contributor.commit_accumulator(none))
-    contributor.absorb_quotient(contributor.commit_quotient(none))
-    free = list(srs.seen)  # type: ignore[attr-defined]
-    assert len(free) == relation.witness_count + 3
-    values = contributor.own_values()
-    contributor.share_values()
-    contributor.absorb_values(values)
-    contributor.values_opening(1234, none)
-    contributor.remainder_part()
-    shifted = contributor.shifted_part(none)
-    contributor.absorb_shifted(shifted)
-    free += [*values.values(), *FR.to_integers(shifted)]
-    opened = FR.to_integers(sums)
-    for release in (0, given.release):
-        rows = tuple(opened[v] for v in opened_rows(relation, release))
-        contributor.absorb_opening(release, rows, contributor.opening_part(release, rows, none))
-        contributor.finish(contributor.final_part(none))
-    contributor.row_opening_parts(range(count), FR.zeros(count), FR.zeros(count))
-    determined = srs.seen[relation.witness_count + 3 :]  # type: ignore[attr-defined]
-    assert len(determined) == 5 + count  # the batch opening, W and V twice, the row openings
-    return free, determined
-
-
-def registered_exponents(given: Setting, blinders: list[int]) -> list[int]:
-    srs = recording_srs(given.relation.log_rows)
-    for i in sorted(given.columns):
-        secret = RegisteredSecret(FR.from_integers(given.columns[i]), FR.from_integers([blinders[i - 1]]))
-        assert decode_points(srs.commit(FR.zeros(1))) == [None]
-        commit_registered(srs, secret)
-    return srs.seen[1::2]  # type: ignore[attr-defined, no-any-return]
-
-
-def draws(given: Setting) -> list[int]:
-    """How many scalars each call of one query asks for."""
-    spare, fresh = Randomness([1] * 999), pytest.MonkeyPatch()
-    try:
-        view(given, 0, [1] * len(given.columns), spare, fresh)
-    finally:
-        fresh.undo()
-    return spare.drawn
-
-
-def ranks(
-    given: Setting, forced: frozenset[int] = frozenset(), registered_forced: bool = False
-) -> tuple[int, int, int]:
-    """(rank of the free elements, number of free elements, rank of everything) of three queries.
+class Matrix:
+    """Derivatives of the free and of the determined elements by every random scalar.
 
     Args:
-        forced: random scalars of a query, by position, that are 0: blinders left out.
-        registered_forced: registered columns have no blinder.
+        draws: how many scalars each call of one query asks for.
     """
-    rng, columns = Random(11), len(given.columns)
-    count = sum(draws(given))
-    registered = [0 if registered_forced else rng.randrange(R) for _ in range(columns)]
-    scalars = [[rng.randrange(R) for _ in range(count)] for _ in range(QUERIES)]
-    patch = pytest.MonkeyPatch()
 
-    def query_view(query: int, change: tuple[int, int] | None, b: list[int]) -> list[list[int]]:
-        drawn = list(scalars[query])
-        if change:
-            drawn[change[0]] += change[1]
-        return list(view(given, query, b, Randomness(drawn, forced), patch))
+    rows: dict[Scalar, tuple[list[int], list[int]]]
+    elements: int
+    draws: tuple[int, ...]
 
-    def difference(plus: list[int], minus: list[int]) -> list[int]:
-        return [(p - m) * HALF % R for p, m in zip(plus, minus)]
+    def rank(self, without: Collection[Scalar] = (), determined: bool = False) -> int:
+        kept = (row for scalar, row in self.rows.items() if scalar not in without)
+        return rank([*free, *rest] if determined else free for free, rest in kept)
 
-    try:
-        shape = [len(part) for part in query_view(0, None, registered)]
-        rows: list[tuple[list[int], list[int]]] = []
-        for place in range(0 if registered_forced else columns):
-            up, down = list(registered), list(registered)
-            up[place] += 1
-            down[place] -= 1
-            free = difference(registered_exponents(given, up), registered_exponents(given, down))
-            rest: list[int] = []
-            for query in range(QUERIES):
-                above, below = query_view(query, None, up), query_view(query, None, down)
-                free += difference(above[0], below[0])
-                rest += difference(above[1], below[1])
-            rows.append((free, rest))
+    def calls(self) -> list[list[int]]:
+        """Positions within a query, call by call."""
+        starts = [sum(self.draws[:k]) for k in range(len(self.draws))]
+        return [list(range(start, start + count)) for start, count in zip(starts, self.draws)]
+
+
+def differences(plus: list[int], minus: list[int]) -> list[int]:
+    return [(p - m) * HALF % R for p, m in zip(plus, minus)]
+
+
+def matrix_of(views: Views) -> Matrix:
+    rng, columns = Random(11), len(views.target.columns)
+    draws = views.draws()
+    base = [[rng.randrange(R) for _ in range(sum(draws))] for _ in range(QUERIES)]
+    blinders = [rng.randrange(R) for _ in range(columns)]
+
+    def view(query: int, registered: list[int], position: int | None = None, step: int = 0) -> View:
+        scalars = list(base[query])
+        if position is not None:
+            scalars[position] += step
+        return views.view(query, registered, Randomness(scalars))
+
+    sizes = [len(part) for part in view(0, blinders)]
+    rows: dict[Scalar, tuple[list[int], list[int]]] = {}
+    for place in range(columns):
+        up, down = ([*blinders[:place], blinders[place] + step, *blinders[place + 1 :]] for step in (1, -1))
+        free = differences(views.registered(up), views.registered(down))
+        rest: list[int] = []
         for query in range(QUERIES):
-            for place in set(range(count)) - forced:
-                above, below = query_view(query, (place, 1), registered), query_view(query, (place, -1), registered)
-                free, rest = [0] * (columns + shape[0] * QUERIES), [0] * (shape[1] * QUERIES)
-                free[columns + shape[0] * query : columns + shape[0] * (query + 1)] = difference(above[0], below[0])
-                rest[shape[1] * query : shape[1] * (query + 1)] = difference(above[1], below[1])
-                rows.append((free, rest))
-    finally:
-        patch.undo()
-    return rank(f for f, _ in rows), columns + shape[0] * QUERIES, rank(f + d for f, d in rows)
+            above, below = view(query, up), view(query, down)
+            free += differences(above[0], below[0])
+            rest += differences(above[1], below[1])
+        rows[-1, place] = free, rest
+    for query in range(QUERIES):
+        for position in range(sum(draws)):
+            above, below = (view(query, blinders, position, step) for step in (1, -1))
+            free, rest = [0] * (columns + sizes[0] * QUERIES), [0] * (sizes[1] * QUERIES)
+            free[columns + sizes[0] * query : columns + sizes[0] * (query + 1)] = differences(above[0], below[0])
+            rest[sizes[1] * query : sizes[1] * (query + 1)] = differences(above[1], below[1])
+            rows[query, position] = free, rest
+    return Matrix(rows, columns + sizes[0] * QUERIES, tuple(draws))
 
 
 def rank(rows: Iterator[list[int]]) -> int:
@@ -204,76 +241,75 @@ def rank(rows: Iterator[list[int]]) -> int:
     return len(basis)
 
 
-def every_kind() -> Relation:
-    """A copy, an opened witness, an unopened witness, sums of all kinds."""
-    builder = RelationBuilder(3)
-    f = builder.registered(RegisteredColumn(1, 1, 0, ColumnKind.BOOLEAN))
-    x = builder.registered(RegisteredColumn(1, 1, 1, ColumnKind.INTEGER))
-    y = builder.registered(RegisteredColumn(1, 1, 2, ColumnKind.INTEGER))
-    u = builder.product(f, x)
-    guard = builder.sum([(1, 0, f)])
-    builder.sum([(1, u, y)], guard)
-    builder.sum([(1, 0, builder.product(f, y))], guard)
-    return builder.build()
+def built_by_hand() -> Sample:
+    """A copy, an opened witness, an unopened witness, a registered column that is only linear."""
+    relation = relation_of(
+        3, (boolean(1, 0), integer(1, 1), integer(1, 2), integer(1, 3)), 3, (5, 6),
+        [[t(1, 0, 1), t(-1, 0, 5)], [t(1, 5, 2), t(-1, 0, 6)], [t(1, 5, 3), t(-1, 0, 7)]],
+        [[t(1, 0, 1)], [t(1, 6, 3)], [t(1, 0, 7)], [t(1, 0, 4)]], (0, 0, 0, 0),
+    )
+    return sample(relation, random_columns(relation, Random(3)))
 
 
-RELEASE = 0b111 | 0b010 << 64
+RELATIONS: dict[str, Callable[[], Sample]] = {
+    "masked sum": lambda: sample(masked_sum(3), random_columns(masked_sum(3), Random(5))),
+    "two tables": lambda: sample(two_tables(3), random_columns(two_tables(3), Random(5))),
+    "by hand": built_by_hand,
+    **KINDS,
+}
 
 
-@pytest.mark.parametrize("relation", [masked_sum(3), two_tables(3), every_kind()],
-                         ids=["masked sum", "two tables", "every kind"])
-def test_the_view_of_three_proofs_is_uniform(relation: Relation) -> None:
-    found, elements, everything = ranks(setting(relation, RELEASE))
-    assert found == elements
-    assert everything == elements  # W, V and row openings of all sums tell nothing more
+@lru_cache(maxsize=16)
+def matrix(name: str) -> Matrix:
+    return matrix_of(Views(RELATIONS[name]()))
 
 
-GIVEN = setting(every_kind(), RELEASE)
-OPENED = [i - 4 for i in GIVEN.relation.opened]
+def names_of_blinders(relation: Relation) -> list[tuple[str, int]]:
+    """(name, number of blinders) of everything that draws, in order."""
+    found = [(f"witness {i}", 2 if i in relation.opened else 1) for i in relation.witness_indices()]
+    found += [("m", 1)] * relation.multiplicities
+    found += [] if relation.plain else [("s", 1)]
+    found += [(f"round 2, column {i}", 2 if i in relation.opened else 1) for i in relation.round2_indices()]
+    return [*found, ("A(1)", 1), ("A", 3)]
 
 
-WITNESSES = GIVEN.relation.witness_count
-COUNTS = [*(2 if w in OPENED else 1 for w in range(WITNESSES)), 1, 1, 3]  # witnesses, s, A(1), A
+@pytest.mark.parametrize("name", list(RELATIONS))
+def test_the_view_of_three_proofs_is_uniform(name: str) -> None:
+    found = matrix(name)
+    assert found.rank() == found.elements
+    assert found.rank(determined=True) == found.elements  # W, V and row openings of all sums tell nothing more
 
 
-def test_each_kind_has_the_number_of_blinders_the_protocol_names() -> None:
-    relation = GIVEN.relation
-    assert {relation.copied_column(i) is not None for i in relation.opened} == {True, False}  # a copy and a product
-    assert len(relation.opened) < WITNESSES
-    assert draws(GIVEN) == COUNTS
+@pytest.mark.parametrize("name", list(RELATIONS))
+def test_each_kind_has_the_number_of_blinders_the_protocol_names(name: str) -> None:
+    assert list(matrix(name).draws) == [count for _, count in names_of_blinders(RELATIONS[name]().relation)]
 
 
-def positions(call: int) -> list[int]:
-    """Positions, among a query's random scalars, of those that one call asks for."""
-    start = sum(COUNTS[:call])
-    return list(range(start, start + COUNTS[call]))
+@pytest.mark.parametrize("name", list(RELATIONS))
+def test_one_blinder_fewer_leaks(name: str) -> None:
+    """All-but-one: whichever it is, of whichever column, in one of three proofs, or in the directory."""
+    found = matrix(name)
+    calls = found.calls()
+    for position in (p for call in calls[:-2] for p in call):
+        assert found.rank({(1, position)}) < found.elements, f"blinder {position}"
+    for place in range(len(RELATIONS[name]().columns)):
+        assert found.rank({(-1, place)}) < found.elements, f"registered column {place + 1}"
 
 
-def left_out() -> dict[str, list[int]]:
-    """Scalars to leave out, by name: one fewer of each kind, and two fewer for A, which has one to spare."""
-    chosen = {}
-    for w, index in enumerate(GIVEN.relation.witness_indices()):
-        kind = "copy" if GIVEN.relation.copied_column(index) else "opened" if w in OPENED else "unopened"
-        chosen[f"a blinder of a witness ({kind}, column {index})"] = positions(w)[-1:]
-    chosen["the blinder of s"] = positions(WITNESSES)
-    chosen["a blinder of A and A(1)"] = positions(WITNESSES + 1) + positions(WITNESSES + 2)[-1:]
-    chosen["two blinders of A"] = positions(WITNESSES + 2)[-2:]
-    return chosen
-
-
-@pytest.mark.parametrize("what", list(left_out()))
-def test_one_blinder_fewer_leaks(what: str) -> None:
-    found, elements, _ = ranks(GIVEN, frozenset(left_out()[what]))
-    assert found < elements
-
-
-def test_a_registered_column_without_blinder_leaks() -> None:
-    found, elements, _ = ranks(GIVEN, registered_forced=True)
-    assert found < elements
-
-
-@pytest.mark.parametrize("call", [WITNESSES + 1, WITNESSES + 2], ids=["A(1)", "A"])
-def test_the_one_blinder_to_spare_is_one_of_the_accumulator(call: int) -> None:
+@pytest.mark.parametrize("name", ["by hand", "everything"])
+def test_the_one_blinder_to_spare_is_one_of_the_accumulator(name: str) -> None:
     """PROTOCOL §4: three and a random A(1), one of them to spare; it stays."""
-    found, elements, _ = ranks(GIVEN, frozenset(positions(call)[-1:]))
-    assert found == elements
+    found = matrix(name)
+    spare = [p for call in found.calls()[-2:] for p in call]
+    for position in spare:
+        assert found.rank({(1, position)}) == found.elements
+    for first in spare:
+        for second in spare:
+            if first < second:
+                assert found.rank({(1, first), (1, second)}) < found.elements
+
+
+def test_the_hand_made_relation_has_a_column_of_every_kind() -> None:
+    relation = built_by_hand().relation
+    assert {relation.copied_column(i) is not None for i in relation.opened} == {True, False}
+    assert len(relation.opened) < relation.witness_count

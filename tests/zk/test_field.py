@@ -55,6 +55,7 @@ def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """Every test runs on each path this processor has."""
     if request.param == "portable":
         monkeypatch.setattr("zk.field._LANES", {})
+        monkeypatch.setattr("zk.field.LANES_FROM", 1 << 62)
     elif chosen_path() != IFMA:
         pytest.skip("needs a processor with AVX-512 IFMA")
 
@@ -122,6 +123,22 @@ def test_unary_operations_sums_and_polynomials(field: Field, oracle: ReferenceFi
         assert field.evaluate(a, x) == oracle.evaluate(a, x)
         assert np.array_equal(field.powers(x, 20), oracle.powers(x, 20))
         assert np.array_equal(field.scale(a, x), oracle.scale(a, x))
+
+
+@both_fields
+@pytest.mark.parametrize("n", [64, 65, 80, 4159, 4160, 4161, 9000])
+def test_long_polynomials(field: Field, oracle: ReferenceField, n: int) -> None:
+    """Lengths around whole segments of the kernels with lanes; the largest elements make the longest carries."""
+    values = sample(field.modulus, n)
+    values[n // 2 :: 3] = [field.modulus - 1] * len(values[n // 2 :: 3])
+    a = oracle.from_integers(values)
+    largest = oracle.from_integers([field.modulus - 1] * n)
+    for x in (0, 1, field.modulus - 1, values[0]):
+        assert field.evaluate(a, x) == oracle.evaluate(a, x)
+        assert field.evaluate(largest, x) == oracle.evaluate(largest, x)
+        assert np.array_equal(field.powers(x, n), oracle.powers(x, n))
+        expected = [(value + x * (field.modulus - 1)) % field.modulus for value in values]
+        assert np.array_equal(field.add_scaled(a, largest, x), oracle.from_integers(expected))
 
 
 @both_fields
@@ -231,6 +248,7 @@ MISFITS: list[tuple[str, Callable[[Field], Any]]] = [
     ("a matrix of values", lambda f: f.from_int64(np.zeros((3, 1), dtype=np.int64))),
     ("a short stream", lambda f: f.expand(lambda size: bytes(size - 1), 2)),
     ("a long stream", lambda f: f.expand(lambda size: bytes(size + 1), 2)),
+    ("lengths of a sum with a factor", lambda f: f.add_scaled(f.zeros(1), f.zeros(3), 2)),
     ("fewer than none", lambda f: f.zeros(-1)),
     ("fewer powers than none", lambda f: f.powers(2, -1)),
 ]

@@ -57,7 +57,7 @@ if chosen_path() != IFMA:
     pytest.skip("the rest needs a processor with AVX-512 IFMA", allow_module_level=True)
 
 from zk.kernels import ifma_batch, ifma_layout, ifma_points  # noqa: E402
-from zk.kernels.ifma_arenas import Arenas, arena  # noqa: E402
+from zk.kernels.arenas import Arenas, arena  # noqa: E402
 
 COUNT, POOL = 32, 128
 

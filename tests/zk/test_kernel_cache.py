@@ -31,8 +31,9 @@ EVERY_KERNEL = """
 import numpy
 from zk import curve, kernels, reference
 from zk.field import FQ, FR
-from zk.msm import msm
+from zk.msm import FixedPoints, msm
 from zk.ntt import coset_intt, coset_ntt, intt, ntt
+from zk.polynomial import divide_by_linear, running_total
 for field in (FR, FQ):
     a, b = field.random(9), field.random(9)
     assert numpy.array_equal(field.inverse(field.mul(a, b)), field.mul(field.inverse(a), field.inverse(b)))
@@ -57,6 +58,16 @@ points = curve.multiply_generator(many)
 points[5], points[6:9] = 0, points[9]
 known = curve.sum_points(curve.multiply_points(points[:100], more))
 assert numpy.array_equal(msm(points, more), known)
+assert numpy.array_equal(msm(FixedPoints(points), more), known)
+short = FR.from_int64(numpy.arange(100) - 40)
+assert numpy.array_equal(msm(points, short), curve.sum_points(curve.multiply_points(points[:100], short)))
+long, power = FR.random(700), FR.powers(3, 700)
+assert FR.evaluate(long, 3) == FR.to_integers(FR.inner(long, power))[0]
+again = FR.add_scaled(numpy.concatenate([FR.zeros(1), divide_by_linear(long, 3)]),
+                      numpy.concatenate([divide_by_linear(long, 3), FR.zeros(1)]), -3)
+again[:1] = FR.add(again[:1], FR.from_integers([FR.evaluate(long, 3)]))
+assert numpy.array_equal(again, long)
+assert numpy.array_equal(running_total(power)[-1:], FR.total(power))
 counts = kernels.compiled_signatures()
 assert len(counts) > 20 and set(counts.values()) <= {0, 1}, counts
 print("checked", sum(counts.values()))

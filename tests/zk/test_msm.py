@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from zk.curve import GENERATOR, multiply_generator, neg_points
 from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
 from zk.kernels import IFMA, chosen_path
-from zk.msm import choose_window, msm
+from zk.msm import FixedPoints, choose_window, msm
 
 SEED = 20251122
 HALF = FR_MODULUS // 2
@@ -99,6 +100,64 @@ def test_small_scalars_of_both_signs(bound: int) -> None:
 def test_points_beyond_the_scalars_are_not_used() -> None:
     points, scalars = multiply_generator(FR.random(30)), FR.random(20)
     assert np.array_equal(msm(points, scalars), msm(points[:20], scalars))
+
+
+def test_points_laid_out_once_give_the_same() -> None:
+    rng = random.Random(SEED)
+    logarithms = [rng.choice([0, 0, 5, FR_MODULUS - 5, rng.randrange(FR_MODULUS)]) for _ in range(700)]
+    points = multiply_generator(FR.from_integers(logarithms))
+    fixed = FixedPoints(points)
+    assert len(fixed) == 700
+    assert np.array_equal(fixed.array, points)
+    for n in (0, 1, 33, 64, 699, 700, 64):
+        scalars = FR.random(n)
+        assert np.array_equal(msm(fixed, scalars), msm(points, scalars))
+        known = multiply_generator(FR.inner(FR.from_integers(logarithms[:n]), scalars))
+        assert np.array_equal(msm(fixed, scalars), known)
+    assert np.array_equal(fixed.array, points)
+
+
+def test_points_laid_out_once_refuse_what_points_refuse() -> None:
+    with pytest.raises(SizeMismatchError):
+        FixedPoints(np.zeros((3, 4), dtype=np.uint64))
+    with pytest.raises(SizeMismatchError):
+        msm(FixedPoints(GENERATOR), FR.random(2))
+
+
+def test_points_laid_out_once_serve_several_threads() -> None:
+    points, scalars = multiply_generator(FR.random(3000)), [FR.random(3000 - k) for k in range(6)]
+    fixed = FixedPoints(points)
+    with ThreadPoolExecutor(6) as executor:
+        sums = list(executor.map(lambda chosen: msm(fixed, chosen), scalars))
+    for chosen, found in zip(scalars, sums, strict=True):
+        assert np.array_equal(found, msm(points, chosen))
+
+
+@pytest.mark.parametrize("bits", [1, 13, 32, 47, 51, 52, 53, 63, 64, 65, 127])
+@pytest.mark.parametrize("place", [None, 0, 7, 8, 9, 1500, 1999])
+def test_short_scalars_with_a_long_one_among_them(bits: int, place: int | None) -> None:
+    """Scalars below 2^52 are one word until a longer one comes; whole and cut groups of eight, first and last."""
+    rng = random.Random(SEED + bits)
+    values = [rng.choice([1, -1]) * rng.choice([0, 1, (1 << bits) - 1, rng.randrange(1 << bits)]) for _ in range(2000)]
+    if place is not None:
+        values[place] = rng.choice([(1 << bits) + 5, HALF, -(1 << 200)])
+    logarithms, scalars = FR.random(2000), FR.from_integers(values)
+    known = multiply_generator(FR.inner(logarithms, scalars))
+    assert np.array_equal(msm(multiply_generator(logarithms), scalars), known)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_short_scalars_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    if chosen_path() != IFMA:
+        pytest.skip("needs a processor with AVX-512 IFMA")
+    monkeypatch.setattr("zk.kernels.ifma_plan._SCALARS_AT_ONCE", 256)
+    monkeypatch.setattr("zk.msm.processors", lambda: 3)
+    monkeypatch.setattr("zk.msm.PARALLEL_LANES_FROM", 2)
+    values = [*range(-500, 501)]
+    values[900 if late else 3] = HALF
+    logarithms, scalars = FR.random(1001), FR.from_integers(values)
+    known = multiply_generator(FR.inner(logarithms, scalars))
+    assert np.array_equal(msm(FixedPoints(multiply_generator(logarithms)), scalars), known)
 
 
 def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

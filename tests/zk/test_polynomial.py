@@ -10,6 +10,7 @@ from samples import R
 
 from zk.errors import SizeMismatchError
 from zk.field import FR
+from zk.kernels import IFMA, chosen_path
 from zk.ntt import root_of_unity
 from zk.polynomial import add_scaled, blind, divide_by_linear, resize, rows_of, running_total
 
@@ -27,7 +28,17 @@ def test_running_total(rng: Random, n: int) -> None:
     assert totals == [sum(values[: i + 1]) % R for i in range(n)]
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 33])
+@pytest.fixture(params=["portable", "lanes"])
+def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "portable":
+        monkeypatch.setattr("zk.polynomial.LANES_FROM", 1 << 62)
+        monkeypatch.setattr("zk.field.LANES_FROM", 1 << 62)
+    elif chosen_path() != IFMA:
+        pytest.skip("needs a processor with AVX-512 IFMA")
+
+
+@pytest.mark.usefixtures("chosen")
+@pytest.mark.parametrize("n", [1, 2, 3, 33, 64, 65, 80, 81, 97, 4161, 4162, 8400])
 def test_divide_by_linear_drops_exactly_the_remainder(rng: Random, n: int) -> None:
     p = vector(rng, n)
     for point in (0, 1, R - 1, rng.randrange(R)):

@@ -274,3 +274,33 @@ def test_non_canonical_coordinate_is_refused(srs: Srs, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(SrsInvalidError):
         load_srs(path)
+
+
+def test_verification_in_chunks_reports_progress_and_misses_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zk.srs_check.CHECK_POINTS", 7)
+    srs, seen = with_tau(987654321, 4), []
+    verify_srs(srs, lambda _stage, fraction: seen.append(fraction))
+    assert seen == sorted(seen)
+    assert len(seen) == 4
+    assert seen[-1] == 1.0
+    for index in range(1, 16 + EXTRA_POWERS):
+        powers = srs.powers.copy()
+        powers[index] = powers[index - 1]
+        with pytest.raises(SrsInvalidError, match="inconsistent"):
+            verify_srs(replace(srs, powers=powers))
+
+
+def test_development_string_made_in_chunks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = development_srs(4, SEED).id
+    monkeypatch.setattr("zk.srs._DEVELOPMENT_CHUNK", 6)
+    assert development_srs(4, SEED).id == expected
+
+
+def test_power_with_a_coordinate_above_the_modulus_is_refused(srs: Srs) -> None:
+    powers = srs.powers.copy()
+    powers[3, :4] = np.uint64(0xFFFFFFFFFFFFFFFF)
+    changed = object.__new__(Srs)
+    for name, value in (("log_rows", srs.log_rows), ("powers", powers), ("tau_g2", srs.tau_g2)):
+        object.__setattr__(changed, name, value)
+    with pytest.raises(SrsInvalidError, match="above the modulus"):
+        verify_srs(changed)

@@ -16,25 +16,28 @@ from samples import (
     known_srs,
     masked_sum,
     masked_sum_sample,
+    release_word,
     sample,
     scalars,
     two_tables_sample,
 )
 
 from zk.curve import add_points, decode_points, encode_points, multiply_points
-from zk.encoding import decode_relation
+from zk.decoding import decode_relation
 from zk.errors import NonCanonicalEncodingError, ProofRejectedError, RelationInvalidError, SizeMismatchError
 from zk.field import FQ, FR
+from zk.forms import Challenge
 from zk.polynomial import blind, divide_by_linear
 from zk.proof import Proof, decode_proof, encode_proof, inverse_hint, replay
 from zk.prover import commit_registered
-from zk.statement import Point, Statement
+from zk.range_table import relation_table
+from zk.statement import Point, Statement, opened_rows
 from zk.transcript import proof_domain
 from zk.verifier import verify_guards, verify_proof, verify_row_openings, verify_values
 
-VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "proof.json").read_text())
+VECTORS = Path(__file__).parents[1] / "vectors"
 P = FQ.modulus
-RELEASE = 0b111 | 0b010 << 64
+RELEASE = release_word(0b111, 0b010)
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +58,29 @@ def rejected(target: Sample, proof: Proof, reason: str = "", statement: Statemen
     assert reason in caught.value.reason
 
 
-def test_fixed_vector() -> None:
-    words = [int(word, 16) for word in VECTOR["relation"]]
-    points = tuple((int(x, 16), int(y, 16)) for x, y in VECTOR["commitments"])
-    srs = known_srs(3, int(VECTOR["tau"], 16))
-    assert srs.id.hex() == VECTOR["srs_id"]
-    domain = proof_domain(int(VECTOR["chain_id"], 16), int(VECTOR["contract"], 16), srs.id)
-    assert domain.hex() == VECTOR["domain"]
-    statement = Statement(decode_relation(words), domain, bytes.fromhex(VECTOR["subject"]), points)
-    assert statement.hash.hex() == VECTOR["statement_hash"]
-    proof = decode_proof(statement.relation, bytes.fromhex(VECTOR["proof"]))
-    verify_proof(srs.tau_g2, statement, proof)
-    assert f"{proof.release:064x}" == VECTOR["release"]
-    assert list(proof.rows) == VECTOR["sums"][:2]
+@pytest.mark.parametrize("name", ["proof", "proof_everything", "proof_plain"])
+def test_fixed_vector(name: str) -> None:
+    vector = json.loads((VECTORS / f"{name}.json").read_text())
+    words = [int(word, 16) for word in vector["relation"]]
+    points = tuple((int(x, 16), int(y, 16)) for x, y in vector["commitments"])
+    srs = known_srs(vector["log_rows"], int(vector["tau"], 16))
+    assert srs.id.hex() == vector["srs_id"]
+    domain = proof_domain(int(vector["chain_id"], 16), int(vector["contract"], 16), srs.id)
+    assert domain.hex() == vector["domain"]
+    statement = Statement(decode_relation(words), domain, bytes.fromhex(vector["subject"]), points)
+    assert statement.hash.hex() == vector["statement_hash"]
+    proof = decode_proof(statement.relation, bytes.fromhex(vector["proof"]))
+    table = tuple(int(x, 16) for x in vector["table"]) if vector["table"] else None
+    assert table == relation_table(srs, statement.relation)
+    verify_proof(srs.tau_g2, statement, proof, table)
+    assert f"{proof.release:064x}" == vector["release"]
+    shown = opened_rows(statement.relation, proof.release)
+    assert list(proof.constants or proof.rows) == [vector["sums"][row] for row in shown or range(len(vector["sums"]))]
     rounds = replay(statement, proof)
-    assert {name: f"{getattr(rounds, name):064x}" for name in VECTOR["challenges"]} == VECTOR["challenges"]
-    assert f"{inverse_hint(statement, proof):064x}" == VECTOR["inverse_hint"]
+    drawn = {c.name.lower(): f"{value:064x}" for c, value in rounds.challenges.items() if c is not Challenge.NONE}
+    assert drawn == vector["betas"]
+    assert {key: f"{getattr(rounds, key):064x}" for key in vector["challenges"]} == vector["challenges"]
+    assert f"{inverse_hint(statement, proof):064x}" == vector["inverse_hint"]
 
 
 def changed_points(point: Point) -> list[tuple[Point, str]]:
@@ -91,11 +101,11 @@ def test_every_point_changed(target: Sample, proof: Proof, name: str) -> None:
 
 
 def test_every_witness_commitment_changed(target: Sample, proof: Proof) -> None:
-    for place in range(len(proof.witnesses)):
-        for point, reason in changed_points(proof.witnesses[place]):
-            changed = (*proof.witnesses[:place], point, *proof.witnesses[place + 1 :])
-            rejected(target, replace(proof, witnesses=changed), reason)
-    rejected(target, replace(proof, witnesses=proof.witnesses[::-1]), "pairing")
+    for place in range(len(proof.round1)):
+        for point, reason in changed_points(proof.round1[place]):
+            changed = (*proof.round1[:place], point, *proof.round1[place + 1 :])
+            rejected(target, replace(proof, round1=changed), reason)
+    rejected(target, replace(proof, round1=proof.round1[::-1]), "pairing")
 
 
 @pytest.mark.parametrize("name", ["values", "rows"])
@@ -116,14 +126,15 @@ def test_the_shifted_value_changed(target: Sample, proof: Proof) -> None:
 def test_the_release_word_changed(target: Sample, proof: Proof) -> None:
     """Also where the rows it opens stay the same: the word itself is bound."""
     for bit in range(256):
-        reason = {0: "pairing", 2: "pairing", 64: "pairing"}.get(bit, "")
+        reason = {0: "pairing", 2: "pairing", 128: "pairing"}.get(bit, "")
         rejected(target, replace(proof, release=proof.release ^ 1 << bit), reason)
     rejected(target, replace(proof, release=-1), "release")
 
 
 def test_the_shape_comes_from_the_relation(target: Sample, proof: Proof) -> None:
     for changed in (
-        replace(proof, witnesses=proof.witnesses[:1]), replace(proof, witnesses=(*proof.witnesses, (1, 2))),
+        replace(proof, round1=proof.round1[:1]), replace(proof, round1=(*proof.round1, (1, 2))),
+        replace(proof, round2=((1, 2),)), replace(proof, constants=(1,)), replace(proof, sums=None),
         replace(proof, values=proof.values[:1]), replace(proof, values=(*proof.values, 0)),
         replace(proof, rows=proof.rows[:1]), replace(proof, rows=(*proof.rows, 0)), replace(proof, rows=()),
     ):
@@ -167,7 +178,7 @@ def test_a_proof_of_another_statement_or_from_parts_of_two(target: Sample, proof
     other = masked_sum_sample(seed=2)
     rejected(other, proof, "pairing")
     again = target.prove(RELEASE)
-    for name in ("witnesses", "sums", "accumulator", "quotient", "values", "shifted_value", "opening", "final"):
+    for name in ("round1", "sums", "accumulator", "quotient", "values", "shifted_value", "opening", "final"):
         rejected(target, replace(proof, **{name: getattr(again, name)}), "pairing")
 
 
@@ -326,5 +337,5 @@ def test_a_constant_column_is_registered_without_showing_it() -> None:
 
 def test_joint_sized_statements_verify_with_public_rows() -> None:
     found = two_tables_sample(3)
-    release = 0b111111 | 0b111111 << 64
+    release = release_word(0b111111, 0b111111)
     verify_proof(found.srs.tau_g2, found.statement, found.prove(release))

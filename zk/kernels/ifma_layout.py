@@ -233,6 +233,37 @@ def store_rows(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
 
 
 @intrinsic
+def store_rows_apart(typing_context: Any, array: Any, offset: Any, stride: Any, value: Any) -> Any:
+    """Write eight settled elements below 2^256 to the rows at offset, offset + stride, .."""
+    signature = types.void(array, types.int64, types.int64, ELEMENTS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = data_of(context, builder, signature.args[0], arguments[0])
+        words = limbs_to_words(builder, unpack(builder, arguments[3]))
+        for k, pair in enumerate(_words_to_rows(builder, words)):
+            for half in range(2):
+                offset = builder.add(arguments[1], builder.mul(arguments[2], ir.Constant(WORD, 2 * k + half)))
+                row = shuffle(builder, pair, pair, range(4 * half, 4 * half + 4))
+                builder.store(row, at(builder, data, offset, 0, ROW), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def store_low_limbs(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
+    """Write the lowest limb of eight elements to array[offset:offset + 8]."""
+    signature = types.void(array, types.int64, ELEMENTS)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = data_of(context, builder, signature.args[0], arguments[0])
+        builder.store(unpack(builder, arguments[2])[0], at(builder, data, arguments[1]), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def store_words(typing_context: Any, array: Any, offset: Any, stride: Any, value: Any) -> Any:
     """Write word w of eight settled elements below 2^256 to array[offset + w·stride:][:8]."""
     signature = types.void(array, types.int64, types.int64, ELEMENTS)

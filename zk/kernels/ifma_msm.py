@@ -24,8 +24,8 @@ from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
 from zk.kernels.ifma_field import fr_canonical_2, fr_folded, fr_mul, fr_uppers, sixteen, union
-from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_words
-from zk.kernels.ifma_points import NEGATIVE, append_from, pair_up, store_flips, take_eight_digits
+from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_low_limbs, store_words
+from zk.kernels.ifma_points import NEGATIVE, append_from, beyond_one_limb, pair_up, store_flips, take_eight_digits
 from zk.kernels.scalar import Words, store
 
 BATCH = 2048
@@ -57,29 +57,41 @@ def take_points(pool: Words, scalars: Words, points: Words) -> None:
             scalars[0, i] = scalars[1, i] = scalars[2, i] = scalars[3, i] = np.uint64(0)
 
 
-@kernel("void(uint64[:,::1], uint32[::1], uint64[::1], uint64[::1], int64)")
-def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, start: int) -> None:
-    """Words of |s| for public elements s: word w of scalars[k] to words[w, start + k].
+@kernel("int64(uint64[:,::1], uint32[::1], uint64[::1], uint64[::1], int64)")
+def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, start: int) -> int:
+    """Words of |s| for public elements s: word w of scalars[k] to words[w, start + k]; return how many words, 1 or 4.
 
-    |s| = min(s, r - s), and flips[start + k] = 2^31 where that is r - s, else 0. A multiple of eight scalars, flat;
-    ``seen`` is a block that collects the union of the limbs of all |s|.
+    Of scalars that all have |s| < 2^52 only word 0 is written. |s| = min(s, r - s), and flips[start + k] = 2^31 where
+    that is r - s, else 0. A multiple of eight scalars, flat; ``seen`` is a block that collects the union of the limbs
+    of all |s|.
     """
     flat = words.reshape(-1)
-    factor, all_limbs = sixteen(), load_block(seen, 0)
+    factor, all_limbs, rows = sixteen(), load_block(seen, 0), 1
     for k in range(0, scalars.shape[0] // 4, 8):
         s = fr_canonical_2(fr_mul(load_rows(scalars, 4 * k, 4), factor))  # < 1.02 before
         store_flips(flips, start + k, fr_uppers(s))
         s = fr_folded(s)
         all_limbs = union(all_limbs, s)
+        if rows == 1:
+            if beyond_one_limb(s) == 0:
+                store_low_limbs(flat, start + k, s)
+                continue
+            rows = 4
+            words[1:4, start : start + k] = np.uint64(0)
         store_words(flat, start + k, words.shape[1], s)
     store_block(seen, 0, all_limbs)
+    return rows
 
 
-@kernel("void(uint64[:,::1], uint64[:,::1])")
-def raise_scalars(words: Words, constant: Words) -> None:
-    """Add constant[0] to the first four rows of every column of words, modulo 2^256."""
+@kernel("void(uint64[:,::1], uint64[:,::1], int64, int64, int64)")
+def raise_scalars(words: Words, constant: Words, rows: int, start: int, stop: int) -> None:
+    """Add constant[0] to the first 1 or 4 rows of columns start .. stop - 1, modulo 2^64 or 2^256."""
     c0, c1, c2, c3 = constant[0, 0], constant[0, 1], constant[0, 2], constant[0, 3]
-    for i in range(words.shape[1]):
+    if rows == 1:
+        for i in range(start, stop):
+            words[0, i] += c0
+        return
+    for i in range(start, stop):
         w0 = words[0, i] + c0
         carry = np.uint64(w0 < c0)
         w1 = words[1, i] + c1

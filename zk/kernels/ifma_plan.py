@@ -3,60 +3,99 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zk.kernels import ifma_msm as kernels
-from zk.kernels.ifma_arenas import ARENAS
+from zk.kernels.arenas import ARENAS, arena
 from zk.kernels.ifma_batch import LANES_WORDS, STASH_WORDS
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_points import POINT_WORDS
 from zk.kernels.scalar import Words
+from zk.kernels.workers import run_tasks
 
 MAX_BITS = 17
-KEYS_AT_ONCE = 1 << 16
-"""Buckets summed at a time: their sums should stay in the outer caches."""
+KEYS_AT_ONCE = 1 << 14
+"""Buckets summed at a time, or one window's: their sums should stay in the second-level cache."""
 
 _PADDING_ROWS = 2
 _WASTE_ROWS = 16
 _FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
+_MOST_ROWS = 3 * max(KEYS_AT_ONCE, 1 << (MAX_BITS - 1)) + 2 * _BATCH_ROWS
+_SCALARS_AT_ONCE = 1 << 14
 
 
-def sum_products(points: Words, scalars: Words, padding: Words, threads: int) -> tuple[Words, int]:
+def sum_products(points: Words | FixedPool, scalars: Words, padding: Words, threads: int) -> tuple[Words, int]:
     """Return the (windows, 16) sums of digit times point of every window, in XYZZ, and the bits of a window.
 
     Args:
-        points: (n, 8), n at least one, C-contiguous.
+        points: (n, 8), C-contiguous, or a pool that starts with them, or with more; n at least one.
         scalars: (n, 4), public form, C-contiguous.
         padding: (2, 8) two points, different, not opposite, not infinity.
         threads: at most so many. The sums do not depend on it.
     """
     n, columns = len(scalars), len(scalars) + 7 & ~7
     with ARENAS.borrow(6 * columns) as memory:
-        words = memory[: 5 * columns].reshape(5, columns)
-        flips = memory[5 * columns : 6 * columns].view(np.uint32)[:columns]
-        bits, windows = choose_window(n, _take_scalars(words, flips, scalars))
-        return _sum_windows(points, words, flips, padding, Windows(bits, windows), threads), bits
+        taken = _take_scalars(memory, scalars, threads)
+        windows = Windows(*choose_window(n, taken.length))
+        return _sum_windows(points, taken, padding, windows, threads), windows.bits
 
 
-def _take_scalars(words: Words, flips: NDArray[np.uint32], scalars: Words) -> int:
-    """Write the words of the scalars' magnitudes and their signs; return the bits of the longest."""
-    n, whole = len(scalars), len(scalars) & ~7
-    words[4] = 0
-    seen = np.zeros(BLOCK, dtype=np.uint64)
-    kernels.take_scalars(words, flips, seen, scalars[:whole].reshape(-1), 0)
-    if whole < n:
-        rest = np.zeros((8, 4), dtype=np.uint64)
-        rest[: n - whole] = scalars[whole:]
-        kernels.take_scalars(words, flips, seen, rest.reshape(-1), whole)
-    union = np.bitwise_or.reduce(seen.reshape(5, 8), axis=1)
-    return sum(int(limb) << (52 * k) for k, limb in enumerate(union)).bit_length()
+@dataclass(frozen=True, slots=True)
+class _Scalars:
+    """Scalars as digits are taken from them: words (5, columns) of magnitudes, of which ``rows`` are written; signs."""
+
+    words: Words
+    flips: NDArray[np.uint32]
+    rows: int
+    length: int
+    """Bits of the longest magnitude."""
+
+    def raise_for(self, windows: Windows, threads: int) -> None:
+        """Make digits free of carries, for these windows."""
+        used = -(-windows.bits * windows.count // 64)
+        if used > 1:
+            self.words[self.rows : 4] = 0
+        if used > 4:
+            self.words[4] = 0
+        halves = sum(1 << (windows.bits * w + windows.bits - 1) for w in range(windows.count - 1))
+        raised = [halves >> 64 * k & (1 << 64) - 1 for k in range(4)]  # the last digit is never negative
+        constant = np.array([raised], dtype=np.uint64)
+
+        def add(_: int, start: int) -> None:
+            stop = min(start + _SCALARS_AT_ONCE, self.words.shape[1])
+            kernels.raise_scalars(self.words, constant, 1 if used == 1 else 4, start, stop)
+
+        run_tasks(add, range(0, self.words.shape[1], _SCALARS_AT_ONCE), threads)
+
+
+def _take_scalars(memory: Words, scalars: Words, threads: int) -> _Scalars:
+    """Write the words of the scalars' magnitudes and their signs to six words per scalar."""
+    columns = len(scalars) + 7 & ~7
+    words = memory[: 5 * columns].reshape(5, columns)
+    flips = memory[5 * columns : 6 * columns].view(np.uint32)[:columns]
+    starts = range(0, columns, _SCALARS_AT_ONCE)
+    seen = np.zeros((len(starts), BLOCK), dtype=np.uint64)
+    rows = [1] * len(starts)
+
+    def take(_: int, task: int) -> None:
+        start = starts[task]
+        chosen = scalars[start : start + _SCALARS_AT_ONCE]
+        if len(chosen) & 7:
+            chosen = np.concatenate([chosen, np.zeros((-len(chosen) & 7, 4), dtype=np.uint64)])
+        rows[task] = kernels.take_scalars(words, flips, seen[task], chosen.reshape(-1), start)
+
+    run_tasks(take, range(len(starts)), threads)
+    for start, written in zip(starts, rows, strict=True):
+        words[written : max(rows), start : start + _SCALARS_AT_ONCE] = 0
+    union = np.bitwise_or.reduce(seen.reshape(-1, 5, 8), axis=(0, 2))
+    length = sum(int(limb) << (52 * k) for k, limb in enumerate(union)).bit_length()
+    return _Scalars(words, flips, max(rows), length)
 
 
 def choose_window(n: int, length: int) -> tuple[int, int]:
@@ -112,27 +151,56 @@ class _Desk:
         self.state[:3] = 0, len(self.rows), self.rows[-1]
 
 
-def _sum_windows(
-    points: Words, words: Words, flips: NDArray[np.uint32], padding: Words, windows: Windows, threads: int
-) -> Words:
-    """words are changed; columns beyond the points are zero."""
+class FixedPool:
+    """Points that are summed again and again, where the stream reads them, with room for sums behind them.
+
+    Holds 64 bytes per point; room for sums, 13 MB per thread, is reserved and becomes memory when it is first used.
+    One sum at a time uses the room: a second, at the same time, works on a copy of the points.
+
+    Args:
+        points: (n, 8), public, C-contiguous; copied.
+        padding: as ``sum_products`` takes it.
+        threads: of sums, at most.
+    """
+
+    def __init__(self, points: Words, padding: Words, threads: int) -> None:
+        self.threads = threads
+        self._lock = threading.Lock()
+        self._memory = arena(_pool_words(len(points), _MOST_ROWS, threads))
+        self.points = self._memory[: POINT_WORDS * len(points)].reshape(-1, 8)
+        self.points[:] = points
+        self._infinite = np.flatnonzero(~points.any(axis=1))
+        _pad(self._memory, len(points), padding)
+
+    @contextlib.contextmanager
+    def borrow(self, words: Words, rows: int, threads: int) -> Iterator[Words | None]:
+        """Lend the memory, the words of scalars of infinite points cleared; None if there is too little, or in use."""
+        if threads > self.threads or rows > _MOST_ROWS or not self._lock.acquire(blocking=False):
+            yield None
+            return
+        try:
+            words[:4, self._infinite[self._infinite < words.shape[1]]] = 0
+            yield self._memory
+        finally:
+            self._lock.release()
+
+
+def _sum_windows(points: Words | FixedPool, scalars: _Scalars, padding: Words, windows: Windows, threads: int) -> Words:
+    """Words of scalars are changed; columns beyond the points are zero."""
     together, threads = windows.split(threads)
     low = 1 << (windows.bits - 1) // 2
     keys = together * max(windows.buckets, windows.buckets // low + low)
     rows = 3 * together * windows.buckets  # of a bucket: its own sum, its row's and its column's
     sums = np.empty((windows.count, 16), dtype=np.uint64)
-    tasks = range(0, windows.count, together)
-    with _work(points, words, padding, (keys, rows, 2 * windows.buckets), threads) as (pool, desks):
-        _raise(words, windows)  # after scalars of infinite points were cleared
+    with _work(points, scalars.words, padding, (keys, rows, 2 * windows.buckets), threads) as (pool, desks):
+        scalars.raise_for(windows, threads)  # after scalars of infinite points were cleared
 
-        def work(start: int) -> None:
-            desk = desks.get()
-            desk.clear()
+        def work(worker: int, start: int) -> None:
             stop = min(start + together, windows.count)
-            _sum_stream(sums, pool, words, flips, desk, windows.bits, start, stop)
-            desks.put(desk)
+            desks[worker].clear()
+            _sum_stream(sums, pool, scalars, desks[worker], windows.bits, start, stop)
 
-        _run(work, tasks, threads)
+        run_tasks(work, range(0, windows.count, together), threads)
     return sums
 
 
@@ -148,66 +216,57 @@ def multiply_fixed(multiples: Words, scalars: Words, padding: Words, threads: in
     n, columns = len(scalars), len(scalars) + 7 & ~7
     out = np.empty((n, 8), dtype=np.uint64)
     with ARENAS.borrow(6 * columns) as memory:
-        words = memory[: 5 * columns].reshape(5, columns)
-        flips = memory[5 * columns : 6 * columns].view(np.uint32)[:columns]
-        _take_scalars(words, flips, scalars)
-        _raise(words, Windows(kernels.FIXED_BITS, kernels.FIXED_WINDOWS))
-        tasks = range(0, columns, _FIXED_KEYS)
-        threads = min(threads, len(tasks))
+        taken = _take_scalars(memory, scalars, threads)
+        taken.raise_for(Windows(kernels.FIXED_BITS, kernels.FIXED_WINDOWS), threads)
+        keys = min(_FIXED_KEYS, -(-columns // (8 * threads)) * 8)
         none = np.zeros((5, len(multiples)), dtype=np.uint64)
-        shape = (_FIXED_KEYS, _FIXED_KEYS, 0)
-        with _work(multiples, none, padding, shape, threads) as (pool, desks):
+        with _work(multiples, none, padding, (keys, keys, 0), threads) as (pool, desks):
 
-            def work(start: int) -> None:
-                desk = desks.get()
+            def work(worker: int, start: int) -> None:
+                desk = desks[worker]
                 desk.clear()
                 desk.state[6] = 0
-                _sum_stream(out, pool, words, flips, desk, 0, start, min(start + _FIXED_KEYS, columns))
-                desks.put(desk)
+                _sum_stream(out, pool, taken, desk, 0, start, min(start + keys, columns))
 
-            _run(work, tasks, threads)
+            run_tasks(work, range(0, columns, keys), threads)
     return out
-
-
-def _raise(words: Words, windows: Windows) -> None:
-    halves = sum(1 << (windows.bits * w + windows.bits - 1) for w in range(windows.count - 1))
-    raised = [halves >> 64 * k & (1 << 64) - 1 for k in range(4)]  # the last digit is never negative
-    kernels.raise_scalars(words, np.array([raised], dtype=np.uint64))
 
 
 @contextlib.contextmanager
 def _work(
-    points: Words, words: Words, padding: Words, shape: tuple[int, int, int], threads: int
-) -> Iterator[tuple[Words, SimpleQueue[_Desk]]]:
+    points: Words | FixedPool, words: Words, padding: Words, shape: tuple[int, int, int], threads: int
+) -> Iterator[tuple[Words, list[_Desk]]]:
     """Lend a pool that starts with the points and the padding, and desks of shape (keys, rows for sums, entries)."""
-    n, (keys, rows, entries) = len(points), shape
+    keys, rows, entries = shape
     rows += 2 * _BATCH_ROWS
-    stashes = POINT_WORDS * (n + _PADDING_ROWS + threads * (rows + _WASTE_ROWS))
-    stash_words = STASH_WORDS * _BATCH_ROWS
-    with ARENAS.borrow(stashes + threads * stash_words) as memory:
-        pool = memory[:stashes]
-        kernels.take_points(pool, words, points)
-        pool[POINT_WORDS * n : POINT_WORDS * (n + _PADDING_ROWS)] = padding.reshape(-1)
-        desks: SimpleQueue[_Desk] = SimpleQueue()
+    with contextlib.ExitStack() as stack:
+        memory = None
+        if isinstance(points, FixedPool):
+            memory = stack.enter_context(points.borrow(words, rows, threads))
+            points = points.points
+        n = len(points)
+        if memory is None:
+            memory = stack.enter_context(ARENAS.borrow(_pool_words(n, rows, threads)))
+            kernels.take_points(memory, words, points)
+            _pad(memory, n, padding)
+        stashes, stash_words = _pool_words(n, rows, threads, stashes=0), STASH_WORDS * _BATCH_ROWS
+        desks = []
         for t in range(threads):
             stash = memory[stashes + t * stash_words : stashes + (t + 1) * stash_words]
-            desks.put(_Desk(keys, rows, entries, n + _PADDING_ROWS + t * (rows + _WASTE_ROWS), n, stash))
-        yield pool, desks
+            desks.append(_Desk(keys, rows, entries, n + _PADDING_ROWS + t * (rows + _WASTE_ROWS), n, stash))
+        yield memory[:stashes], desks
 
 
-def _run(work: Callable[[int], None], tasks: Sequence[int], threads: int) -> None:
-    if threads == 1:
-        for task in tasks:
-            work(task)
-        return
-    with ThreadPoolExecutor(threads) as executor:
-        list(executor.map(work, tasks))
+def _pool_words(n: int, rows: int, threads: int, stashes: int = STASH_WORDS * _BATCH_ROWS) -> int:
+    return POINT_WORDS * (n + _PADDING_ROWS + threads * (rows + _WASTE_ROWS)) + threads * stashes
 
 
-def _sum_stream(
-    out: Words, pool: Words, words: Words, flips: NDArray[np.uint32], desk: _Desk, bits: int, start: int, stop: int
-) -> None:
+def _pad(pool: Words, n: int, padding: Words) -> None:
+    pool[POINT_WORDS * n : POINT_WORDS * (n + _PADDING_ROWS)] = padding.reshape(-1)
+
+
+def _sum_stream(out: Words, pool: Words, scalars: _Scalars, desk: _Desk, bits: int, start: int, stop: int) -> None:
     kernels.sum_stream(
-        out, pool, words, flips, desk.state, bits, start, stop, desk.pending, desk.free, desk.pairs, desk.entries,
-        desk.stash, desk.lanes,
+        out, pool, scalars.words, scalars.flips, desk.state, bits, start, stop, desk.pending, desk.free, desk.pairs,
+        desk.entries, desk.stash, desk.lanes,
     )  # fmt: skip

@@ -6,6 +6,7 @@ pool, with bit 31 set for its negative. Nothing here checks bounds: callers do.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from llvmlite import ir
@@ -188,6 +189,18 @@ def take_eight_digits(
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def beyond_one_limb(typing_context: Any, a: Any) -> Any:
+    """The lanes, as bits, of settled a at or above 2^52."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        upper = functools.reduce(builder.or_, unpack(builder, arguments[0])[1:])
+        lanes = builder.icmp_unsigned("!=", upper, constant(0))
+        return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), WORD)
+
+    return types.int64(ELEMENTS), generate
 
 
 @intrinsic

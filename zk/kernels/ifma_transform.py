@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from zk.kernels import ifma_ntt as kernels
-from zk.kernels.ifma_arenas import ARENAS
+from zk.kernels.arenas import ARENAS
 from zk.kernels.ifma_field import RADIX_BITS, limbs52
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_ntt import Places
+from zk.kernels.leases import fresh
 from zk.kernels.scalar import FR_MODULUS, Words
+from zk.kernels.workers import run_tasks
 
 LEAST_LOG_N = 7
 """From here on lanes are faster; both passes need eight columns."""
@@ -46,32 +47,33 @@ def transform(x: Words, root: int, before: int, after: int, scale: int, threads:
     n = len(x)
     tables = _tables(n.bit_length() - 1, root, before, after, scale)
     n1, n2 = len(tables.places1), len(tables.places2)
-    out = np.empty((n, 4), dtype=np.uint64)
+    out = fresh(n)
     threads = threads if n >= PARALLEL_FROM else 1
     with ARENAS.borrow(5 * n + threads * BLOCK * n2) as memory:
         tiles = memory[: 5 * n]
         work = [memory[5 * n + t * BLOCK * n2 :][: BLOCK * n2] for t in range(threads)]
 
-        def columns(t: int, first: int, beyond: int) -> None:
+        def columns(worker: int, groups: range) -> None:
             kernels.transform_columns(
-                tiles, x.reshape(-1), tables.roots1, tables.places1, tables.heads, tables.starts, tables.steps, work[t],
-                first, beyond,
+                tiles, x.reshape(-1), tables.roots1, tables.places1, tables.heads, tables.starts, tables.steps,
+                work[worker], groups.start, groups.stop,
             )  # fmt: skip
 
-        def rows(t: int, first: int, beyond: int) -> None:
+        def rows(worker: int, groups: range) -> None:
             kernels.transform_rows(
-                out.reshape(-1), tiles, tables.roots2, tables.places2, tables.tails, work[t], first, beyond
-            )
+                out.reshape(-1), tiles, tables.roots2, tables.places2, tables.tails, work[worker], groups.start,
+                groups.stop,
+            )  # fmt: skip
 
-        if threads == 1:
-            columns(0, 0, n2 // 8)
-            rows(0, 0, n1 // 8)
-            return out
-        with ThreadPoolExecutor(threads) as executor:
-            for step, groups in ((columns, n2 // 8), (rows, n1 // 8)):
-                bounds = [groups * t // threads for t in range(threads + 1)]
-                list(executor.map(step, range(threads), bounds[:-1], bounds[1:]))
+        run_tasks(columns, _parts(n2 // 8, threads), threads)
+        run_tasks(rows, _parts(n1 // 8, threads), threads)
     return out
+
+
+def _parts(groups: int, threads: int) -> list[range]:
+    """All groups for one thread; else several parts for each, so that none waits long for a slower one."""
+    parts = 1 if threads == 1 else min(groups, 4 * threads)
+    return [range(groups * k // parts, groups * (k + 1) // parts) for k in range(parts)]
 
 
 @functools.lru_cache(maxsize=16)

@@ -45,6 +45,15 @@ def multiply(out: Words, a: Words, b: Words, constants: Words) -> None:
         store(out, i, 0, mod_mul(load(a, i * a_step, 0), load(b, i * b_step, 0), modulus))
 
 
+@kernel("void(uint64[:,::1], uint64[:,::1], uint64[:,::1], uint64[:,::1], uint64[:,::1])")
+def add_multiple(out: Words, a: Words, b: Words, factor: Words, constants: Words) -> None:
+    """out[i] = a[i] + factor[0]·b[i]/2^256, all of one length."""
+    modulus = load_modulus(constants)
+    c = load(factor, 0, 0)
+    for i in range(out.shape[0]):
+        store(out, i, 0, mod_add(load(a, i, 0), mod_mul(load(b, i, 0), c, modulus), modulus))
+
+
 @kernel(_THREE)
 def inner_product(out: Words, a: Words, b: Words, constants: Words) -> None:
     """out[0] = sum of a[i]·b[i]/2^256, a and b of one length."""

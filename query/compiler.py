@@ -1,0 +1,280 @@
+"""The sums of a question, written into a relation.
+
+A row mask is the set of factors that must hold: ``present`` of each table, the conditions of WHERE, and what an
+aggregate's arguments need to be known (those of both, for a pair). Per table all factors of a product multiply into one
+*part* column, which its owner computes alone; a sum over a join of two tables is Σ part · part, so no product of three
+crosses owners. Of three tables, two parts multiply into one column that exists only as shares.
+
+With GROUP BY, the part of a grouped table is multiplied by the column's inverse 1/(β + code), and every sum is taken
+per cell. Each sum's guard counts exactly the rows the sum is over; a sum that counts rows itself is its own guard, so
+that the number of true values of a boolean, too, is subject to the minimum group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product as cartesian
+from math import prod
+from typing import Final
+
+from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
+from query.conditions import ConditionCompiler
+from query.disclosure import describe_sum
+from query.errors import BoundExceededError, SqlUnsupportedError
+from query.expressions import ColumnName, Condition, Negation, NullTest
+from query.groups import group_form
+from query.kinds import Boolean, stored_offset, stored_scale
+from query.masks import Factor, Key, Product, TableProducts
+from query.polynomial import UNIT, ZERO, Algebra, Polynomial
+from query.schema import PRESENT_INDEX
+from query.sums import Cell, GroupSpec, Moments, Operand, OutputSpec, SumSpec
+from query.values import Truth, ValueCompiler
+from zk.builder import RelationBuilder
+from zk.encoding import encode_relation
+from zk.relation import Relation
+from zk.transcript import FR_MODULUS
+
+SUM_LIMIT: Final = FR_MODULUS // 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """A bound argument: its table, its factor (None for the constant 1), the masks it needs, and how to read it."""
+
+    table: int
+    factor: int | None
+    masks: tuple[int, ...]
+    operand: Operand
+
+
+class _Side:
+    """One table of a question: its factors and compilers of its values and conditions."""
+
+    def __init__(self, products: TableProducts, algebra: Algebra, question: BoundQuestion) -> None:
+        self.products = products
+        self._algebra = algebra
+        self.values = ValueCompiler(products, algebra, question.columns, self.truth)
+        self._conditions = ConditionCompiler(algebra, self.values)
+
+    def truth(self, condition: Condition) -> Truth:
+        """Compile a condition of this table."""
+        return self._conditions.truth(condition)
+
+    def condition_factor(self, condition: Condition) -> int:
+        """The factor of a condition of WHERE; a boolean column and its companion are factors as they are."""
+        bare = condition.operand if isinstance(condition, Negation) else condition
+        if isinstance(condition, ColumnName):
+            bound = self.values.bound(condition)
+            if isinstance(bound.column.kind, Boolean):
+                return self.products.number(bound.column.name)
+        if isinstance(condition, Negation) and isinstance(bare, NullTest) and isinstance(bare.operand, ColumnName):
+            number = self.products.number(self.values.bound(bare.operand).column.name)
+            return (*self.products.known(number), PRESENT_INDEX)[0]
+        truth = self.truth(condition)
+        text = self.values.text(condition)
+        if truth.polynomial == ZERO:
+            raise SqlUnsupportedError("a condition that is never true", condition.position, text)
+        return self.products.add(Factor(f"[{text}]", text, 1, True, truth.implies, truth.polynomial))
+
+    def part(self, product: Product) -> Polynomial:
+        """The product of factors."""
+        found = UNIT
+        for number in product:
+            found = self._algebra.multiply(found, self.values.polynomial(number))
+        return found
+
+
+class SumCompiler:
+    """Collects the sums of a question; each distinct product is one sum.
+
+    Args:
+        question: resolved names.
+
+    Raises:
+        QueryError: a condition, value or group column does not fit.
+    """
+
+    def __init__(self, question: BoundQuestion) -> None:
+        self._builder = RelationBuilder(question.tables[0].log_rows)
+        self._algebra = Algebra(self._builder)
+        self._sides = [_Side(TableProducts(table), self._algebra, question) for table in question.tables]
+        self.sides = [side.products for side in self._sides]
+        self._sums: list[SumSpec] = []
+        self._rows = 1 << question.tables[0].log_rows
+        self._numbers: dict[Key, int] = {}
+        self._filters: list[list[int]] = [[PRESENT_INDEX] for _ in self._sides]
+        for table, conditions in enumerate(question.where):
+            self._filters[table] += [self._sides[table].condition_factor(condition) for condition in conditions]
+        self.groups: list[GroupSpec] = []
+        self._inverses: dict[int, int] = {}
+        for bound in question.groups:
+            side = self._sides[bound.table]
+            form, spec = group_form(bound, side.products, side.values)
+            self._inverses[bound.table] = self._builder.group(dict(form.linear()), spec.codes)
+            self.groups.append(spec)
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The labels of every cell; one empty cell without GROUP BY."""
+        return tuple(cartesian(*(group.labels for group in self.groups)))
+
+    @property
+    def counts(self) -> list[tuple[str, bool]]:
+        """Words of every sum, before cells, and whether it is a guard."""
+        guards = {spec.guard for spec in self._sums}
+        return [(spec.words, number in guards) for number, spec in enumerate(self._sums)]
+
+    def sums(self) -> tuple[SumSpec, ...]:
+        """All sums, cell by cell."""
+        cells = self.cells
+        if not self.groups:
+            return tuple(self._sums)
+        names = [f"{group.table}.{group.column}" for group in self.groups]
+        found = []
+        for spec in self._sums:
+            for place, cell in enumerate(cells):
+                where = " and ".join(f"{name} is {label_text(label)}" for name, label in zip(names, cell, strict=True))
+                keys = ",".join(f"{name}={label_text(label)}" for name, label in zip(names, cell, strict=True))
+                found.append(SumSpec(f"{spec.name}|{keys}", f"{spec.words}, where {where}", spec.bound,
+                                     spec.guard * len(cells) + place))
+        return tuple(found)
+
+    def relation(self, plain: bool) -> Relation:
+        """The finished relation.
+
+        Raises:
+            RelationInvalidError: it exceeds the limits of proof and contract.
+        """
+        relation = self._builder.build(plain)
+        encode_relation(relation)
+        return relation
+
+    def output(self, aggregate: BoundAggregate) -> OutputSpec:
+        """Add an aggregate's sums and return how it is finished from them."""
+        statistic = aggregate.statistic
+        arguments = [self._argument(argument) for argument in aggregate.arguments]
+        mask = [list(factors) for factors in self._filters]
+        for argument in arguments:
+            mask[argument.table] += argument.masks
+
+        def moment(*values: _Argument) -> int:
+            factors = [list(side) for side in mask]
+            for value in values:
+                factors[value.table] += [] if value.factor is None else [value.factor]
+            return self._sum(tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True)))
+
+        count = moment()
+        if not statistic.needs_total:
+            moments = Moments(count)
+        elif statistic.arguments == 1:
+            (x,) = arguments
+            moments = Moments(count, moment(x), left_left=moment(x, x) if statistic.needs_squares else None)
+        else:
+            x, y = arguments
+            squares = statistic.needs_squares
+            moments = Moments(count, moment(x), moment(y), moment(x, x) if squares else None,
+                              moment(y, y) if squares else None, moment(x, y))
+        return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments)
+
+    # --- arguments ------------------------------------------------------------------------------------------------
+
+    def _argument(self, argument: Argument) -> _Argument:
+        side = self._sides[argument.table]
+        products, table = side.products, side.products.table.schema.name
+        if isinstance(argument, BoundColumn):
+            kind, number = argument.column.kind, products.number(argument.column.name)
+            operand = Operand(table, argument.column.name, stored_offset(kind), stored_scale(kind))
+            return _Argument(argument.table, number, products.known(number), operand)
+        value, text = side.values.value(argument.expression), side.values.text(argument.expression)
+        if value.lo == value.hi:
+            return _Argument(argument.table, None, value.masks, Operand(table, text, value.lo - 1, value.scale))
+        stored = value.shifted(-value.lo)
+        factor = Factor(f"({text})", text, stored.hi, stored.hi == 1, frozenset(), stored.polynomial)
+        return _Argument(argument.table, products.add(factor), value.masks, Operand(table, text, value.lo, value.scale))
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    def _sum(self, key: Key) -> int:
+        if key in self._numbers:
+            return self._numbers[key]
+        rows = tuple(side.counted(product) for side, product in zip(self.sides, key, strict=True))
+        guard = None if rows == key else self._sum(rows)
+        bound = self._rows * prod(side.bound(product) for side, product in zip(self.sides, key, strict=True))
+        name = "*".join(side.title(number) for side, product in zip(self.sides, key, strict=True) for number in product)
+        check_bound(name, bound)
+        number = self._builder.sum(self._terms(key, guard is None).drafts(), guard)
+        self._numbers[key] = number
+        self._sums.append(SumSpec(name, describe_sum(self.sides, key, rows), bound, number if guard is None else guard))
+        return number
+
+    def _terms(self, key: Key, counts: bool) -> Polynomial:
+        """The form of a sum: its parts, each times its group inverse, multiplied."""
+        parts = [side.part(product) for side, product in zip(self._sides, key, strict=True)]
+        if len(parts) == 1 and not counts and len(parts[0].terms) > 0:
+            if not self._inverses:
+                return parts[0]
+            return self._algebra.multiply(self._algebra.flat(parts[0]), self._inverse(0))
+        columns = [self._part_column(part, product, table)
+                   for table, (part, product) in enumerate(zip(parts, key, strict=True))]
+        if len(columns) == 1:
+            single = parts[0].single()
+            if not self._inverses and single is not None and single[0] != 0:
+                return parts[0]
+            return self._with_inverse(columns[0], 0)
+        if len(columns) == 3:
+            first, second = self._fused(key)
+            third = 3 - first - second
+            joint = self._builder.product(columns[first], columns[second])
+            return self._join(joint, self._grouped(columns[third], third))
+        return self._join(*(self._grouped(column, table) for table, column in enumerate(columns)))
+
+    def _part_column(self, part: Polynomial, product: Product, table: int) -> int:
+        """A part as one column, seen to be 0 or 1 where all its factors are."""
+        if all(self.sides[table].is_boolean(number) for number in product):
+            return self._algebra.boolean_column(part)
+        return self._algebra.column(part)
+
+    def _grouped(self, column: int, table: int) -> int:
+        """A part times the group inverse of its table, if there is one."""
+        return self._builder.product(column, self._inverses[table]) if table in self._inverses else column
+
+    def _inverse(self, table: int) -> Polynomial:
+        return Polynomial.column(self._inverses[table])
+
+    def _with_inverse(self, column: int, table: int) -> Polynomial:
+        if table in self._inverses:
+            return self._join(column, self._inverses[table])
+        return Polynomial.column(column)
+
+    def _join(self, left: int, right: int) -> Polynomial:
+        return self._algebra.multiply(Polynomial.column(left), Polynomial.column(right))
+
+    def _fused(self, key: Key) -> tuple[int, int]:
+        """Which two of three parts multiply into one column: not a grouped table's; rather two of one owner, or two
+        that only count, so that many sums share the column."""
+        pairs = [(a, b) for a, b in ((0, 1), (0, 2), (1, 2)) if not {a, b} & set(self._inverses)]
+        owners = [side.table.owner for side in self.sides]
+        counting = [all(side.is_boolean(number) for number in product)
+                    for side, product in zip(self.sides, key, strict=True)]
+        return max(pairs, key=lambda p: (owners[p[0]] == owners[p[1]], counting[p[0]] and counting[p[1]]))
+
+
+def label_text(label: object) -> str:
+    """A group's value as text."""
+    return "null" if label is None else str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def check_bound(name: str, bound: int) -> None:
+    """Refuse a sum that could leave (−r/2, r/2).
+
+    Args:
+        name: the sum's name, for the message.
+        bound: the largest absolute value it can take.
+
+    Raises:
+        BoundExceededError: the bound does not fit.
+    """
+    if bound >= SUM_LIMIT:
+        raise BoundExceededError(f"the sum {name} could reach {bound.bit_length()} bits, beyond the field of the proof")

@@ -1,0 +1,89 @@
+"""What a plan says of its sums, outputs and cells. Public."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from query.aggregates import Statistic
+
+Label = str | bool | int | None
+Cell = tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SumSpec:
+    """A proved sum; its number is its place in `Plan.sums` and the row of the sealed column it stands in.
+
+    Args:
+        name: unique and canonical: the factors, e.g. ``"hospital.bmi*laboratory.present"``, and the cell.
+        words: what it is, in plain words.
+        bound: largest possible value; the smallest is 0.
+        guard: number of the sum that counts its rows; its own number for a count.
+    """
+
+    name: str
+    words: str
+    bound: int
+    guard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A column or value of an output: number = (stored + offset) / 10^scale.
+
+    Args:
+        table: the table it is of.
+        column: the column's name, or a computed value's text.
+    """
+
+    table: str
+    column: str
+    offset: int
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Numbers of the sums an output is finished from, all under its joint mask; None where it does not need one. With
+    cells, the number of the sum in cell c is the number here times the number of cells, plus c."""
+
+    count: int
+    left: int | None = None
+    right: int | None = None
+    left_left: int | None = None
+    right_right: int | None = None
+    left_right: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """A result column: which statistic of which columns, from which sums."""
+
+    name: str
+    statistic: Statistic
+    operands: tuple[Operand, ...]
+    moments: Moments
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """A column of GROUP BY.
+
+    Args:
+        labels: the values of its groups in the order of their codes; None is the group of null.
+        codes: their codes.
+    """
+
+    table: str
+    column: str
+    labels: tuple[Label, ...]
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """A column of GROUP BY among the results: its name, its number in GROUP BY and its place among all outputs."""
+
+    name: str
+    group: int
+    place: int

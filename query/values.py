@@ -1,0 +1,254 @@
+"""Values of one table as polynomials with bounds: columns, numbers, + − × and CASE.
+
+A value stands for the number (polynomial)/10^scale on the rows where its masks hold; its bounds hold on every row, for
+stored columns are 0 where a value is null or a row absent. The bounds follow by interval arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from query.binding import BoundColumn
+from query.errors import BoundExceededError, ColumnKindError, SqlUnsupportedError
+from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Literal, text_of
+from query.kinds import MAX_SCALE, Category, stored_bound, stored_offset, stored_scale
+from query.masks import Factor, TableProducts
+from query.polynomial import ZERO, Algebra, Polynomial
+from query.registration import registered_column
+from query.schema import PRESENT_INDEX
+
+MAX_VALUE_BITS: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A condition.
+
+    Args:
+        polynomial: 1 where it is true, 0 where it is false, unknown, or the row is absent.
+        implies: physical booleans that are 1 wherever it is.
+    """
+
+    polynomial: Polynomial
+    implies: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number on every row.
+
+    Args:
+        polynomial: the number times 10^scale.
+        lo: lower bound of the polynomial on every row.
+        hi: upper bound.
+        scale: digits after the point.
+        masks: factors that are 1 where it is not null.
+    """
+
+    polynomial: Polynomial
+    lo: int
+    hi: int
+    scale: int
+    masks: tuple[int, ...]
+
+    def scaled(self, factor: int) -> Value:
+        """The polynomial times a constant, the scale as it is."""
+        lo, hi = sorted((self.lo * factor, self.hi * factor))
+        return Value(self.polynomial.scaled(factor), lo, hi, self.scale, self.masks)
+
+    def shifted(self, by: int) -> Value:
+        """The polynomial plus a constant."""
+        polynomial = self.polynomial + Polynomial.constant(by)
+        return Value(polynomial, self.lo + by, self.hi + by, self.scale, self.masks)
+
+    def rescaled(self, scale: int) -> Value:
+        """The same number with more digits after the point."""
+        found = self.scaled(10 ** (scale - self.scale))
+        return Value(found.polynomial, found.lo, found.hi, scale, self.masks)
+
+    def floored(self) -> Value:
+        """A value of the same sign (0 counts as positive): over the common divisor of its columns' coefficients."""
+        divisor = self.polynomial.divisor
+        polynomial = self.polynomial.floored(divisor)
+        return Value(polynomial, self.lo // divisor, self.hi // divisor, self.scale, self.masks)
+
+
+def added(left: Value, right: Value) -> Value:
+    """left + right."""
+    scale = max(left.scale, right.scale)
+    a, b = left.rescaled(scale), right.rescaled(scale)
+    masks = tuple(dict.fromkeys(a.masks + b.masks))
+    return Value(a.polynomial + b.polynomial, a.lo + b.lo, a.hi + b.hi, scale, masks)
+
+
+def difference(left: Value, right: Value) -> Value:
+    """left − right."""
+    return added(left, right.scaled(-1))
+
+
+class ValueCompiler:
+    """Compiles the values of one table.
+
+    Args:
+        side: the table's factors; computed masks are added to them.
+        algebra: products over the relation's builder.
+        columns: what the question's names mean.
+        truth: compiles a condition of the same table.
+    """
+
+    def __init__(
+        self,
+        side: TableProducts,
+        algebra: Algebra,
+        columns: Mapping[ColumnName, BoundColumn],
+        truth: Callable[[Condition], Truth],
+    ) -> None:
+        self.side = side
+        self._algebra = algebra
+        self._columns = columns
+        self._truth = truth
+        self._handles: dict[int, int] = {}
+
+    def bound(self, name: ColumnName) -> BoundColumn:
+        """What a name means."""
+        return self._columns[name]
+
+    def handle(self, number: int) -> int:
+        """The column of a physical factor, or of one that is 0 or 1."""
+        if number not in self._handles:
+            polynomial = self.side.factors[number].polynomial
+            if polynomial is None:
+                column, table = self.side.physical[number], self.side.table
+                registered = registered_column(column, table.dataset, table.version)
+                self._handles[number] = self._algebra.builder.registered(registered, optional=True)
+            else:
+                self._handles[number] = self._algebra.boolean_column(polynomial)
+        return self._handles[number]
+
+    def polynomial(self, number: int) -> Polynomial:
+        """A factor as a polynomial: one column, or a computed value as it is."""
+        factor = self.side.factors[number]
+        if factor.polynomial is not None and not factor.boolean:
+            return factor.polynomial
+        return Polynomial.column(self.handle(number))
+
+    def vanishing(self, mask: int) -> frozenset[int]:
+        """The columns in use that are 0 wherever the column `mask` is."""
+        used = {n: handle for n, handle in self._handles.items() if n < len(self.side.physical)}
+        return frozenset(
+            handle
+            for number, handle in used.items()
+            if handle == mask or any(used.get(implied) == mask for implied in self.side.factors[number].implies)
+        )
+
+    def value(self, expression: Expression, any_kind: bool = False) -> Value:
+        """Compile a value.
+
+        Args:
+            any_kind: whether a category may stand here by itself.
+
+        Raises:
+            ColumnKindError: a category or a text in a place of numbers.
+            BoundExceededError: more digits or bits than fit.
+        """
+        match expression:
+            case ColumnName():
+                found = self._column(expression, any_kind)
+            case Literal(value=Decimal() as number):
+                found = _number(number)
+            case Literal(value=None):
+                raise SqlUnsupportedError("NULL in arithmetic", expression.position, "leave ELSE out instead")
+            case Literal():
+                raise ColumnKindError("a text or truth value among numbers", expression.position, "write a number")
+            case Arithmetic(operator=operator, left=left, right=right):
+                a, b = self.value(left), self.value(right)
+                found = self._product(a, b) if operator == "*" else (added if operator == "+" else difference)(a, b)
+            case Case():
+                found = self._case(expression)
+        if found.polynomial.degree == 0:
+            constant = found.polynomial.at_zero
+            found = Value(found.polynomial, constant, constant, found.scale, found.masks)
+        if found.scale > MAX_SCALE or max(abs(found.lo), abs(found.hi)).bit_length() > MAX_VALUE_BITS:
+            raise BoundExceededError(
+                f"the value {self.text(expression)} needs more than {MAX_VALUE_BITS} bits or {MAX_SCALE} decimals"
+            )
+        return found
+
+    def text(self, expression: Expression | Condition) -> str:
+        """Canonical text with full names."""
+        table = self.side.table.schema.name
+        return text_of(expression, lambda name: f"{table}.{self.bound(name).column.name}")
+
+    def _column(self, name: ColumnName, any_kind: bool) -> Value:
+        kind = self.bound(name).column.kind
+        if isinstance(kind, Category) and not any_kind:
+            raise ColumnKindError(f"{name} is a category", name.position, "its codes are names, not numbers")
+        number = self.side.number(self.bound(name).column.name)
+        stored = Value(self.polynomial(number), 0, stored_bound(kind), stored_scale(kind), self.side.known(number))
+        return stored.shifted(stored_offset(kind))
+
+    def _product(self, left: Value, right: Value) -> Value:
+        corners = [a * b for a in (left.lo, left.hi) for b in (right.lo, right.hi)]
+        polynomial = self._algebra.multiply(left.polynomial, right.polynomial)
+        masks = tuple(dict.fromkeys(left.masks + right.masks))
+        return Value(polynomial, min(corners), max(corners), left.scale + right.scale, masks)
+
+    # --- CASE -----------------------------------------------------------------------------------------------------
+
+    def _case(self, case: Case) -> Value:
+        """Σ of the branches' values under their conditions; what does not count keeps the last value, unmasked."""
+        truths = [self._truth(condition) for condition, _ in case.branches]
+        chosen = [value for _, value in case.branches] + ([] if case.otherwise is None else [case.otherwise])
+        values = [None if _is_null(value) else self.value(value) for value in chosen]
+        given = [value for value in values if value is not None]
+        if not given:
+            raise SqlUnsupportedError("CASE that is always null", case.position, "give a value after THEN")
+        scale = max(value.scale for value in given)
+        branches = [None if value is None else value.rescaled(scale) for value in values]
+        found = next(value for value in reversed(branches) if value is not None)
+        for truth, branch in zip(reversed(truths), reversed(branches[: len(truths)]), strict=True):
+            if branch is not None and branch.polynomial != found.polynomial:
+                step = self._algebra.multiply(truth.polynomial, branch.polynomial - found.polynomial)
+                hull = min(branch.lo, found.lo), max(branch.hi, found.hi)
+                found = Value(step + found.polynomial, *hull, scale, ())
+        return Value(found.polynomial, found.lo, found.hi, scale, self._case_masks(case, truths, values))
+
+    def _case_masks(self, case: Case, truths: list[Truth], values: list[Value | None]) -> tuple[int, ...]:
+        kinds = {None if value is None else self.side.simplify([PRESENT_INDEX, *value.masks]) for value in values}
+        if case.otherwise is not None and len(kinds) == 1 and None not in kinds:
+            return values[0].masks if values[0] is not None else ()
+        left, known, implies = Polynomial.column(self.handle(PRESENT_INDEX)), ZERO, []
+        for number, value in enumerate(values):
+            here, implied = left, frozenset({PRESENT_INDEX})
+            if number < len(truths):
+                holds = truths[number].polynomial
+                here = holds if number == 0 else self._algebra.multiply(left, holds)
+                implied |= truths[number].implies
+                left = left - here  # a condition implies that the row is present
+            if value is None or here == ZERO:
+                continue
+            for mask in self.side.simplify([PRESENT_INDEX, *value.masks]):
+                if mask not in implied:
+                    here = self._algebra.multiply(here, self.polynomial(mask))
+                    implied |= {mask} | self.side.factors[mask].implies
+            known = known + here
+            implies.append(implied)
+        if known == ZERO:
+            raise SqlUnsupportedError("CASE that is always null", case.position, "give a condition that can be true")
+        common = frozenset.intersection(*implies) & frozenset(range(len(self.side.physical)))
+        text = f"({self.text(case)}) is known"
+        return (self.side.add(Factor(f"[{text}]", text, 1, True, common, known)),)
+
+
+def _is_null(expression: Expression) -> bool:
+    return isinstance(expression, Literal) and expression.value is None
+
+
+def _number(number: Decimal) -> Value:
+    digits = number.normalize()
+    scale = max(0, -int(digits.as_tuple().exponent))
+    whole = int(digits.scaleb(scale))
+    return Value(Polynomial.constant(whole), whole, whole, scale, ())

@@ -1,0 +1,159 @@
+"""Audits a bundle: verifies it, compares it with what the reader pins, and recompiles what its texts say.
+
+On top of `ledger.bundle_verify`, which knows hashes and proofs, this knows meaning: that a dataset was registered under
+the relation its schema demands, that the SQL text is the one proposed and compiles to the very relation proved, and
+what the released sums make of it. No process is asked for anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger.bundle import AuditBundle, BundleDataset
+from ledger.bundle_errors import BundleContradictedError
+from ledger.bundle_verify import VerifiedBundle, require_string, verify_bundle
+from ledger.deploy import Deployment
+from query.directory import Directory, RegisteredTable
+from query.errors import QueryError
+from query.plan import Plan, compile_question
+from query.policy import Policy
+from query.registration import registration_relation
+from query.schema import TableSchema, encode_schema, parse_schema
+from query.statistics import Result as Output
+from services.directory import table_name_hash, text_hash
+from services.results import RowOpening, finish
+from zk.encoding import COMPILER_VERSION, relation_hash
+from zk.pairing import G2
+
+_COMPILER_FIELD = 16 * 14  # bit at which the compiler's version stands in the first word of a relation
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedString:
+    """A string the reader trusts: its id and [τ]_2, where they come from, and whether somebody may know τ (None where
+    that is not known)."""
+
+    srs_id: bytes
+    tau_g2: G2
+    source: str
+    development: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the audit of one bundle came to.
+
+    Args:
+        verified: the bundle with its statement, proof and opened sums.
+        string: the pinned string it was compared with, None where the reader named none: nothing is shown then but
+            that the parts fit together.
+        deployment: the pinned contracts it was compared with, or None.
+        schemas: schema of every dataset in order, None for one that is not given.
+        canonical: for every dataset whether its registration was verified and is the one its schema demands.
+        plan: what the SQL text means, recompiled to exactly the proved relation; None where that could not be done.
+        unchecked_sql: why an SQL text that is there was not recompiled, or empty.
+        outputs: the statistics, where every sum they need was passed on.
+    """
+
+    verified: VerifiedBundle
+    string: PinnedString | None
+    deployment: Deployment | None
+    schemas: tuple[TableSchema | None, ...] = field(repr=False)
+    canonical: tuple[bool, ...]
+    plan: Plan | None = field(repr=False)
+    unchecked_sql: str
+    outputs: tuple[Output, ...]
+
+
+def audit_bundle(
+    bundle: AuditBundle, *, string: PinnedString | None = None, deployment: Deployment | None = None
+) -> Audit:
+    """Audit a bundle; see `Audit` for what the result says.
+
+    Raises:
+        BundleContradictedError: parts do not fit together, or not what is pinned, or a text means something else.
+        ProofRejectedError: a proof or an opening does not verify.
+        SumsInvalidError: the released sums cannot be those of the question.
+    """
+    if string is not None:
+        require_string(bundle, string.srs_id, string.tau_g2)
+    if deployment is not None:
+        _require_deployment(bundle, deployment)
+    verified = verify_bundle(bundle)
+    schemas = tuple(map(_schema, bundle.datasets, bundle.schemas or [b""] * len(bundle.datasets)))
+    canonical = tuple(_is_canonical(bundle, number, schema) for number, schema in enumerate(schemas))
+    plan, reason = _recompiled(verified, schemas)
+    outputs: tuple[Output, ...] = ()
+    if plan is not None and bundle.openings:
+        _, outputs = finish(plan, [RowOpening(o.row, o.value, o.point) for o in bundle.openings])
+    return Audit(verified, string, deployment, schemas, canonical, plan, reason, outputs)
+
+
+def _require_deployment(bundle: AuditBundle, pinned: Deployment) -> None:
+    chain = bundle.chain
+    named = (chain.chain_id, chain.studies.lower(), chain.registry.lower(), bundle.string.srs_id)
+    if named != (pinned.chain_id, pinned.studies.lower(), pinned.registry.lower(), pinned.srs_id):
+        raise BundleContradictedError("chain", "it names another chain, contracts or string than the pinned deployment")
+
+
+def _schema(entry: BundleDataset, text: bytes) -> TableSchema | None:
+    if not text:
+        return None
+    try:
+        schema = parse_schema(text)
+    except QueryError as error:
+        raise BundleContradictedError("schemas", f"{entry.name}: {error}") from error
+    if encode_schema(schema) != text:
+        raise BundleContradictedError("schemas", f"{entry.name}: not canonical JSON")
+    if table_name_hash(schema.name) != entry.name_hash:
+        raise BundleContradictedError("schemas", f"{entry.name} was not registered as {schema.name}")
+    return schema
+
+
+def _compiler_version(words: bytes) -> int:
+    return int.from_bytes(words[:32], "big") >> _COMPILER_FIELD & 0xFF
+
+
+def _is_canonical(bundle: AuditBundle, number: int, schema: TableSchema | None) -> bool:
+    """Whether a verified registration is the one its schema demands, as far as this release can tell."""
+    if schema is None or not bundle.registrations:
+        return False
+    if _compiler_version(bundle.registrations[number].statement) != COMPILER_VERSION:
+        return False
+    entry = bundle.datasets[number]
+    try:
+        demanded = relation_hash(registration_relation(schema, entry.dataset, entry.version, entry.log_rows))
+    except QueryError as error:
+        raise BundleContradictedError("schemas", f"{entry.name}: {error}") from error
+    if demanded != entry.relation_hash:
+        raise BundleContradictedError("registrations", f"{entry.name} was not registered as its schema demands")
+    return True
+
+
+def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...]) -> tuple[Plan | None, str]:
+    """The plan of a bundle's SQL text, compiled anew to the proved relation; else why that is not possible."""
+    bundle, question = verified.bundle, verified.bundle.question
+    if question is None:
+        return None, ""
+    if text_hash("sql", question.salt, question.sql) != bundle.query.sql_hash:
+        raise BundleContradictedError("question", "another SQL text than the one whose hash was proposed")
+    known = [(entry, schema) for entry, schema in zip(bundle.datasets, schemas) if schema is not None]
+    if len(known) != len(schemas):
+        return None, "a schema is missing"
+    version = _compiler_version(bundle.statement)
+    if version != COMPILER_VERSION:
+        return None, f"it was compiled by version {version} of the compiler, this release has {COMPILER_VERSION}"
+    least = bundle.query.minimum_group
+    try:
+        tables = [
+            RegisteredTable(
+                schema, entry.dataset, entry.version, entry.log_rows, entry.rows, least, Policy(minimum_group=least)
+            )
+            for entry, schema in known
+        ]
+        plan = compile_question(question.sql, Directory(tables), least)
+    except QueryError as error:
+        raise BundleContradictedError("question", f"the SQL text cannot be asked: {error}") from error
+    if relation_hash(plan.relation) != relation_hash(verified.statement.relation):
+        raise BundleContradictedError("question", "the SQL text means another relation than the one proved")
+    return plan, ""
