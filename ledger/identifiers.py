@@ -9,7 +9,7 @@ from typing import Final
 from zk.proof import Proof, replay
 from zk.relation import ColumnKind
 from zk.statement import Statement
-from zk.transcript import encode_label, encode_words, hash_words
+from zk.transcript import encode_words, hash_words
 
 REGISTRATION_LABEL: Final = "tallystick.registration.v1"
 QUERY_LABEL: Final = "tallystick.query.v1"
@@ -62,8 +62,6 @@ def record_hash(statement: Statement, proof: Proof) -> bytes:
     statement, [s], the release word and the opened rows.
 
     Raises:
-        ProofRejectedError: the release word does not fit the relation.
+        ProofRejectedError: the proof does not fit the relation.
     """
-    words = [proof.release, *proof.rows, *proof.opening]
-    absorbed = replay(statement, proof).digest + encode_label("opening") + encode_words([len(words), *words])
-    return hashlib.sha256(absorbed).digest()
+    return replay(statement, proof).record_digest

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zk.encoding import decode_relation, encode_relation
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation
 from zk.proof import Proof, decode_proof, inverse_hint
 from zk.relation import Relation
 from zk.statement import Point, Statement, flatten
 from zk.transcript import encode_words
 
 WORD_BYTES: Final = 32
-PROOF_ARGUMENTS: Final = ("round1", "accumulator", "quotient", "evaluations", "opening", "last", "hint")  # of `publish`
+PROOF_ARGUMENTS: Final = (  # names of `publish`
+    "round1",
+    "round2",
+    "accumulator",
+    "quotient",
+    "evaluations",
+    "opening",
+    "last",
+    "hint",
+)
 
 
 def encode_statement(relation: Relation, commitments: Sequence[Point]) -> bytes:
@@ -44,6 +54,7 @@ class ContractProof:
     """A proof as arguments: the words of docs/protocol.md §4 cut where the transcript absorbs them, and the hint."""
 
     round1: bytes
+    round2: bytes
     accumulator: Point
     quotient: Point
     evaluations: bytes
@@ -53,7 +64,8 @@ class ContractProof:
 
     def arguments(self) -> tuple[Any, ...]:
         """In the order the contracts take them."""
-        return (self.round1, self.accumulator, self.quotient, self.evaluations, self.opening, self.final, self.hint)
+        points = (self.accumulator, self.quotient)
+        return (self.round1, self.round2, *points, self.evaluations, self.opening, self.final, self.hint)
 
 
 def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
@@ -63,12 +75,14 @@ def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
         ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
         NonCanonicalEncodingError: a word does not fit 256 bits.
     """
+    shown = proof.constants if statement.relation.plain else (proof.release, *proof.rows)
     return ContractProof(
-        round1=encode_words([*flatten(proof.witnesses), *proof.sums]),
+        round1=encode_words(flatten([*proof.round1, *proof.sealed])),
+        round2=encode_words(flatten(proof.round2)),
         accumulator=proof.accumulator,
         quotient=proof.quotient,
         evaluations=encode_words([*proof.values, proof.shifted_value]),
-        opening=encode_words([proof.release, *proof.rows, *proof.opening]),
+        opening=encode_words([*shown, *proof.opening]),
         final=proof.final,
         hint=inverse_hint(statement, proof),
     )
@@ -83,6 +97,8 @@ def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof
     Raises:
         ProofRejectedError: the lengths do not fit the relation.
     """
-    round1, accumulator, quotient, evaluations, opening, final, _ = arguments
+    round1, round2, accumulator, quotient, evaluations, opening, final, _ = arguments
+    shown = WORD_BYTES * relation.sum_rows if relation.plain else 0
     points = encode_words([*accumulator, *quotient])
-    return decode_proof(relation, round1 + points + evaluations + opening + encode_words(final))
+    words = (opening[:shown], round1, round2, points, evaluations, opening[shown:], encode_words(final))
+    return decode_proof(relation, b"".join(words))

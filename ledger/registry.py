@@ -18,10 +18,10 @@ from zk.encoding import encode_relation
 from zk.errors import ZkError
 from zk.proof import Proof
 from zk.relation import ColumnKind, RegisteredColumn, Relation
-from zk.statement import Point, Statement
+from zk.statement import RELEASE_BITS, Point, Statement
 from zk.transcript import encode_words, proof_domain
 
-REGISTRATION_RELEASE: Final = 1 << 64 | 1  # sum 0, the number of present rows, released and public
+REGISTRATION_RELEASE: Final = 1 << RELEASE_BITS | 1  # sum 0, the number of present rows, released and public
 
 
 class Role(IntFlag):

@@ -22,7 +22,8 @@ from ledger.proof_codec import (
     encode_contract_proof,
     encode_statement,
 )
-from zk.encoding import decode_relation, encode_relation, relation_hash
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation, relation_hash
 from zk.errors import ZkError
 from zk.proof import Proof
 from zk.relation import Relation
@@ -288,7 +289,7 @@ class Studies(BoundContract):
             proof = decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS])
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
-        if function.fn_name != "publish" or bytes(arguments["query_id"]) != query:
+        if function.fn_name != "publish" or bytes(arguments["subject"]) != query:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds another proof")
         statement = self.statement(query, relation, commitments)
         record = verify_record(self.query(query), statement, proof, self.binding(query))

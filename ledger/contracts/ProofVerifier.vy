@@ -2,7 +2,7 @@
 # pragma evm-version london
 # pragma optimize gas
 """
-@title Universal verifier of proofs about quadratic forms (docs/protocol.md, version 1)
+@title Universal verifier of proofs about quadratic forms (docs/protocol.md, relations of version 2)
 @notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It holds no state
         and decides nothing by itself: a caller asks, and does the pairing with what it gets back.
 @dev    Shape belongs to the statement: every count comes from the relation's header and the release word, never from the
@@ -13,18 +13,24 @@
 """
 
 import Precompiles as precompiles
+import RangeTables as ranges
 import RelationShape as shape
+
+initializes: ranges
+exports: ranges.table
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
 ROOT_OF_ORDER_2_28: constant(uint256) = 19103219067921713944291392827692070036145651957329286315305642004821462161904
-HEADER_FIXED: constant(uint256) = 2**16 - 1 + (2**16 - 1) * 2**64 + (2**48 - 1) * 2**176 + (2**16 - 1) * 2**240
+ONE: constant(uint256) = 1
+MASK_128: constant(uint256) = 2**128 - 1
 
 # labels: ASCII, zero bytes on the right
 LABEL_DOMAIN: constant(bytes32) = 0x74616c6c79737469636b2e646f6d61696e2e7631000000000000000000000000
 LABEL_PROOF: constant(bytes32) = 0x74616c6c79737469636b2e70726f6f662e763100000000000000000000000000
 LABEL_STATEMENT: constant(bytes32) = 0x73746174656d656e740000000000000000000000000000000000000000000000
 LABEL_ROUND1: constant(bytes32) = 0x726f756e64310000000000000000000000000000000000000000000000000000
+LABEL_BETA: constant(bytes32) = 0x6265746100000000000000000000000000000000000000000000000000000000
 LABEL_ROUND2: constant(bytes32) = 0x726f756e64320000000000000000000000000000000000000000000000000000
 LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f72000000000000000000000000000000000000000000
 LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
@@ -121,11 +127,29 @@ def domain(caller: address) -> bytes32:
 
 
 @external
+def registerTable(
+    log_rows: uint256, bits: uint256, commitment: uint256[2], at_z: uint256, quotients: uint256[2][4], inverse: uint256
+):
+    """
+    @notice Put a range table's commitment on the ledger; anybody may, once for each size
+    @param log_rows table over 2^log_rows rows
+    @param bits it counts from 0 to 2^bits - 1, again and again
+    @param commitment [T]
+    @param at_z T(z), z drawn from [T]
+    @param quotients [(T - T(x))/(X - x)] at x = 1, 0, z, omega z
+    @param inverse of z^(N/K) - omega_K^(K-1), K = 2^bits
+    """
+    assert log_rows < 25 and bits < 25, "range table"
+    ranges._register(log_rows, bits, commitment, at_z, quotients, inverse, OMEGA[log_rows], OMEGA[bits], TAU)
+
+
+@external
 @view
 def publish(
     subject: bytes32,
     terms: uint256,
     round1: Bytes[shape.MAX_ROUND1_BYTES],
+    round2: Bytes[shape.MAX_ROUND2_BYTES],
     accumulator: uint256[2],
     quotient: uint256[2],
     evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
@@ -136,57 +160,84 @@ def publish(
 ) -> Combination:
     """
     @notice Everything a proof needs but its pairing: reverts unless e(left, [1]_2) = e([V], [tau]_2) is all that is left to check
-    @dev    Named and typed as in Studies, which forwards its calldata unchanged after it checked that none is missing. The proof
-            is bound to msg.sender by the domain.
+    @dev    Named and typed as in Studies, which forwards its calldata unchanged. The proof is bound to msg.sender by the domain.
     @param subject query id or registration id
     @param terms in bits 0..63 the smallest count a released sum's guard may show; other bits are the caller's
-    @param round1 witness commitments in order, then [s]
+    @param round1 commitments of round 1 in order, then [s] unless the relation is plain
+    @param round2 commitments of round 2 in order
     @param accumulator [A]
     @param quotient [t]
     @param evaluations opened columns at zeta in order, then A(omega zeta)
-    @param opening release word, opened rows of s in increasing order, [W]
+    @param opening release word and opened rows of s in increasing order; of a plain relation all sums instead; then [W]
     @param last [V]
     @param hint inverse of the product of all denominators
     @param statement relation words, then the commitments of the registered columns, all checked to be points when registered
     """
     head: uint256 = extract32(statement, 0, output_type=uint256)
-    assert head & HEADER_FIXED == 1, "relation version"
+    assert head & shape.MASK_16 == shape.RELATION_VERSION, "relation version"
     log_rows: uint256 = (head >> 16) & shape.MASK_16
     opened: uint256 = (head >> 80) & shape.MASK_16
     sums: uint256 = (head >> 96) & shape.MASK_16
-    commitment_at: uint256 = unsafe_mul(64, (head >> 32) & shape.MASK_16)
-    sums_at: uint256 = unsafe_mul(64, (head >> 48) & shape.MASK_16)
+    codes: uint256 = (head >> 192) & shape.MASK_16
+    lookups: uint256 = min((head >> 208) & shape.MASK_16, 1)
+    plain: uint256 = (head >> 232) & 1
+    sums_at: uint256 = unsafe_mul(64, unsafe_add((head >> 48) & shape.MASK_16, lookups))
+    commitment_at: uint256 = shape._size(head)
     assert (
-        len(statement) == unsafe_add(shape._size(head), commitment_at)
-        and len(round1) == unsafe_add(64, sums_at)
+        len(statement) == unsafe_add(commitment_at, unsafe_mul(64, (head >> 32) & shape.MASK_16))
+        and len(round1) == unsafe_add(sums_at, unsafe_mul(64, unsafe_sub(1, plain)))
+        and len(round2) == unsafe_mul(64, (head >> 64) & shape.MASK_16)
         and len(evaluations) == unsafe_mul(32, unsafe_add(opened, 1))
     ), "length"
-    commitment_at = unsafe_sub(len(statement), commitment_at)
+    # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
+    assert len(msg.data) == unsafe_add(unsafe_add(612, unsafe_add(len(statement), len(round1))), unsafe_add(
+        len(round2), unsafe_add(len(evaluations), len(opening))
+    )), "calldata length"
 
-    # opened rows: the guards of released sums and the public sums
+    # opened rows: the guards of released rows and the public rows; of a plain relation every row is shown
     at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
-    release: uint256 = extract32(opening, 0, output_type=uint256)
-    rows: uint256 = release >> 64  # public sums
-    release = release & shape.MASK_64
-    assert release != 0 and release >> sums == 0 and rows & ~release == 0, "release word"
+    cells: uint256 = 1
+    if codes != 0:
+        cells = unsafe_mul(codes & 255, max(codes >> 8, 1))
+    count: uint256 = unsafe_mul(sums, cells)
+    rows: uint256 = 0  # public
+    release: uint256 = unsafe_sub(ONE << count, 1)
+    if plain == 0:
+        rows = extract32(opening, 0, output_type=uint256)
+        assert rows & MASK_128 & ~release == 0 and rows & MASK_128 != 0, "release word"
+        release = rows & MASK_128
+        rows = rows >> 128
+        assert rows & ~release == 0, "release word"
     guards: uint256 = 0
+    mask: uint256 = unsafe_sub(ONE << cells, 1)
     word: uint256 = 0
     for v: uint256 in range(sums, bound=shape.MAX_SUMS):
         if v & 31 == 0:
             word = extract32(statement, at, output_type=uint256)
             at = unsafe_add(at, 32)
-        if (release >> v) & 1 == 1:
-            assert word & 255 < sums, "guard"
-            guards = guards | (1 << (word & 255))
+        assert word & 255 < sums, "guard"
+        guards = guards | ((release & mask) << unsafe_mul(word & 255, cells))
+        release = release >> cells
         word = word >> 8
     rows = rows | guards
     at = unsafe_add(at, unsafe_mul(32, (head >> 32) & shape.MASK_16))
 
     # transcript
     bound: bytes32 = sha256(statement)
-    state: bytes32 = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
-    after_round1: bytes32 = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
-    state = sha256(abi_encode(after_round1, LABEL_ROUND2, empty(bytes32)))
+    state: bytes32 = empty(bytes32)
+    if plain == 0:
+        state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
+    else:
+        state = sha256(concat(
+            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, count), bytes32), self._domain(msg.sender), subject, bound,
+            slice(opening, 0, unsafe_mul(32, count)),
+        ))
+    state = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
+    after_round1: bytes32 = state
+    if len(round2) == 0:
+        state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
+    else:
+        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(len(round2), 32), bytes32), round2))
     alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
     state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
     delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
@@ -194,8 +245,46 @@ def publish(
     zeta: uint256 = convert(sha256(abi_encode(state, LABEL_ZETA, empty(bytes32))), uint256) % FR
     state = sha256(concat(state, LABEL_EVALUATIONS, convert(unsafe_add(opened, 1), bytes32), evaluations))
     gamma: uint256 = convert(sha256(abi_encode(state, LABEL_GAMMA, empty(bytes32))), uint256) % FR
-    state = sha256(concat(state, LABEL_OPENING, convert(unsafe_div(len(opening), 32), bytes32), opening))
+    if plain == 0:
+        state = sha256(concat(state, LABEL_OPENING, convert(unsafe_div(len(opening), 32), bytes32), opening))
+    else:
+        state = sha256(concat(
+            state, LABEL_OPENING, convert(2, bytes32), slice(opening, unsafe_mul(32, count), 64)
+        ))
     z: uint256 = convert(sha256(abi_encode(state, LABEL_Z, empty(bytes32))), uint256) % FR
+
+    # table of scalars; an index at or above its length reverts
+    table: DynArray[uint256, shape.MAX_TABLE] = []
+
+    # cells: until the rows are done the table holds, for code k of a group, the product of beta + code over its other codes;
+    # over the product of all of them, which is part of the denominators, that is 1/(beta + code k)
+    group_bottom: uint256 = 1
+    for group: uint256 in range(min(codes & 255, 1) + min(codes >> 8, 1), bound=2):
+        beta: uint256 = convert(
+            sha256(abi_encode(after_round1, LABEL_BETA, unsafe_add(group, 1))), uint256
+        ) % FR
+        size: uint256 = (codes >> unsafe_mul(8, group)) & 255
+        begin: uint256 = len(table)
+        product: uint256 = 1
+        for i: uint256 in range(size, bound=shape.MAX_CODES):
+            if i & 15 == 0:
+                word = extract32(statement, at, output_type=uint256)
+                at = unsafe_add(at, 32)
+            table.append(product)
+            product = uint256_mulmod(product, unsafe_add(beta, word & shape.MASK_16), FR)
+            word = word >> 16
+        group_bottom = uint256_mulmod(group_bottom, product, FR)
+        product = 1
+        for i: uint256 in range(size, bound=shape.MAX_CODES):
+            k: uint256 = unsafe_sub(unsafe_sub(size, 1), i)
+            table[unsafe_add(begin, k)] = uint256_mulmod(table[unsafe_add(begin, k)], product, FR)
+            word = extract32(statement, unsafe_sub(at, unsafe_mul(32, unsafe_sub(
+                unsafe_div(unsafe_add(size, 15), 16), k >> 4
+            ))), output_type=uint256)
+            product = uint256_mulmod(
+                product, unsafe_add(beta, (word >> unsafe_mul(16, k & 15)) & shape.MASK_16), FR
+            )
+    at = unsafe_add(at, unsafe_mul(32, head >> 240))  # hints prove nothing
 
     # what only enters products may stay above r: a sum of two residues is below 2^255
     # e(zeta) = Z_H(zeta)/N · e_top/e_bottom; rows = sum of gamma^k/(z - omega^row) and of gamma^k·S_k/(z - omega^row)
@@ -208,33 +297,63 @@ def publish(
     minimum: uint256 = terms & shape.MASK_64
     assert minimum <= 1 << log_rows, "guard value"
     span: uint256 = unsafe_sub(1 << log_rows, minimum)
-    row_at: uint256 = 32
-    power: uint256 = 1  # omega^v
-    weight: uint256 = 1  # (alpha·omega)^v
+    row_at: uint256 = unsafe_sub(32, unsafe_mul(32, plain))
+    power: uint256 = 1  # omega^row
+    weight: uint256 = 1  # alpha^v·omega^row, or alpha^v if plain
     factor: uint256 = 1  # gamma^k
-    step: uint256 = uint256_mulmod(alpha, omega, FR)
-    for v: uint256 in range(sums, bound=shape.MAX_SUMS):
-        difference: uint256 = unsafe_add(zeta, unsafe_sub(FR, power))
-        e_top = unsafe_add(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR))
-        e_bottom = uint256_mulmod(e_bottom, difference, FR)
-        if (rows >> v) & 1 == 1:
+    step: uint256 = omega
+    if plain == 1:
+        step = 1
+    if codes == 0:
+        step = uint256_mulmod(alpha, step, FR)
+    outer: uint256 = 0
+    inner: uint256 = 0
+    for row: uint256 in range(count, bound=shape.MAX_CELLS):
+        word = weight
+        if codes != 0:
+            word = uint256_mulmod(weight, table[outer], FR)
+            if codes >> 8 == 0:
+                outer = unsafe_add(outer, 1)
+            else:
+                word = uint256_mulmod(word, table[unsafe_add(codes & 255, inner)], FR)
+                inner = unsafe_add(inner, 1)
+                if inner == codes >> 8:
+                    inner = 0
+                    outer = unsafe_add(outer, 1)
+            if outer == codes & 255:
+                outer = 0
+                weight = uint256_mulmod(weight, alpha, FR)
+        if plain == 1:
             value: uint256 = extract32(opening, row_at, output_type=uint256)
             row_at = unsafe_add(row_at, 32)
-            if (guards >> v) & 1 == 1:
+            if (guards >> row) & 1 == 1:
                 assert unsafe_sub(value, minimum) <= span, "guard value"
             else:
                 assert value < FR, "scalar"
-            difference = unsafe_add(z, unsafe_sub(FR, power))
-            word = uint256_mulmod(factor, row_bottom, FR)
-            row_top = unsafe_add(uint256_mulmod(row_top, difference, FR), word)
-            value_top = unsafe_add(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR))
-            row_bottom = uint256_mulmod(row_bottom, difference, FR)
-            factor = uint256_mulmod(factor, gamma, FR)
-        power = uint256_mulmod(power, omega, FR)
+            e_top = uint256_addmod(e_top, uint256_mulmod(word, value, FR), FR)
+        else:
+            difference: uint256 = unsafe_add(zeta, unsafe_sub(FR, power))
+            e_top = unsafe_add(uint256_mulmod(e_top, difference, FR), uint256_mulmod(word, e_bottom, FR))
+            e_bottom = uint256_mulmod(e_bottom, difference, FR)
+            if (rows >> row) & 1 == 1:
+                value: uint256 = extract32(opening, row_at, output_type=uint256)
+                row_at = unsafe_add(row_at, 32)
+                if (guards >> row) & 1 == 1:
+                    assert unsafe_sub(value, minimum) <= span, "guard value"
+                else:
+                    assert value < FR, "scalar"
+                difference = unsafe_add(z, unsafe_sub(FR, power))
+                word = uint256_mulmod(factor, row_bottom, FR)
+                row_top = unsafe_add(uint256_mulmod(row_top, difference, FR), word)
+                value_top = unsafe_add(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR))
+                row_bottom = uint256_mulmod(row_bottom, difference, FR)
+                factor = uint256_mulmod(factor, gamma, FR)
+            power = uint256_mulmod(power, omega, FR)
         weight = uint256_mulmod(weight, step, FR)
     assert len(opening) == unsafe_add(row_at, 64), "length"
+    e_bottom = uint256_mulmod(e_bottom, group_bottom, FR)
 
-    # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta and z on an opened row fail here
+    # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta, z on an opened row and beta = -code fail here
     vanishing: uint256 = unsafe_add(precompiles._power(zeta, 1 << log_rows), FR - 1)
     z_zeta: uint256 = unsafe_add(z, unsafe_sub(FR, zeta))
     z_next: uint256 = unsafe_add(z, unsafe_sub(FR, uint256_mulmod(omega, zeta, FR)))
@@ -242,7 +361,7 @@ def publish(
     both: uint256 = uint256_mulmod(uint256_mulmod(vanishing, z_zeta, FR), tail_part, FR)
     assert hint < FR and uint256_mulmod(hint, uint256_mulmod(both, e_bottom, FR), FR) == 1, "hint"
     e_weight: uint256 = uint256_mulmod(e_top, uint256_mulmod(hint, both, FR), FR)
-    e_weight = uint256_mulmod(e_weight, unsafe_sub(FR, (FR - 1) >> log_rows), FR)  # e(zeta)/Z_H(zeta)
+    e_weight = uint256_mulmod(e_weight, unsafe_sub(FR, (FR - 1) >> log_rows), FR)  # e(zeta)/Z_H(zeta), or S_alpha/N
     inverse: uint256 = uint256_mulmod(uint256_mulmod(hint, e_bottom, FR), z_zeta, FR)  # 1/(vanishing · z_next · row_bottom)
     scale: uint256 = uint256_mulmod(inverse, tail_part, FR)  # 1/Z_H(zeta)
     inverse = uint256_mulmod(inverse, uint256_mulmod(vanishing, z_zeta, FR), FR)  # (z - zeta)/(z_next · row_bottom)
@@ -252,8 +371,11 @@ def publish(
     point: uint256[2] = empty(uint256[2])
     more: uint256 = 0  # whether the slot goes on in the next word
 
-    # table of scalars; an index at or above its length reverts
-    table: DynArray[uint256, shape.MAX_TABLE] = [1, FR - 1]
+    table = [1, FR - 1]
+    if lookups == 1:
+        table.append(convert(sha256(abi_encode(after_round1, LABEL_BETA, empty(bytes32))), uint256) % FR)
+    for group: uint256 in range(min(codes & 255, 1) + min(codes >> 8, 1), bound=2):
+        table.append(convert(sha256(abi_encode(after_round1, LABEL_BETA, unsafe_add(group, 1))), uint256) % FR)
     for _: uint256 in range((head >> 128) & shape.MASK_16, bound=shape.MAX_TABLE):
         word = extract32(statement, at, output_type=uint256)
         assert word < FR, "constant"
@@ -275,7 +397,7 @@ def publish(
     )  # of the rows
     # the weights of A - A(omega zeta) and of the rows carry 1/Z_H(zeta) already, through `weight`
     weight = unsafe_sub(FR, scale)
-    for _: uint256 in range(sums, bound=shape.MAX_SUMS):
+    for _: uint256 in range(unsafe_add(sums, lookups), bound=shape.MAX_SUMS + 1):
         table.append(weight)
         weight = uint256_mulmod(weight, alpha, FR)
     weight = scale
@@ -294,7 +416,10 @@ def publish(
     assert word < FR, "scalar"
     factor = uint256_addmod(scale, unsafe_sub(FR, factor), FR)
     scalar = uint256_addmod(unsafe_sub(FR, scalar), uint256_mulmod(factor, word, FR), FR)
-    scalar = uint256_addmod(scalar, unsafe_sub(FR, uint256_mulmod(row_bottom, value_top, FR)), FR)
+    if plain == 0:
+        scalar = uint256_addmod(scalar, unsafe_sub(FR, uint256_mulmod(row_bottom, value_top, FR)), FR)
+    else:
+        scalar = uint256_addmod(scalar, uint256_mulmod(scale, e_weight, FR), FR)
 
     precompiles._check_point(accumulator[0], accumulator[1])
     precompiles._check_point(quotient[0], quotient[1])
@@ -308,15 +433,17 @@ def publish(
     ]
     precompiles._check_point(point[0], point[1])
     total = ecadd(total, ecmul(point, unsafe_sub(FR, uint256_mulmod(scale, z_zeta, FR))))
-    point = [
-        extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
-    ]
-    precompiles._check_point(point[0], point[1])
-    total = ecadd(total, ecmul(point, unsafe_add(e_weight, uint256_mulmod(row_bottom, row_top, FR))))
+    if plain == 0:
+        point = [
+            extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
+        ]
+        precompiles._check_point(point[0], point[1])
+        total = ecadd(total, ecmul(point, unsafe_add(e_weight, uint256_mulmod(row_bottom, row_top, FR))))
 
-    # the program: one scalar for the generator, each registered column and each witness column
+    # the program: one scalar for the generator, each registered column, each of round 1 and round 2, and the range table
     point = [1, 2]
     row_at = 0
+    outer = 0
     for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
@@ -333,14 +460,23 @@ def publish(
             point[0] = extract32(statement, commitment_at, output_type=uint256)
             point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
             commitment_at = unsafe_add(commitment_at, 64)
-        elif row_at < sums_at:
+        elif row_at != sums_at:
             point[0] = extract32(round1, row_at, output_type=uint256)
             point[1] = extract32(round1, unsafe_add(row_at, 32), output_type=uint256)
             row_at = unsafe_add(row_at, 64)
             precompiles._check_point(point[0], point[1])
+        elif outer < len(round2):
+            point[0] = extract32(round2, outer, output_type=uint256)
+            point[1] = extract32(round2, unsafe_add(outer, 32), output_type=uint256)
+            outer = unsafe_add(outer, 64)
+            precompiles._check_point(point[0], point[1])
+        elif lookups == 1:
+            lookups = 2
+            point = ranges.tables[((log_rows << 8) | ((head >> 176) & shape.MASK_16))]
+            assert point[1] != 0, "no range table"
         else:
-            row_at = unsafe_add(row_at, 64)  # the program must end here
-    assert row_at == unsafe_add(sums_at, 64) and more == 0, "program"
+            lookups = unsafe_add(lookups, 3)  # the program must end here
+    assert lookups == unsafe_add(3, unsafe_mul(2, min((head >> 208) & shape.MASK_16, 1))) and more == 0, "program"
     return Combination(statement=bound, digest=state, left=total, rows=rows)
 
 

@@ -12,7 +12,6 @@
 """
 
 import Membership as membership
-import ProofVerifier as verifier
 import RelationShape as shape
 import Verification as verification
 
@@ -64,6 +63,7 @@ struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]  # of every column named, in order
     datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version (128, 32, 32 bits), in order of first use
     minimum_group: uint256  # the largest among the datasets
+    owner: address  # of all datasets, or the zero address where there are several
     epoch: uint256  # at which all of this holds
 
 
@@ -122,6 +122,7 @@ def register(
     minimum_group: uint256,
     kinds: uint256,
     round1: Bytes[shape.MAX_ROUND1_BYTES],
+    round2: Bytes[shape.MAX_ROUND2_BYTES],
     accumulator: uint256[2],
     quotient: uint256[2],
     evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
@@ -140,13 +141,16 @@ def register(
     @param statement words of the registration relation, then the commitments
     @return the dataset's id
     """
-    assert len(msg.data) == 4 + 32 * 22 + len(statement) + len(round1) + len(evaluations) + len(opening), "calldata length"
+    assert len(msg.data) == (
+        4 + 32 * 24 + len(statement) + len(round1) + len(round2) + len(evaluations) + len(opening)
+    ), "calldata length"
     membership._require_owner(msg.sender)
     dataset: uint256 = self._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]
     assert version == ((head >> 32) & shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
     at: uint256 = shape._relation_bytes(relation)
+    assert not shape._is_plain(relation) and shape._code_words(relation) == 0, "plain or grouped registration"
     log_rows: uint256 = (relation >> 16) & shape.MASK_16
     columns: uint256 = (relation >> 32) & shape.MASK_16
     assert rows != 0 and rows <= 1 << log_rows, "rows"
@@ -166,11 +170,21 @@ def register(
         self.points[word] = [x, y]
 
     subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
-    found: verifier.Combination = staticcall verifier.__interface__(verification.VERIFIER).publish(
-        subject, 1, round1, accumulator, quotient, evaluations, opening, last, hint, statement, gas=verification.VERIFIER_GAS
+    # the verifier wants calldata of exactly its length
+    found: Bytes[160] = raw_call(
+        verification.VERIFIER,
+        abi_encode(
+            subject, convert(1, uint256), round1, round2, accumulator, quotient, evaluations, opening, last, hint, statement,
+            method_id=verification.PUBLISH,
+        ),
+        max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS,
+    )  # statement hash, digest, left, bitmap of the opened rows
+    verification._check_pairing(
+        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )
-    verification._check_pairing(found.left, last)
-    assert found.rows == 1 and extract32(opening, 32, output_type=uint256) == rows, "row count"
+    assert (
+        extract32(found, 128, output_type=uint256) == 1 and extract32(opening, 32, output_type=uint256) == rows
+    ), "row count"
 
     policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
     self.versions[(dataset << 32) | version] = Version(
@@ -228,6 +242,11 @@ def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resol
             head: uint256 = self.heads[dataset]
             assert head & 255 == ACTIVE, "dataset not active"
             assert (head >> 32) & shape.MASK_32 == (word >> 64) & shape.MASK_32, "dataset version"
+            owner: address = convert(head >> 96, address)
+            if len(found.datasets) == 0:
+                found.owner = owner
+            elif found.owner != owner:
+                found.owner = empty(address)
             assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
             found.datasets.append(((word >> 64) << 32) | ((head >> 64) & shape.MASK_32))
             found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)

@@ -5,11 +5,10 @@
 @title Life of a query: proposed, approved by every owner concerned, published with a proof
 @notice One record per query, never keyed by proof bytes. The numbers themselves stay sealed in [s] unless their rows are opened.
 @dev    The commitments of a statement come from the registry when the query is proposed and are bound by the statement hash;
-        `publish` takes them as calldata and compares the hash. Policy version and status are read again when publishing, so a
+        publication takes them as calldata and compares the hash. Policy version and status are read again when publishing, so a
         policy changed or a dataset withdrawn after approval stops the publication.
 """
 
-import ProofVerifier as verifier
 import RelationShape as shape
 import Verification as verification
 
@@ -37,6 +36,7 @@ struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]
     datasets: DynArray[uint256, MAX_DATASETS]
     minimum_group: uint256
+    owner: address
     epoch: uint256
 
 
@@ -131,6 +131,7 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert staticcall Directory(REGISTRY).hasRole(msg.sender, AGENCY), "not an agency"
     head: uint256 = extract32(relation, 0, output_type=uint256)
     assert len(relation) == shape._relation_bytes(head), "relation length"
+    shape._check_codes(relation, head)
     relation_hash: bytes32 = sha256(relation)
     query_id: bytes32 = self._query_id(msg.sender, nonce, relation_hash)
     assert self.slots[query_id] == 0, "query exists"
@@ -141,6 +142,8 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
         columns.append(extract32(relation, at + 32 * i, output_type=uint256))
     found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & shape.MASK_16, columns)
     assert len(found.commitments) == len(columns), "directory"
+    # sums in the clear are one owner's to give: of several, the differences between plain sums would show what s hides (M1)
+    assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
     terms: uint256 = found.minimum_group | (found.epoch << 64)
@@ -214,31 +217,36 @@ def cancel(query_id: bytes32):
 
 
 @external
-def publish(
-    query_id: bytes32,
-    terms: uint256,
-    round1: Bytes[shape.MAX_ROUND1_BYTES],
-    accumulator: uint256[2],
-    quotient: uint256[2],
-    evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
-    opening: Bytes[shape.MAX_OPENING_BYTES],
-    last: uint256[2],
-    hint: uint256,
-    statement: Bytes[shape.MAX_STATEMENT_BYTES],
-):
+def __default__():
     """
-    @notice Publish an approved query with its proof; anyone may send it, by a transaction of its own
-    @dev    The calldata goes to the verifier as it came; every argument but query_id and terms is read there alone.
-    @param terms as announced when the query was proposed: largest minimum group (bits 0..63), the directory's epoch (above)
-    @param round1 to `hint`: proof for subject query_id, cut as the verifier takes it
-    @param statement relation words, then the commitments bound when the query was proposed
+    @notice publish(bytes32,uint256,bytes,bytes,uint256[2],uint256[2],bytes,bytes,uint256[2],uint256,bytes): publish an approved
+            query with its proof; anyone may send it, by a transaction of its own
+    @dev    Arguments are those of the verifier's `publish`, with the query id as subject and the terms announced when the query
+            was proposed; `statement` is the one bound then. The calldata goes to the verifier as it came, which checks its length;
+            here only subject, terms and [V] are read. Declared this way, no argument is copied twice.
     """
-    assert len(msg.data) == unsafe_add(
-        unsafe_add(548, len(statement)), unsafe_add(len(round1), unsafe_add(len(evaluations), len(opening)))
-    ), "calldata length"
+    assert slice(msg.data, 0, 4) == verification.PUBLISH, "unknown function"
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
-    self._publish(query_id, terms, last)
+    head: Bytes[64] = slice(msg.data, 4, 64)
+    last: Bytes[64] = slice(msg.data, 324, 64)
+    query_id: bytes32 = extract32(head, 0)
+    terms: uint256 = extract32(head, 32, output_type=uint256)
+    slot: uint256 = self.slots[query_id]
+    assert slot & 255 == APPROVED, "state"
+    # while no dataset changed since the proposal, all of the query's are as they were; terms are compared below
+    if staticcall Directory(REGISTRY).epoch() != terms >> 64:
+        self._require_current(query_id)
+    found: Bytes[160] = raw_call(
+        verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
+    )  # statement hash, digest, left, bitmap of the opened rows
+    assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
+    verification._check_pairing(
+        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)],
+        [extract32(last, 0, output_type=uint256), extract32(last, 32, output_type=uint256)],
+    )
+    self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
+    log Published(query_id=query_id)
 
 
 @external
@@ -294,24 +302,6 @@ def _binding(statement_hash: bytes32, terms: uint256) -> bytes32:
 @pure
 def _slot(hashed: bytes32, state: uint256) -> uint256:
     return ((convert(hashed, uint256) >> 8) << 8) | state
-
-
-@internal
-def _publish(query_id: bytes32, terms: uint256, last: uint256[2]):
-    slot: uint256 = self.slots[query_id]
-    assert slot & 255 == APPROVED, "state"
-    # while no dataset changed since the proposal, all of the query's are as they were; terms are compared below
-    if staticcall Directory(REGISTRY).epoch() != terms >> 64:
-        self._require_current(query_id)
-    found: Bytes[160] = raw_call(
-        verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
-    )  # statement hash, digest, left, bitmap of the opened rows
-    assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
-    verification._check_pairing(
-        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
-    )
-    self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
-    log Published(query_id=query_id)
 
 
 @internal

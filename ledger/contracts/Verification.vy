@@ -9,6 +9,10 @@
 import Precompiles as precompiles
 import ProofVerifier as verifier
 
+# the verifier's `publish`
+PUBLISH: constant(Bytes[4]) = method_id(
+    "publish(bytes32,uint256,bytes,bytes,uint256[2],uint256[2],bytes,bytes,uint256[2],uint256,bytes)"
+)
 VERIFIER_GAS: constant(uint256) = 10_000_000  # bound on what one verification can cost its caller
 
 VERIFIER: immutable(address)

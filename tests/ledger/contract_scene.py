@@ -24,7 +24,7 @@ from study_cases import (
     registration_relation,
     table,
 )
-from tiny_prover import Committed, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_prover import Committed, Lie, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
 
 from ledger.identifiers import dataset_id, query_terms, registration_id
 from zk.encoding import encode_relation
@@ -34,7 +34,7 @@ from zk.relation import ColumnKind, RegisteredColumn, Relation
 ADMIN, OWNER_A, OWNER_B, AGENCY, STRANGER = (account(k) for k in (1, 10, 11, 12, 13))
 LOG_ROWS = 3
 MINIMUM_GROUP = 3
-REGISTRATION_RELEASE = 1 << 64 | 1
+REGISTRATION_RELEASE = 1 << 128 | 1
 HALT_GAS = 420_000  # an honest publication takes less than 300,000
 
 
@@ -98,7 +98,7 @@ class Scene:
 
     def registration(self, owner: str, data: Table, *, version: int = 1, rows: int | None = None,
                      committed: Sequence[Committed] | None = None, relation: Relation | None = None,
-                     release: int = REGISTRATION_RELEASE, lie: dict[int, int] | None = None,
+                     release: int = REGISTRATION_RELEASE, lie: Lie = Lie(),
                      behind: bytes = b"") -> Registration:
         dataset = dataset_id(owner, data.name_hash)
         columns = data.registered(dataset, version)
@@ -158,7 +158,7 @@ class ApprovedQuery(Scene):
         self.committed = [self.a.committed[0], self.b.committed[0], self.a.committed[1]]
         self.relation = joint_relation(LOG_ROWS, columns)
         self.query, self.statement = self.ask(self.relation, nonce=7)
-        self.release = 0b1111 | 0b0010 << 64
+        self.release = 0b1111 | 0b0010 << 128
         self.proof = self.prove(self.relation, self.query)
         self.message = self.message_for(self.proof)
 
