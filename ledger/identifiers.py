@@ -47,13 +47,12 @@ def query_id(chain_id: int, contract: str, proposer: str, nonce: int, relation_h
     return hash_words(QUERY_LABEL, [chain_id, address_word(contract), address_word(proposer), nonce, relation])
 
 
-def query_terms(minimum_group: int, epoch: int) -> int:
-    """What a query is published under besides its statement: smallest guard, and directory's epoch when proposed."""
-    return minimum_group | epoch << 64
-
-
 def binding_hash(statement_hash: bytes, terms: int) -> bytes:
-    """What the ledger keeps of an open query; of this and of `record_hash` it stores the first 31 bytes."""
+    """What the ledger keeps of an open query; of this and of `record_hash` it stores the first 31 bytes.
+
+    Args:
+        terms: smallest guard (bits 0 to 63), and above it where the ledger sees that no dataset changed.
+    """
     return hash_words(BINDING_LABEL, [int.from_bytes(statement_hash, "big"), terms])
 
 

@@ -14,7 +14,7 @@ from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
 from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
-from ledger.identifiers import address_word, binding_hash, query_id, query_terms, record_hash
+from ledger.identifiers import address_word, binding_hash, query_id, record_hash
 from ledger.proof_codec import (
     PROOF_ARGUMENTS,
     decode_contract_proof,
@@ -67,7 +67,7 @@ class QueryRecord:
         relation: what is asked.
         relation_hash, statement_hash, sql_hash, purpose_hash: 32 bytes each; the SQL text stays off-chain, salted.
         minimum_group: largest minimum group of its datasets.
-        epoch: of the directory when it was proposed.
+        terms: the word it is published under, which the contract made.
         datasets: in order of first use.
         block_number: of the proposal.
     """
@@ -82,7 +82,7 @@ class QueryRecord:
     sql_hash: bytes
     purpose_hash: bytes
     minimum_group: int
-    epoch: int
+    terms: int
     datasets: tuple[QueryDataset, ...]
     block_number: int
 
@@ -226,7 +226,7 @@ class Studies(BoundContract):
         """
         query = self.query(statement.subject)
         return self._send(
-            "publish", statement.subject, query_terms(query.minimum_group, query.epoch),
+            "publish", statement.subject, query.terms,
             *encode_contract_proof(statement, proof).arguments(),
             encode_statement(statement.relation, statement.commitments), gas=gas,
         )
@@ -319,5 +319,5 @@ class Studies(BoundContract):
         return QueryRecord(
             key, QueryState(state), str(proposer), args["nonce"], relation, bytes(hashed),
             bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group,
-            terms >> 64, used, event.block_number,
+            terms, used, event.block_number,
         )

@@ -13,10 +13,13 @@
 """
 
 import Precompiles as precompiles
+import Pages as pages
 import RangeTables as ranges
 import RelationShape as shape
 
+initializes: pages
 initializes: ranges
+exports: (pages.openPage, pages.setLane, pages.page)
 exports: ranges.table
 
 FR: constant(uint256) = precompiles.FR
@@ -162,7 +165,7 @@ def publish(
     @notice Everything a proof needs but its pairing: reverts unless e(left, [1]_2) = e([V], [tau]_2) is all that is left to check
     @dev    Named and typed as in Studies, which forwards its calldata unchanged. The proof is bound to msg.sender by the domain.
     @param subject query id or registration id
-    @param terms in bits 0..63 the smallest count a released sum's guard may show; other bits are the caller's
+    @param terms in bits 0..63 the smallest count a released sum's guard may show; above, lanes that must be as they were (Pages.vy)
     @param round1 commitments of round 1 in order, then [s] unless the relation is plain
     @param round2 commitments of round 2 in order
     @param accumulator [A]
@@ -173,6 +176,7 @@ def publish(
     @param hint inverse of the product of all denominators
     @param statement relation words, then the commitments of the registered columns, all checked to be points when registered
     """
+    pages._check(terms)
     head: uint256 = extract32(statement, 0, output_type=uint256)
     assert head & shape.MASK_16 == shape.RELATION_VERSION, "relation version"
     log_rows: uint256 = (head >> 16) & shape.MASK_16

@@ -29,6 +29,11 @@ MIN_MINIMUM_GROUP: constant(uint256) = 3
 LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
 
 
+interface Ledger:
+    def openPage() -> uint256: nonpayable
+    def setLane(number: uint256, lane: uint256, version: uint256): nonpayable
+
+
 struct Version:
     # what never changes: log_rows (bits 0..7), columns (8..15), rows (16..47), kinds (64..95)
     shape: uint256
@@ -62,9 +67,8 @@ struct DatasetVersion:
 struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]  # of every column named, in order
     datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version (128, 32, 32 bits), in order of first use
-    minimum_group: uint256  # the largest among the datasets
+    terms: uint256  # largest minimum group of the datasets, and their lanes where one page holds them all (Pages.vy)
     owner: address  # of all datasets, or the zero address where there are several
-    epoch: uint256  # at which all of this holds
 
 
 event DatasetRegistered:
@@ -97,9 +101,9 @@ versions: HashMap[uint256, Version]  # by dataset ‖ version
 points: HashMap[uint256, uint256[2]]  # by the column's word: dataset ‖ version ‖ kind ‖ column
 holders: public(HashMap[uint256, uint256])  # the column's word by the x-coordinate of its commitment
 
-
-# grows whenever a dataset that could stand in a query changes: new policy, new version, withdrawal
-epoch: public(uint256)
+places: HashMap[uint256, uint256]  # page ‖ lane (4 bits) of a dataset, in the verifier
+dataset_count: uint256
+page: uint256  # the last one opened
 
 
 @deploy
@@ -190,9 +194,13 @@ def register(
     self.versions[(dataset << 32) | version] = Version(
         shape=log_rows | (columns << 8) | (rows << 16) | (kinds << 64), schema_hash=schema_hash, relation_hash=relation_hash
     )
+    if version == 1:
+        lane: uint256 = self.dataset_count & 15
+        if lane == 0:
+            self.page = extcall Ledger(verification.VERIFIER).openPage()
+        self.dataset_count += 1
+        self.places[dataset] = (self.page << 4) | lane
     self._set_policy(dataset, msg.sender, policy_version, version, policy_hash, minimum_group)
-    if version != 1:
-        self.epoch += 1
     log DatasetRegistered(
         dataset=dataset, owner=msg.sender, name_hash=name_hash, version=version, log_rows=log_rows, rows=rows,
         schema_hash=schema_hash, kinds=kinds, relation_hash=relation_hash, statement=statement,
@@ -207,9 +215,7 @@ def setPolicy(dataset: uint256, policy_hash: bytes32, minimum_group: uint256):
     """
     head: uint256 = self._own(dataset)
     policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
-    assert policy_version < 1 << 32, "policy version"
     self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & shape.MASK_32, policy_hash, minimum_group)
-    self.epoch += 1
 
 
 @external
@@ -220,7 +226,7 @@ def withdraw(dataset: uint256, version: uint256):
     head: uint256 = self._own(dataset)
     assert (head >> 32) & shape.MASK_32 == version, "version"
     self.heads[dataset] = head - ACTIVE + WITHDRAWN
-    self.epoch += 1
+    self._set_lane(dataset, 0)
     log DatasetWithdrawn(dataset=dataset, version=version)
 
 
@@ -228,10 +234,13 @@ def withdraw(dataset: uint256, version: uint256):
 @view
 def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resolution:
     """
-    @notice Commitments, datasets and largest minimum group of a relation's registered columns
+    @notice Commitments, datasets and terms of a relation's registered columns
     @param columns their words; each must be of the current version of an active dataset with 2^log_rows rows, of the kind named
     """
     found: Resolution = empty(Resolution)
+    minimum_group: uint256 = 0
+    page: uint256 = 0
+    one_page: bool = True
     for word: uint256 in columns:
         known: bool = False
         for entry: uint256 in found.datasets:
@@ -249,11 +258,19 @@ def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resol
                 found.owner = empty(address)
             assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
             found.datasets.append(((word >> 64) << 32) | ((head >> 64) & shape.MASK_32))
-            found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)
+            minimum_group = max(minimum_group, self.policies[dataset].minimum_group)
+            place: uint256 = self.places[dataset]
+            if len(found.datasets) == 1:
+                page = place >> 4
+            one_page = one_page and page == place >> 4
+            found.terms |= ((place & 15) | (((head >> 64) & shape.MASK_32) << 4)) << (76 + 20 * len(found.datasets))
         point: uint256[2] = self.points[word]
         assert point[1] != 0, "unknown column"
         found.commitments.append(point)
-    found.epoch = self.epoch
+    found.terms |= page << 64
+    if not one_page:
+        found.terms = 0
+    found.terms |= minimum_group
     return found
 
 
@@ -382,10 +399,18 @@ def _own(dataset: uint256) -> uint256:
 
 
 @internal
+def _set_lane(dataset: uint256, policy_version: uint256):
+    place: uint256 = self.places[dataset]
+    extcall Ledger(verification.VERIFIER).setLane(place >> 4, place & 15, policy_version)
+
+
+@internal
 def _set_policy(
     dataset: uint256, owner: address, policy_version: uint256, version: uint256, policy_hash: bytes32, minimum_group: uint256
 ):
+    assert policy_version < 1 << 16, "policy version"
     assert minimum_group >= MIN_MINIMUM_GROUP and minimum_group < 1 << 64, "minimum group"
+    self._set_lane(dataset, policy_version)
     self.heads[dataset] = (convert(owner, uint256) << 96) | (policy_version << 64) | (version << 32) | ACTIVE
     self.policies[dataset] = Policy(hash=policy_hash, minimum_group=minimum_group)
     log PolicyChanged(dataset=dataset, policy_version=policy_version, policy_hash=policy_hash, minimum_group=minimum_group)

@@ -35,9 +35,8 @@ LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310
 struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]
     datasets: DynArray[uint256, MAX_DATASETS]
-    minimum_group: uint256
+    terms: uint256
     owner: address
-    epoch: uint256
 
 
 interface Directory:
@@ -46,7 +45,6 @@ interface Directory:
     def requireCurrent(datasets: DynArray[uint256, MAX_DATASETS]) -> bool: view
     def requireApprover(approver: address, entry: uint256) -> bool: view
     def ownerOf(dataset: uint256) -> address: view
-    def epoch() -> uint256: view
     def chainId() -> uint256: view
     def srsId() -> bytes32: view
     def tauG2() -> uint256[4]: view
@@ -146,15 +144,14 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    terms: uint256 = found.minimum_group | (found.epoch << 64)
-    self.slots[query_id] = self._slot(self._binding(statement_hash, terms), PROPOSED)
+    self.slots[query_id] = self._slot(self._binding(statement_hash, found.terms), PROPOSED)
     self.relations[query_id] = relation_hash
-    self.heads[query_id] = (convert(msg.sender, uint256) << 96) | (found.minimum_group << 32) | (len(found.datasets) << 8)
+    self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
         self.entries[query_id][i] = found.datasets[i]
     log Proposed(
         query_id=query_id, proposer=msg.sender, nonce=nonce, relation_hash=relation_hash, statement_hash=statement_hash,
-        sql_hash=sql_hash, purpose_hash=purpose_hash, terms=terms, datasets=found.datasets, relation=relation,
+        sql_hash=sql_hash, purpose_hash=purpose_hash, terms=found.terms, datasets=found.datasets, relation=relation,
     )
     return query_id
 
@@ -234,8 +231,8 @@ def __default__():
     terms: uint256 = extract32(head, 32, output_type=uint256)
     slot: uint256 = self.slots[query_id]
     assert slot & 255 == APPROVED, "state"
-    # while no dataset changed since the proposal, all of the query's are as they were; terms are compared below
-    if staticcall Directory(REGISTRY).epoch() != terms >> 64:
+    # the verifier looks at the page that terms name; where datasets stand in several pages the directory is asked
+    if terms >> 64 == 0:
         self._require_current(query_id)
     found: Bytes[160] = raw_call(
         verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS

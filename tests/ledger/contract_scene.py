@@ -24,9 +24,9 @@ from study_cases import (
     registration_relation,
     table,
 )
-from tiny_prover import Committed, Lie, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_prover import Committed, Header, Lie, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
 
-from ledger.identifiers import dataset_id, query_terms, registration_id
+from ledger.identifiers import dataset_id, registration_id
 from zk.encoding import encode_relation
 from zk.proof import Proof
 from zk.relation import ColumnKind, RegisteredColumn, Relation
@@ -125,9 +125,10 @@ class Scene:
 
     def propose(self, words: Relation | Sequence[int], nonce: int = 0, sender: str = AGENCY) -> bytes:
         encoded = statement_bytes(words, [])
-        epoch = self.registry.send("epoch", sender=STRANGER)
+        head = Header(encoded)
+        resolved = self.registry.send("resolve", head.field(1), head.columns, sender=STRANGER)
         query = bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
-        self.terms[query] = query_terms(self.studies.send("query", query, sender=STRANGER)[2], epoch)
+        self.terms[query] = resolved[2]
         return query
 
     def approve(self, query: bytes, words: Relation | Sequence[int], datasets: Sequence[Dataset]) -> None:

@@ -191,8 +191,17 @@ class Header:
         return [self.statement[at + 32 * (v // 32) + 31 - v % 32] for v in range(self.field(6))]
 
     @property
+    def columns_at(self) -> int:
+        return 32 * (1 + -(-self.field(5) // 32) + -(-self.field(6) // 32))
+
+    @property
+    def columns(self) -> list[int]:
+        at = self.columns_at
+        return [int.from_bytes(self.statement[at + 32 * k : at + 32 * k + 32], "big") for k in range(self.field(2))]
+
+    @property
     def codes(self) -> list[list[int]]:
-        at, found = 32 * (1 + -(-self.field(5) // 32) + -(-self.field(6) // 32) + self.field(2)), []
+        at, found = self.columns_at + 32 * self.field(2), []
         for count in filter(None, (self.field(12) & 0xFF, self.field(12) >> 8)):
             words = [int.from_bytes(self.statement[at + 32 * k : at + 32 * k + 32], "big") for k in range(count)]
             found.append([words[i // 16] >> 16 * (i % 16) & 0xFFFF for i in range(count)])
