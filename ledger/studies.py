@@ -94,22 +94,24 @@ class PublishedRecord:
     Args:
         query_id: 32 bytes.
         record: `ledger.identifiers.record_hash` of it; its first 31 bytes are stored for ever.
-        sums: [s], which seals all sums.
-        release: release word.
+        constants: the sums, cell by cell, where they are plain; else none.
+        sums: [s], which seals all sums; none where they are plain.
+        release: release word, 0 where sums are plain.
         rows: values of the opened rows of s in increasing order.
         block_number, tx_hash: where it was published.
     """
 
     query_id: bytes
     record: bytes
-    sums: Point
+    constants: tuple[int, ...]
+    sums: Point | None
     release: int
     rows: tuple[int, ...]
     block_number: int
     tx_hash: str
 
     def opened(self, relation: Relation) -> dict[int, int]:
-        """Values of the opened sums (guards and public ones) by their number.
+        """Values of the opened rows of s (guards and public ones), and of all rows where sums are plain, by row number.
 
         Raises:
             RecordInvalidError: the release word does not belong to this relation.
@@ -118,9 +120,10 @@ class PublishedRecord:
             numbers = opened_rows(relation, self.release)
         except ZkError as error:
             raise RecordInvalidError("the release word of a record does not fit its relation") from error
-        if len(numbers) != len(self.rows):
+        expected = relation.sum_rows if relation.plain else 0
+        if (len(numbers), expected) != (len(self.rows), len(self.constants)):
             raise RecordInvalidError("the opened rows of a record do not fit its release word")
-        return dict(zip(numbers, self.rows))
+        return dict(enumerate(self.constants)) if relation.plain else dict(zip(numbers, self.rows))
 
 
 def verify_record(query: QueryRecord, statement: Statement, proof: Proof, binding: bytes) -> bytes:
@@ -294,7 +297,7 @@ class Studies(BoundContract):
         statement = self.statement(query, relation, commitments)
         record = verify_record(self.query(query), statement, proof, self.binding(query))
         found = PublishedRecord(
-            query, record, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
+            query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
         )
         return found, statement, proof
 

@@ -48,6 +48,8 @@ def _register(
         log_rows >= shape.MIN_TABLE_LOG_ROWS and log_rows <= shape.MAX_LOG_ROWS
         and bits != 0 and bits <= shape.MAX_TABLE_BITS and bits <= log_rows
     ), "range table"
+    # the transaction is where everybody finds the proof
+    assert msg.sender == tx.origin, "not a transaction"
     key: uint256 = (log_rows << 8) | bits
     assert self.tables[key][1] == 0, "table registered before"
     assert at_z < FR, "scalar"

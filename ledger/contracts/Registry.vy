@@ -148,6 +148,8 @@ def register(
     assert len(msg.data) == (
         4 + 32 * 24 + len(statement) + len(round1) + len(round2) + len(evaluations) + len(opening)
     ), "calldata length"
+    # the transaction is where everybody finds the proof
+    assert msg.sender == tx.origin, "not a transaction"
     membership._require_owner(msg.sender)
     dataset: uint256 = self._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]

@@ -11,7 +11,7 @@ from contract_machine import CHAIN_ID, Contract, Machine, account
 
 from ledger.deploy import tau_words
 from ledger.proof_codec import encode_contract_proof, encode_statement
-from ledger.table_codec import table_arguments
+from ledger.tables import table_arguments
 from zk.curve import encode_points, neg_points
 from zk.field import FR
 from zk.pairing import G2_GENERATOR, pairing_product_is_one
