@@ -18,6 +18,7 @@ from contract_machine import CHAIN_ID, Reverted
 from contract_scene import LOG_ROWS, OWNER_A, STRANGER, ApprovedQuery, refused
 from study_cases import joint_relation, table
 from tiny_prover import (
+    Lie,
     Message,
     TinySrs,
     domain_of,
@@ -70,7 +71,7 @@ def test_changed_value_of_an_opened_row(scene: ApprovedQuery) -> None:
 
 def test_prover_who_insists_on_a_false_sum(scene: ApprovedQuery) -> None:
     for lie in ({1: 12345}, {0: 4}):
-        refused(scene, scene.message_for(scene.prove(scene.relation, scene.query, lie=lie)), "pairing")
+        refused(scene, scene.message_for(scene.prove(scene.relation, scene.query, lie=Lie(sums=lie))), "pairing")
 
 
 def test_proof_for_another_query(scene: ApprovedQuery) -> None:
@@ -193,7 +194,7 @@ def test_swapped_missing_and_added_witnesses(scene: ApprovedQuery) -> None:
     refused(scene, replace(scene.message, round1=first + first + rest), "pairing")
     refused(scene, replace(scene.message, round1=second + rest), "length")
     refused(scene, replace(scene.message, round1=first + first + second + rest), "length")
-    refused(scene, replace(scene.message, round1=scene.message.round1[:-1]), "calldata length")
+    refused(scene, replace(scene.message, round1=scene.message.round1[:-1]), "length")
 
 
 def test_copy_of_another_column(scene: ApprovedQuery) -> None:
@@ -228,7 +229,7 @@ def test_truncated_and_extended_calldata(scene: ApprovedQuery) -> None:
 
 
 def test_release_words_outside_the_relation(scene: ApprovedQuery) -> None:
-    for release in (0, 1 << 64, 1 << 4, 0b1111 | 1 << 68, 0b1101 | 0b0010 << 64, 1 << 128 | 1, 1 << 255 | 1):
+    for release in (0, 1 << 128, 1 << 4, 0b1111 | 1 << 132, 0b1101 | 0b0010 << 128, 1 << 127 | 1, 1 << 255 | 1):
         opening = word(release) + scene.message.opening[32:]
         refused(scene, replace(scene.message, opening=opening), "release word")
 
@@ -248,7 +249,7 @@ def test_guard_of_a_suppressed_sum_stays_closed(scene: ApprovedQuery) -> None:
     for rows, reasons in (
         ([0, 2], ["length"]), ([2], ["pairing"]), ([0, 1], ["length"]), ([], ["length", "scalar", "guard value"]),
     ):
-        forged = scene.prove(relation, query, release=0b0011, release_only=rows)
+        forged = scene.prove(relation, query, release=0b0011, lie=Lie(release_only=rows))
         refused(scene, scene.message_for(forged, query, statement), *reasons, query=query, statement=statement)
     scene.publish(query, statement, scene.message_for(scene.prove(relation, query, release=0b0011), query, statement))
 
@@ -266,5 +267,5 @@ def test_guard_below_the_minimum_or_above_the_rows(scene: ApprovedQuery) -> None
     assert proof.rows[0] == 2
     refused(scene, scene.message_for(proof, query, statement), "guard value", query=query, statement=statement)
     for lie in (9, 2, 0, FR_MODULUS - 1):
-        forged = scene.message_for(scene.prove(scene.relation, scene.query, lie={0: lie}))
+        forged = scene.message_for(scene.prove(scene.relation, scene.query, lie=Lie(sums={0: lie})))
         refused(scene, forged, "guard value")

@@ -27,7 +27,7 @@ from contract_scene import (
     refused,
 )
 from study_cases import POLICY_HASH, joint_relation, table
-from tiny_prover import Committed, TinySrs, register_column, rehint
+from tiny_prover import Committed, Lie, TinySrs, register_column, rehint
 
 from zk.relation import Term, relation_of
 from zk.transcript import FR_MODULUS
@@ -150,7 +150,7 @@ def test_registration_of_false_row_counts_and_points(scene: ApprovedQuery) -> No
     made = scene.registration(OWNER_A, data, rows=5)
     with pytest.raises(Reverted, match="row count"):
         scene.registry.send("register", *made.values(), sender=OWNER_A)
-    made = scene.registration(OWNER_A, data, rows=5, lie={0: 5})
+    made = scene.registration(OWNER_A, data, rows=5, lie=Lie(sums={0: 5}))
     with pytest.raises(Reverted, match="pairing"):
         scene.registry.send("register", *made.values(), sender=OWNER_A)
     committed = [register_column(scene.srs, column) for column in data.columns]
@@ -184,41 +184,46 @@ def test_publication_before_every_approval(scene: ApprovedQuery) -> None:
 
 def test_policy_changed_after_approval(scene: ApprovedQuery) -> None:
     scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 5, sender=OWNER_B)
-    refused(scene, scene.message, "policy version")
+    refused(scene, scene.message, "dataset changed")
 
 
 def test_dataset_withdrawn_after_approval(scene: ApprovedQuery) -> None:
     scene.registry.send("withdraw", scene.a.dataset, 1, sender=OWNER_A)
-    refused(scene, scene.message, "dataset not active")
+    refused(scene, scene.message, "dataset changed")
 
 
 def test_new_version_after_approval(scene: ApprovedQuery) -> None:
     scene.register(OWNER_A, scene.a.table, version=2)
-    refused(scene, scene.message, "dataset version")
+    refused(scene, scene.message, "dataset changed")
     with pytest.raises(Reverted, match="dataset version"):
         scene.propose(scene.relation, nonce=5)
 
 
 def test_change_of_a_dataset_the_query_does_not_use(scene: ApprovedQuery) -> None:
-    """The directory's epoch moves, so publication looks at every dataset of the query, and finds them as they were."""
+    """Its lane of their common page changes, theirs do not."""
     other = scene.register(OWNER_A, replace(scene.a.table, name_hash=b"o" * 32))
     scene.registry.send("setPolicy", other.dataset, POLICY_HASH, 50, sender=OWNER_A)
     scene.registry.send("withdraw", other.dataset, 1, sender=OWNER_A)
-    assert scene.registry.send("epoch", sender=STRANGER) == scene.terms[scene.query] // 2**64 + 2
     scene.publish(scene.query, scene.statement, scene.message)
 
 
 def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:
-    """A smaller minimum group, or an epoch that hides what changed since the proposal, is not what was bound."""
+    """A smaller minimum group, or a page that hides what changed since the proposal, is not what was bound."""
     terms = scene.terms[scene.query]
-    for forged in (terms - 1, terms & ~(2**64 - 1), terms + 1, terms + 2**64, terms + 2**200):
+    mine = scene.verifier.send("openPage", sender=STRANGER)
+    for lane in (0, 1):
+        scene.verifier.send("setLane", mine, lane, 1, sender=STRANGER)
+    page = terms & ~(2**96 - 2**64) | mine << 64
+    for forged in (terms - 1, terms & ~(2**64 - 1), terms + 1, page, terms & 2**96 - 1, terms & 2**116 - 1):
         arguments = scene.publication(scene.query, scene.statement, scene.message)
         with pytest.raises(Reverted, match="statement"):
             scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
     scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 50, sender=OWNER_B)
-    arguments = scene.publication(scene.query, scene.statement, scene.message)
-    with pytest.raises(Reverted, match="statement"):
-        scene.studies.send("publish", arguments[0], terms + 2**64, *arguments[2:], sender=STRANGER)
+    for forged in (page, terms & 2**116 - 1, terms + (1 << 120)):
+        with pytest.raises(Reverted, match="statement"):
+            scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
+    with pytest.raises(Reverted, match="dataset version|policy version"):
+        scene.studies.send("publish", arguments[0], terms & 2**64 - 1, *arguments[2:], sender=STRANGER)
 
 
 def test_publication_through_another_contract(scene: ApprovedQuery) -> None:

@@ -125,10 +125,9 @@ class Scene:
 
     def propose(self, words: Relation | Sequence[int], nonce: int = 0, sender: str = AGENCY) -> bytes:
         encoded = statement_bytes(words, [])
-        head = Header(encoded)
-        resolved = self.registry.send("resolve", head.field(1), head.columns, sender=STRANGER)
         query = bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
-        self.terms[query] = resolved[2]
+        head = Header(encoded)
+        self.terms[query] = self.registry.send("resolve", head.field(1), head.columns, sender=STRANGER)[2]
         return query
 
     def approve(self, query: bytes, words: Relation | Sequence[int], datasets: Sequence[Dataset]) -> None:
