@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from hexbytes import HexBytes
 
@@ -30,6 +30,7 @@ from zk.relation import Relation
 from zk.statement import Point, Statement, opened_rows
 from zk.transcript import encode_words, proof_domain
 
+MAX_BATCH: Final = 8
 STORED_BYTES: Final = 31  # of a binding or a record; the last byte of their slot is the state
 
 
@@ -227,12 +228,30 @@ class Studies(BoundContract):
             RecordInvalidError: the query was never proposed, or its event and its storage disagree.
             ProofRejectedError: the proof has no inverse hint.
         """
-        query = self.query(statement.subject)
-        return self._send(
-            "publish", statement.subject, query.terms,
+        return self._send("publish", *self._publication_arguments(statement, proof), gas=gas)
+
+    def publish_batch(self, answers: Sequence[tuple[Statement, Proof]], *, gas: int | None = None) -> Receipt:
+        """Publish up to MAX_BATCH approved queries in one transaction and one pairing: all, or none if one is refused.
+
+        Args:
+            answers: statement and proof of each; larger than about 6 KB in calldata, a proof is published by itself.
+
+        Raises:
+            TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `publish`; then publish one by one.
+        """
+        calls = [
+            self.contract.encode_abi("publish", args=self._publication_arguments(statement, proof))
+            for statement, proof in answers
+        ]
+        return self._send("publishBatch", calls, gas=gas)
+
+    def _publication_arguments(self, statement: Statement, proof: Proof) -> list[Any]:
+        return [
+            statement.subject,
+            self.query(statement.subject).terms,
             *encode_contract_proof(statement, proof).arguments(),
-            encode_statement(statement.relation, statement.commitments), gas=gas,
-        )
+            encode_statement(statement.relation, statement.commitments),
+        ]
 
     # reading
 
@@ -287,19 +306,31 @@ class Studies(BoundContract):
         with translated_errors(self.client.url):
             data = self.contract.w3.eth.get_transaction(HexBytes(event.tx_hash))["input"]
         try:
-            function, arguments = self.contract.decode_function_input(data)
+            arguments = self._sent(data, query)
             relation, commitments = decode_statement(arguments["statement"])
             proof = decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS])
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
-        if function.fn_name != "publish" or bytes(arguments["subject"]) != query:
-            raise RecordInvalidError(f"the transaction that published {query.hex()} holds another proof")
         statement = self.statement(query, relation, commitments)
         record = verify_record(self.query(query), statement, proof, self.binding(query))
         found = PublishedRecord(
             query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
         )
         return found, statement, proof
+
+    def _sent(self, data: HexBytes, query: bytes) -> Mapping[str, Any]:
+        """Arguments of the `publish` of a query in a transaction, alone or in a batch.
+
+        Raises:
+            ValueError: it is in neither.
+        """
+        function, arguments = self.contract.decode_function_input(data)
+        calls = arguments["calls"] if function.fn_name == "publishBatch" else [data]
+        for call in calls:
+            function, arguments = self.contract.decode_function_input(HexBytes(call))
+            if function.fn_name == "publish" and bytes(arguments["subject"]) == query:
+                return dict(arguments)
+        raise ValueError("another call")
 
     def _query(self, event: Event) -> QueryRecord:
         args, key = event.args, bytes(event.args["query_id"])

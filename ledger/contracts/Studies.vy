@@ -17,6 +17,9 @@ exports: (verification.verifierAddress, verification.domain, verification.chainI
 
 MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
+MAX_BATCH: constant(uint256) = 8
+MAX_CALL_BYTES: constant(uint256) = 6148  # a larger publication is one of its own
+LAST_AT: constant(uint256) = 4 + 32 * 10  # of [V] in the calldata of `publish`
 MAX_CODE: constant(uint256) = 255
 
 AGENCY: constant(uint256) = 2  # as in the registry
@@ -29,6 +32,7 @@ FAILED: constant(uint256) = 5
 CANCELLED: constant(uint256) = 6
 
 LABEL_QUERY: constant(bytes32) = 0x74616c6c79737469636b2e71756572792e763100000000000000000000000000
+LABEL_BATCH: constant(bytes32) = 0x74616c6c79737469636b2e62617463682e763100000000000000000000000000
 LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310000000000000000000000
 
 
@@ -226,14 +230,10 @@ def __default__():
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
     head: Bytes[64] = slice(msg.data, 4, 64)
-    last: Bytes[64] = slice(msg.data, 324, 64)
+    last: Bytes[64] = slice(msg.data, LAST_AT, 64)
     query_id: bytes32 = extract32(head, 0)
     terms: uint256 = extract32(head, 32, output_type=uint256)
-    slot: uint256 = self.slots[query_id]
-    assert slot & 255 == APPROVED, "state"
-    # the verifier looks at the page that terms name; where datasets stand in several pages the directory is asked
-    if terms >> 64 == 0:
-        self._require_current(query_id)
+    slot: uint256 = self._approved(query_id, terms)
     found: Bytes[160] = raw_call(
         verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
     )  # statement hash, digest, left, bitmap of the opened rows
@@ -244,6 +244,46 @@ def __default__():
     )
     self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
     log Published(query_id=query_id)
+
+
+@external
+def publishBatch(calls: DynArray[Bytes[MAX_CALL_BYTES], MAX_BATCH]):
+    """
+    @notice Publish several approved queries in one transaction and one pairing: all of them or, if one fails, none
+    @dev    The pairings are joined with powers of a challenge that hashes everything that goes into every one of them (M15).
+    @param calls calldata of `publish`, one for each query
+    """
+    assert msg.sender == tx.origin, "not a transaction"
+    size: uint256 = 68
+    weight: bytes32 = empty(bytes32)
+    points: DynArray[uint256[4], MAX_BATCH] = []
+    for i: uint256 in range(len(calls), bound=MAX_BATCH):
+        size += 32 + 32 + (len(calls[i]) + 31) // 32 * 32
+        assert slice(calls[i], 0, 4) == verification.PUBLISH, "unknown function"
+        query_id: bytes32 = extract32(calls[i], 4)
+        terms: uint256 = extract32(calls[i], 36, output_type=uint256)
+        slot: uint256 = self._approved(query_id, terms)
+        found: Bytes[160] = raw_call(
+            verification.VERIFIER, calls[i], max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
+        )
+        assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
+        pair: uint256[4] = [
+            extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256),
+            extract32(calls[i], LAST_AT, output_type=uint256), extract32(calls[i], LAST_AT + 32, output_type=uint256),
+        ]
+        weight = sha256(abi_encode(LABEL_BATCH, weight, extract32(found, 32), pair))
+        points.append(pair)
+        # a query that stands in the batch twice fails here
+        self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
+        log Published(query_id=query_id)
+    assert len(msg.data) == size and len(calls) != 0, "calldata length"
+    factor: uint256 = convert(weight, uint256) % verification.precompiles.FR
+    left: uint256[2] = empty(uint256[2])
+    right: uint256[2] = empty(uint256[2])
+    for i: uint256 in range(len(points), bound=MAX_BATCH):
+        left = ecadd(ecmul(left, factor), [points[i][0], points[i][1]])
+        right = ecadd(ecmul(right, factor), [points[i][2], points[i][3]])
+    verification._check_pairing(left, right)
 
 
 @external
@@ -299,6 +339,17 @@ def _binding(statement_hash: bytes32, terms: uint256) -> bytes32:
 @pure
 def _slot(hashed: bytes32, state: uint256) -> uint256:
     return ((convert(hashed, uint256) >> 8) << 8) | state
+
+
+@internal
+@view
+def _approved(query_id: bytes32, terms: uint256) -> uint256:
+    slot: uint256 = self.slots[query_id]
+    assert slot & 255 == APPROVED, "state"
+    # the verifier looks at the page that terms name; where datasets stand in several pages the directory is asked
+    if terms >> 64 == 0:
+        self._require_current(query_id)
+    return slot
 
 
 @internal
