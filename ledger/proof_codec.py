@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation
+from zk.errors import ProofRejectedError
 from zk.proof import Proof, decode_proof, inverse_hint
 from zk.relation import Relation
 from zk.statement import Point, Statement, flatten
@@ -68,8 +69,11 @@ class ContractProof:
         return (self.round1, self.round2, *points, self.evaluations, self.opening, self.final, self.hint)
 
 
-def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
-    """Cut a proof for the contract and add the inverse hint.
+def encode_contract_proof(statement: Statement, proof: Proof, table: Point | None = None) -> ContractProof:
+    """Cut a proof for the contract, and add range table and inverse hint.
+
+    Args:
+        table: [T] as the ledger has it, if the relation has lookups.
 
     Raises:
         ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
@@ -78,7 +82,7 @@ def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
     shown = proof.constants if statement.relation.plain else (proof.release, *proof.rows)
     return ContractProof(
         round1=encode_words(flatten([*proof.round1, *proof.sealed])),
-        round2=encode_words(flatten(proof.round2)),
+        round2=encode_words(flatten([*proof.round2, *([] if table is None else [table])])),
         accumulator=proof.accumulator,
         quotient=proof.quotient,
         evaluations=encode_words([*proof.values, proof.shifted_value]),
@@ -89,7 +93,7 @@ def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
 
 
 def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof:
-    """Read the proof back out of a transaction's arguments.
+    """Read the proof back out of a transaction's arguments; [T] behind round 2 is the contract's affair.
 
     Args:
         arguments: as `ContractProof.arguments` gives them.
@@ -99,6 +103,9 @@ def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof
     """
     round1, round2, accumulator, quotient, evaluations, opening, final, _ = arguments
     shown = WORD_BYTES * relation.sum_rows if relation.plain else 0
+    table = 2 * WORD_BYTES * relation.multiplicities
+    if len(round2) < table:
+        raise ProofRejectedError("length")
     points = encode_words([*accumulator, *quotient])
-    words = (opening[:shown], round1, round2, points, evaluations, opening[shown:], encode_words(final))
+    words = (opening[:shown], round1, round2[: len(round2) - table], points, evaluations, opening[shown:], encode_words(final))
     return decode_proof(relation, b"".join(words))

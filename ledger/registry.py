@@ -228,12 +228,13 @@ class Registry(BoundContract):
 
         Raises:
             TransactionRevertedError: the contract refused; the reason names the check.
+            RecordInvalidError: the range table is not registered.
         """
         columns = statement.relation.registered
         return self._send(
             "register", name_hash, columns[0].version, rows, schema_hash, policy_hash, minimum_group,
             kinds_word([column.kind for column in columns]),
-            *encode_contract_proof(statement, proof).arguments(),
+            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
             encode_statement(statement.relation, statement.commitments),
         )
 

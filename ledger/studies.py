@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Final
 
 from hexbytes import HexBytes
@@ -14,7 +15,7 @@ from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
 from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
-from ledger.identifiers import address_word, binding_hash, query_id, record_hash
+from ledger.identifiers import address_word, asked_hash, binding_hash, query_id, record_hash
 from ledger.proof_codec import (
     PROOF_ARGUMENTS,
     decode_contract_proof,
@@ -22,6 +23,7 @@ from ledger.proof_codec import (
     encode_contract_proof,
     encode_statement,
 )
+from ledger.tables import RangeTables
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation, relation_hash
 from zk.errors import ZkError
@@ -172,6 +174,11 @@ class Studies(BoundContract):
         """Address of the universal verifier this contract asks."""
         return str(self._call("verifierAddress"))
 
+    @cached_property
+    def range_tables(self) -> RangeTables:
+        """The range tables of the verifier this contract asks."""
+        return RangeTables(self.client, self.verifier_address())
+
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
         return int(self._call("chainId")), bytes(self._call("srsId")), tuple(self._call("tauG2"))
@@ -249,7 +256,7 @@ class Studies(BoundContract):
         return [
             statement.subject,
             self.query(statement.subject).terms,
-            *encode_contract_proof(statement, proof).arguments(),
+            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
             encode_statement(statement.relation, statement.commitments),
         ]
 
@@ -342,7 +349,8 @@ class Studies(BoundContract):
         except ZkError as error:
             raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
         announced = (relation_hash(relation), list(args["datasets"]), args["proposer"], terms & (1 << 64) - 1)
-        expected = binding_hash(bytes(args["statement_hash"]), terms)[:STORED_BYTES]
+        asked = asked_hash(bytes(args["statement_hash"]), self.range_tables.of_relation(relation))
+        expected = binding_hash(asked, terms)[:STORED_BYTES]
         bound = state == QueryState.PUBLISHED or expected == bytes(binding)[:STORED_BYTES]
         if announced != (bytes(hashed), list(datasets), proposer, minimum_group) or not bound:
             raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")

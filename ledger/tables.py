@@ -13,6 +13,7 @@ from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
 from zk.errors import ProofRejectedError
 from zk.range_table import TableProof, table_gap
+from zk.relation import Relation
 from zk.statement import Point
 from zk.transcript import FR_MODULUS
 
@@ -60,6 +61,21 @@ class RangeTables(BoundContract):
         """[T] as the contract keeps it, None where nobody registered it."""
         x, y = self._call("table", log_rows, bits)
         return (x, y) if x or y else None
+
+    def of_relation(self, relation: Relation) -> Point | None:
+        """[T] of the table a relation looks up, None without lookups.
+
+        Raises:
+            RecordInvalidError: nobody registered it.
+        """
+        if not relation.lookups:
+            return None
+        found = self.commitment(relation.log_rows, relation.table_bits)
+        if found is None:
+            raise RecordInvalidError(
+                f"the ledger has no range table of {relation.table_bits} bits over 2^{relation.log_rows} rows"
+            )
+        return found
 
     def proof(self, log_rows: int, bits: int) -> TableProof | None:
         """A table with its proof, from the registering transaction; None where nobody registered it.

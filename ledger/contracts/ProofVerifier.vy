@@ -39,6 +39,7 @@ LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f7200000000000000000
 LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
 LABEL_EVALUATIONS: constant(bytes32) = 0x6576616c756174696f6e73000000000000000000000000000000000000000000
 LABEL_OPENING: constant(bytes32) = 0x6f70656e696e6700000000000000000000000000000000000000000000000000
+LABEL_ASKED: constant(bytes32) = 0x74616c6c79737469636b2e61736b65642e763100000000000000000000000000
 LABEL_ALPHA: constant(bytes32) = 0x616c706861000000000000000000000000000000000000000000000000000000
 LABEL_DELTA: constant(bytes32) = 0x64656c7461000000000000000000000000000000000000000000000000000000
 LABEL_ZETA: constant(bytes32) = 0x7a65746100000000000000000000000000000000000000000000000000000000
@@ -48,7 +49,7 @@ THREE: constant(bytes32) = 0x000000000000000000000000000000000000000000000000000
 
 
 struct Combination:
-    statement: bytes32  # SHA-256 of relation words and commitments
+    asked: bytes32  # SHA-256 of relation words and commitments; with lookups, hashed again with the [T] the proof was read with
     digest: bytes32  # transcript after everything was absorbed: binds subject, statement, caller, [s] and opened rows
     left: uint256[2]  # [F] + z·[V], to be paired with [1]_2; [V], a point too, is to be paired with [tau]_2
     rows: uint256  # bitmap of the opened rows of s
@@ -167,7 +168,7 @@ def publish(
     @param subject query id or registration id
     @param terms in bits 0..63 the smallest count a released sum's guard may show; above, lanes that must be as they were (Pages.vy)
     @param round1 commitments of round 1 in order, then [s] unless the relation is plain
-    @param round2 commitments of round 2 in order
+    @param round2 commitments of round 2 in order; with lookups then [T], which the caller compares through `asked`
     @param accumulator [A]
     @param quotient [t]
     @param evaluations opened columns at zeta in order, then A(omega zeta)
@@ -190,7 +191,7 @@ def publish(
     assert (
         len(statement) == unsafe_add(commitment_at, unsafe_mul(64, (head >> 32) & shape.MASK_16))
         and len(round1) == unsafe_add(sums_at, unsafe_mul(64, unsafe_sub(1, plain)))
-        and len(round2) == unsafe_mul(64, (head >> 64) & shape.MASK_16)
+        and len(round2) == unsafe_mul(64, unsafe_add((head >> 64) & shape.MASK_16, lookups))
         and len(evaluations) == unsafe_mul(32, unsafe_add(opened, 1))
     ), "length"
     # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
@@ -229,6 +230,7 @@ def publish(
     # transcript
     bound: bytes32 = sha256(statement)
     state: bytes32 = empty(bytes32)
+    size: uint256 = len(round2)
     if plain == 0:
         state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
     else:
@@ -238,10 +240,17 @@ def publish(
         ))
     state = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
     after_round1: bytes32 = state
-    if len(round2) == 0:
+    if size == 0:
         state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
+    elif lookups == 0:
+        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(size, 32), bytes32), round2))
     else:
-        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(len(round2), 32), bytes32), round2))
+        size = unsafe_sub(size, 64)
+        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(size, 32), bytes32), slice(round2, 0, size)))
+        # no prover chooses [T]: it counts as part of what was asked
+        bound = sha256(abi_encode(
+            LABEL_ASKED, convert(3, uint256), bound, extract32(round2, size), extract32(round2, unsafe_add(size, 32))
+        ))
     alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
     state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
     delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
@@ -260,86 +269,111 @@ def publish(
     # table of scalars; an index at or above its length reverts
     table: DynArray[uint256, shape.MAX_TABLE] = []
 
-    # cells: until the rows are done the table holds, for code k of a group, the product of beta + code over its other codes;
-    # over the product of all of them, which is part of the denominators, that is 1/(beta + code k)
-    group_bottom: uint256 = 1
-    for group: uint256 in range(min(codes & 255, 1) + min(codes >> 8, 1), bound=2):
-        beta: uint256 = convert(
-            sha256(abi_encode(after_round1, LABEL_BETA, unsafe_add(group, 1))), uint256
-        ) % FR
-        size: uint256 = (codes >> unsafe_mul(8, group)) & 255
-        begin: uint256 = len(table)
-        product: uint256 = 1
-        for i: uint256 in range(size, bound=shape.MAX_CODES):
-            if i & 15 == 0:
-                word = extract32(statement, at, output_type=uint256)
-                at = unsafe_add(at, 32)
-            table.append(product)
-            product = uint256_mulmod(product, unsafe_add(beta, word & shape.MASK_16), FR)
-            word = word >> 16
-        group_bottom = uint256_mulmod(group_bottom, product, FR)
-        product = 1
-        for i: uint256 in range(size, bound=shape.MAX_CODES):
-            k: uint256 = unsafe_sub(unsafe_sub(size, 1), i)
-            table[unsafe_add(begin, k)] = uint256_mulmod(table[unsafe_add(begin, k)], product, FR)
-            word = extract32(statement, unsafe_sub(at, unsafe_mul(32, unsafe_sub(
-                unsafe_div(unsafe_add(size, 15), 16), k >> 4
-            ))), output_type=uint256)
-            product = uint256_mulmod(
-                product, unsafe_add(beta, (word >> unsafe_mul(16, k & 15)) & shape.MASK_16), FR
-            )
-    at = unsafe_add(at, unsafe_mul(32, head >> 240))  # hints prove nothing
-
+    # e(zeta) = Z_H(zeta)/N · e_top/e_bottom, or S_alpha = e_top/e_bottom if plain: cell by cell, over the sums in each. beta + code
+    # of the first group stands among the denominators. Of the second, the table holds until the cells are done for each code
+    # the product over its other codes, and their product stands among the denominators once.
     # what only enters products may stay above r: a sum of two residues is below 2^255
-    # e(zeta) = Z_H(zeta)/N · e_top/e_bottom; rows = sum of gamma^k/(z - omega^row) and of gamma^k·S_k/(z - omega^row)
     e_top: uint256 = 0
     e_bottom: uint256 = 1
-    row_top: uint256 = 0
-    value_top: uint256 = 0
-    row_bottom: uint256 = 1
     omega: uint256 = OMEGA[log_rows]
+    first: uint256 = 0  # beta_1
+    second: uint256 = codes >> 8  # number of codes
+    step: uint256 = omega  # omega^cells, from one sum's row to the next's
+    code_at: uint256 = at
+    if codes != 0:
+        step = precompiles._power(omega, cells)
+        first = convert(sha256(abi_encode(after_round1, LABEL_BETA, convert(1, bytes32))), uint256) % FR
+        at = unsafe_add(at, unsafe_mul(32, shape._code_words(head)))
+    beta: uint256 = 0  # beta_2
+    second_bottom: uint256 = 1
+    if second != 0:
+        beta = convert(sha256(abi_encode(after_round1, LABEL_BETA, convert(2, bytes32))), uint256) % FR
+        second_at: uint256 = unsafe_sub(at, unsafe_mul(32, unsafe_div(unsafe_add(second, 15), 16)))
+        for k: uint256 in range(second, bound=shape.MAX_CODES):
+            table.append(second_bottom)
+            word = extract32(statement, unsafe_add(second_at, unsafe_mul(32, k >> 4)), output_type=uint256)
+            word = (word >> unsafe_mul(16, k & 15)) & shape.MASK_16
+            second_bottom = uint256_mulmod(second_bottom, unsafe_add(beta, word), FR)
+        product: uint256 = 1
+        for i: uint256 in range(second, bound=shape.MAX_CODES):
+            k: uint256 = unsafe_sub(unsafe_sub(second, 1), i)
+            table[k] = uint256_mulmod(table[k], product, FR)
+            word = extract32(statement, unsafe_add(second_at, unsafe_mul(32, k >> 4)), output_type=uint256)
+            word = (word >> unsafe_mul(16, k & 15)) & shape.MASK_16
+            product = uint256_mulmod(product, unsafe_add(beta, word), FR)
+    at = unsafe_add(at, unsafe_mul(32, head >> 240))  # hints prove nothing
     minimum: uint256 = terms & shape.MASK_64
     assert minimum <= 1 << log_rows, "guard value"
     span: uint256 = unsafe_sub(1 << log_rows, minimum)
-    row_at: uint256 = unsafe_sub(32, unsafe_mul(32, plain))
+    alpha_step: uint256 = alpha
+    if plain == 0:
+        alpha_step = uint256_mulmod(alpha, step, FR)
+    place: uint256 = 0  # of the cell's code in the first group
+    inner: uint256 = 0  # in the second
+    start: uint256 = 1  # omega^cell
     power: uint256 = 1  # omega^row
     weight: uint256 = 1  # alpha^v·omega^row, or alpha^v if plain
-    factor: uint256 = 1  # gamma^k
-    step: uint256 = omega
-    if plain == 1:
-        step = 1
-    if codes == 0:
-        step = uint256_mulmod(alpha, step, FR)
-    outer: uint256 = 0
-    inner: uint256 = 0
-    for row: uint256 in range(count, bound=shape.MAX_CELLS):
-        word = weight
-        if codes != 0:
-            word = uint256_mulmod(weight, table[outer], FR)
-            if codes >> 8 == 0:
-                outer = unsafe_add(outer, 1)
-            else:
-                word = uint256_mulmod(word, table[unsafe_add(codes & 255, inner)], FR)
-                inner = unsafe_add(inner, 1)
-                if inner == codes >> 8:
-                    inner = 0
-                    outer = unsafe_add(outer, 1)
-            if outer == codes & 255:
-                outer = 0
-                weight = uint256_mulmod(weight, alpha, FR)
-        if plain == 1:
-            value: uint256 = extract32(opening, row_at, output_type=uint256)
-            row_at = unsafe_add(row_at, 32)
-            if (guards >> row) & 1 == 1:
-                assert unsafe_sub(value, minimum) <= span, "guard value"
-            else:
-                assert value < FR, "scalar"
-            e_top = uint256_addmod(e_top, uint256_mulmod(word, value, FR), FR)
+    part_top: uint256 = 0  # of the cells with one code in the first group
+    part_bottom: uint256 = 1
+    difference: uint256 = 0
+    for cell: uint256 in range(cells, bound=shape.MAX_CELLS):
+        power = start
+        weight = start
+        if second != 0:
+            weight = uint256_mulmod(start, table[inner], FR)
+        if plain == 0:
+            for _: uint256 in range(sums, bound=shape.MAX_SUMS):
+                difference = unsafe_add(zeta, unsafe_sub(FR, power))
+                part_top = unsafe_add(uint256_mulmod(part_top, difference, FR), uint256_mulmod(weight, part_bottom, FR))
+                part_bottom = uint256_mulmod(part_bottom, difference, FR)
+                power = uint256_mulmod(power, step, FR)
+                weight = uint256_mulmod(weight, alpha_step, FR)
         else:
-            difference: uint256 = unsafe_add(zeta, unsafe_sub(FR, power))
-            e_top = unsafe_add(uint256_mulmod(e_top, difference, FR), uint256_mulmod(word, e_bottom, FR))
-            e_bottom = uint256_mulmod(e_bottom, difference, FR)
-            if (rows >> row) & 1 == 1:
+            power = cell  # the row
+            for _: uint256 in range(sums, bound=shape.MAX_SUMS):
+                difference = extract32(opening, unsafe_mul(32, power), output_type=uint256)
+                if (guards >> power) & 1 == 1:
+                    assert unsafe_sub(difference, minimum) <= span, "guard value"
+                else:
+                    assert difference < FR, "scalar"
+                part_top = uint256_addmod(part_top, uint256_mulmod(weight, difference, FR), FR)
+                weight = uint256_mulmod(weight, alpha_step, FR)
+                power = unsafe_add(power, cells)
+        if codes == 0:
+            e_top = part_top
+            e_bottom = part_bottom
+        else:
+            inner = unsafe_add(inner, 1)
+            if inner >= second:
+                inner = 0
+                if place & 15 == 0:
+                    word = extract32(statement, code_at, output_type=uint256)
+                    code_at = unsafe_add(code_at, 32)
+                place = unsafe_add(place, 1)
+                part_bottom = uint256_mulmod(part_bottom, unsafe_add(first, word & shape.MASK_16), FR)
+                word = word >> 16
+                e_top = unsafe_add(uint256_mulmod(e_top, part_bottom, FR), uint256_mulmod(part_top, e_bottom, FR))
+                e_bottom = uint256_mulmod(e_bottom, part_bottom, FR)
+                part_top = 0
+                part_bottom = 1
+            if plain == 0:
+                start = uint256_mulmod(start, omega, FR)
+    e_bottom = uint256_mulmod(e_bottom, second_bottom, FR)
+
+    # opened rows: sum of gamma^k/(z - omega^row) and of gamma^k·S_k/(z - omega^row)
+    row_top: uint256 = 0
+    value_top: uint256 = 0
+    row_bottom: uint256 = 1
+    row_at: uint256 = unsafe_mul(32, count)
+    if plain == 0:
+        row_at = 32
+        power = 1
+        weight = 1  # gamma^k
+        release = rows  # bits still to come
+        for row: uint256 in range(shape.MAX_CELLS):
+            if release == 0:
+                break
+            if release & 1 == 1:
                 value: uint256 = extract32(opening, row_at, output_type=uint256)
                 row_at = unsafe_add(row_at, 32)
                 if (guards >> row) & 1 == 1:
@@ -347,15 +381,14 @@ def publish(
                 else:
                     assert value < FR, "scalar"
                 difference = unsafe_add(z, unsafe_sub(FR, power))
-                word = uint256_mulmod(factor, row_bottom, FR)
+                word = uint256_mulmod(weight, row_bottom, FR)
                 row_top = unsafe_add(uint256_mulmod(row_top, difference, FR), word)
                 value_top = unsafe_add(uint256_mulmod(value_top, difference, FR), uint256_mulmod(word, value, FR))
                 row_bottom = uint256_mulmod(row_bottom, difference, FR)
-                factor = uint256_mulmod(factor, gamma, FR)
+                weight = uint256_mulmod(weight, gamma, FR)
             power = uint256_mulmod(power, omega, FR)
-        weight = uint256_mulmod(weight, step, FR)
+            release = release >> 1
     assert len(opening) == unsafe_add(row_at, 64), "length"
-    e_bottom = uint256_mulmod(e_bottom, group_bottom, FR)
 
     # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta, z on an opened row and beta = -code fail here
     vanishing: uint256 = unsafe_add(precompiles._power(zeta, 1 << log_rows), FR - 1)
@@ -378,8 +411,10 @@ def publish(
     table = [1, FR - 1]
     if lookups == 1:
         table.append(convert(sha256(abi_encode(after_round1, LABEL_BETA, empty(bytes32))), uint256) % FR)
-    for group: uint256 in range(min(codes & 255, 1) + min(codes >> 8, 1), bound=2):
-        table.append(convert(sha256(abi_encode(after_round1, LABEL_BETA, unsafe_add(group, 1))), uint256) % FR)
+    if codes != 0:
+        table.append(first)
+        if second != 0:
+            table.append(beta)
     for _: uint256 in range((head >> 128) & shape.MASK_16, bound=shape.MAX_TABLE):
         word = extract32(statement, at, output_type=uint256)
         assert word < FR, "constant"
@@ -395,7 +430,7 @@ def publish(
         table.append(weight)
         word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
         scalar = uint256_addmod(scalar, uint256_mulmod(weight, word, FR), FR)
-    factor = uint256_mulmod(uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR), row_bottom, FR)  # of A - A(omega zeta)
+    factor: uint256 = uint256_mulmod(uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR), row_bottom, FR)  # of A - A(omega zeta)
     row_bottom = uint256_mulmod(
         uint256_mulmod(uint256_mulmod(weight, gamma, FR), uint256_mulmod(gamma, inverse, FR), FR), z_next, FR
     )  # of the rows
@@ -447,7 +482,7 @@ def publish(
     # the program: one scalar for the generator, each registered column, each of round 1 and round 2, and the range table
     point = [1, 2]
     row_at = 0
-    outer = 0
+    outer: uint256 = 0
     for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
@@ -474,14 +509,10 @@ def publish(
             point[1] = extract32(round2, unsafe_add(outer, 32), output_type=uint256)
             outer = unsafe_add(outer, 64)
             precompiles._check_point(point[0], point[1])
-        elif lookups == 1:
-            lookups = 2
-            point = ranges.tables[((log_rows << 8) | ((head >> 176) & shape.MASK_16))]
-            assert point[1] != 0, "no range table"
         else:
-            lookups = unsafe_add(lookups, 3)  # the program must end here
-    assert lookups == unsafe_add(3, unsafe_mul(2, min((head >> 208) & shape.MASK_16, 1))) and more == 0, "program"
-    return Combination(statement=bound, digest=state, left=total, rows=rows)
+            outer = unsafe_add(outer, 64)  # the program must end here
+    assert outer == unsafe_add(len(round2), 64) and more == 0, "program"
+    return Combination(asked=bound, digest=state, left=total, rows=rows)
 
 
 @internal

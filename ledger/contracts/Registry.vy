@@ -184,7 +184,8 @@ def register(
             method_id=verification.PUBLISH,
         ),
         max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS,
-    )  # statement hash, digest, left, bitmap of the opened rows
+    )  # asked, digest, left, bitmap of the opened rows
+    assert extract32(found, 0) == verification._asked(sha256(statement), relation), "range table"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )

@@ -148,7 +148,8 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    self.slots[query_id] = self._slot(self._binding(statement_hash, found.terms), PROPOSED)
+    asked: bytes32 = verification._asked(statement_hash, head)
+    self.slots[query_id] = self._slot(self._binding(asked, found.terms), PROPOSED)
     self.relations[query_id] = relation_hash
     self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
@@ -236,7 +237,7 @@ def __default__():
     slot: uint256 = self._approved(query_id, terms)
     found: Bytes[160] = raw_call(
         verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
-    )  # statement hash, digest, left, bitmap of the opened rows
+    )  # asked, digest, left, bitmap of the opened rows
     assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)],
@@ -331,8 +332,8 @@ def _query_id(proposer: address, nonce: uint256, relation_hash: bytes32) -> byte
 
 @internal
 @pure
-def _binding(statement_hash: bytes32, terms: uint256) -> bytes32:
-    return sha256(abi_encode(LABEL_BINDING, convert(2, uint256), statement_hash, terms))
+def _binding(asked: bytes32, terms: uint256) -> bytes32:
+    return sha256(abi_encode(LABEL_BINDING, convert(2, uint256), asked, terms))
 
 
 @internal

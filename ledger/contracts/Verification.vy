@@ -8,6 +8,7 @@
 
 import Precompiles as precompiles
 import ProofVerifier as verifier
+import RelationShape as shape
 
 # the verifier's `publish`
 PUBLISH: constant(Bytes[4]) = method_id(
@@ -94,3 +95,16 @@ def _check_pairing(left: uint256[2], right: uint256[2]):
     @dev Revert unless e(left, [1]_2) = e(right, [tau]_2); both points were checked to be on the curve
     """
     assert precompiles._pairing(left, [right[0], unsafe_sub(precompiles.FQ, right[1])], TAU), "pairing"
+
+
+@internal
+@view
+def _asked(statement_hash: bytes32, head: uint256) -> bytes32:
+    """
+    @dev What the verifier returns as `asked` if a statement is proved with the registered range table
+    """
+    if (head >> 208) & shape.MASK_16 == 0:
+        return statement_hash
+    table: uint256[2] = staticcall verifier.__interface__(VERIFIER).table((head >> 16) & shape.MASK_16, (head >> 176) & shape.MASK_16)
+    assert table[1] != 0, "no range table"
+    return sha256(abi_encode(verifier.LABEL_ASKED, convert(3, uint256), statement_hash, table))

@@ -17,7 +17,7 @@ from zk.field import FR
 from zk.pairing import G2_GENERATOR, pairing_product_is_one
 from zk.proof import Proof
 from zk.prover import RegisteredSecret, commit_registered
-from zk.range_table import prove_table
+from zk.range_table import prove_table, relation_table
 from zk.relation import Relation
 from zk.single import prove
 from zk.srs import development_srs
@@ -61,7 +61,7 @@ class VerifierScene:
     def arguments(self, question: Question, minimum: int = 3) -> list[Any]:
         statement, proof = question.statement, question.proof
         return [
-            SUBJECT, minimum, *encode_contract_proof(statement, proof).arguments(),
+            SUBJECT, minimum, *encode_contract_proof(statement, proof, relation_table(self.srs, statement.relation)).arguments(),
             encode_statement(statement.relation, statement.commitments),
         ]
 
