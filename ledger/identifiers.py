@@ -13,7 +13,6 @@ from zk.transcript import encode_words, hash_words
 
 REGISTRATION_LABEL: Final = "tallystick.registration.v1"
 QUERY_LABEL: Final = "tallystick.query.v1"
-ASKED_LABEL: Final = "tallystick.asked.v1"
 BINDING_LABEL: Final = "tallystick.binding.v1"
 
 
@@ -48,23 +47,14 @@ def query_id(chain_id: int, contract: str, proposer: str, nonce: int, relation_h
     return hash_words(QUERY_LABEL, [chain_id, address_word(contract), address_word(proposer), nonce, relation])
 
 
-def asked_hash(statement_hash: bytes, table: Point | None) -> bytes:
-    """What a query asks: its statement's hash, and with lookups the range table they are made in.
-
-    Args:
-        table: [T] as the ledger has it, if the relation has lookups.
-    """
-    return statement_hash if table is None else hash_words(ASKED_LABEL, [int.from_bytes(statement_hash, "big"), *table])
-
-
-def binding_hash(asked: bytes, terms: int) -> bytes:
+def binding_hash(statement_hash: bytes, terms: int, table: Point | None = None) -> bytes:
     """What the ledger keeps of an open query; of this and of `record_hash` it stores the first 31 bytes.
 
     Args:
-        asked: `asked_hash`.
         terms: smallest guard (bits 0 to 63), and above it where the ledger sees that no dataset changed.
+        table: [T] as the ledger has it, if the relation has lookups.
     """
-    return hash_words(BINDING_LABEL, [int.from_bytes(asked, "big"), terms])
+    return hash_words(BINDING_LABEL, [int.from_bytes(statement_hash, "big"), terms, *(table or (0, 0))])
 
 
 def record_hash(statement: Statement, proof: Proof) -> bytes:

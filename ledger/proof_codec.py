@@ -9,22 +9,13 @@ from typing import Any, Final
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation
 from zk.errors import ProofRejectedError
-from zk.proof import Proof, decode_proof, inverse_hint
+from zk.proof import Proof, decode_proof, encode_proof, inverse_hint
 from zk.relation import Relation
 from zk.statement import Point, Statement, flatten
 from zk.transcript import encode_words
 
 WORD_BYTES: Final = 32
-PROOF_ARGUMENTS: Final = (  # names of `publish`
-    "round1",
-    "round2",
-    "accumulator",
-    "quotient",
-    "evaluations",
-    "opening",
-    "last",
-    "hint",
-)
+PROOF_ARGUMENTS: Final = ("last", "hint", "proof")  # names of `publish` and `register`
 
 
 def encode_statement(relation: Relation, commitments: Sequence[Point]) -> bytes:
@@ -52,25 +43,25 @@ def decode_statement(encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class ContractProof:
-    """A proof as arguments: the words of docs/protocol.md §4 cut where the transcript absorbs them, and the hint."""
+    """A proof as arguments. Public.
 
-    round1: bytes
-    round2: bytes
-    accumulator: Point
-    quotient: Point
-    evaluations: bytes
-    opening: bytes
+    Args:
+        final: [V].
+        hint: inverse of everything the contract divides by.
+        proof: the canonical bytes up to [V], then [T] if there are lookups.
+    """
+
     final: Point
     hint: int
+    proof: bytes
 
     def arguments(self) -> tuple[Any, ...]:
         """In the order the contracts take them."""
-        points = (self.accumulator, self.quotient)
-        return (self.round1, self.round2, *points, self.evaluations, self.opening, self.final, self.hint)
+        return self.final, self.hint, self.proof
 
 
 def encode_contract_proof(statement: Statement, proof: Proof, table: Point | None = None) -> ContractProof:
-    """Cut a proof for the contract, and add range table and inverse hint.
+    """A proof as the contract takes it.
 
     Args:
         table: [T] as the ledger has it, if the relation has lookups.
@@ -79,33 +70,21 @@ def encode_contract_proof(statement: Statement, proof: Proof, table: Point | Non
         ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
         NonCanonicalEncodingError: a word does not fit 256 bits.
     """
-    shown = proof.constants if statement.relation.plain else (proof.release, *proof.rows)
-    return ContractProof(
-        round1=encode_words(flatten([*proof.round1, *proof.sealed])),
-        round2=encode_words(flatten([*proof.round2, *([] if table is None else [table])])),
-        accumulator=proof.accumulator,
-        quotient=proof.quotient,
-        evaluations=encode_words([*proof.values, proof.shifted_value]),
-        opening=encode_words([*shown, *proof.opening]),
-        final=proof.final,
-        hint=inverse_hint(statement, proof),
-    )
+    words = encode_proof(proof)[: -2 * WORD_BYTES] + encode_words(table or ())
+    return ContractProof(proof.final, inverse_hint(statement, proof), words)
 
 
 def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof:
-    """Read the proof back out of a transaction's arguments; [T] behind round 2 is the contract's affair.
+    """Read the proof back out of a transaction's arguments; [T] behind it is the contract's affair.
 
     Args:
         arguments: as `ContractProof.arguments` gives them.
 
     Raises:
-        ProofRejectedError: the lengths do not fit the relation.
+        ProofRejectedError: the length does not fit the relation.
     """
-    round1, round2, accumulator, quotient, evaluations, opening, final, _ = arguments
-    shown = WORD_BYTES * relation.sum_rows if relation.plain else 0
+    final, _, proof = arguments
     table = 2 * WORD_BYTES * relation.multiplicities
-    if len(round2) < table:
+    if len(proof) < table:
         raise ProofRejectedError("length")
-    points = encode_words([*accumulator, *quotient])
-    words = (opening[:shown], round1, round2[: len(round2) - table], points, evaluations, opening[shown:], encode_words(final))
-    return decode_proof(relation, b"".join(words))
+    return decode_proof(relation, proof[: len(proof) - table] + encode_words(final))

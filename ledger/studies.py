@@ -15,7 +15,7 @@ from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
 from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
-from ledger.identifiers import address_word, asked_hash, binding_hash, query_id, record_hash
+from ledger.identifiers import address_word, binding_hash, query_id, record_hash
 from ledger.proof_codec import (
     PROOF_ARGUMENTS,
     decode_contract_proof,
@@ -349,8 +349,8 @@ class Studies(BoundContract):
         except ZkError as error:
             raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
         announced = (relation_hash(relation), list(args["datasets"]), args["proposer"], terms & (1 << 64) - 1)
-        asked = asked_hash(bytes(args["statement_hash"]), self.range_tables.of_relation(relation))
-        expected = binding_hash(asked, terms)[:STORED_BYTES]
+        table = self.range_tables.of_relation(relation)
+        expected = binding_hash(bytes(args["statement_hash"]), terms, table)[:STORED_BYTES]
         bound = state == QueryState.PUBLISHED or expected == bytes(binding)[:STORED_BYTES]
         if announced != (bytes(hashed), list(datasets), proposer, minimum_group) or not bound:
             raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")

@@ -39,7 +39,6 @@ LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f7200000000000000000
 LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
 LABEL_EVALUATIONS: constant(bytes32) = 0x6576616c756174696f6e73000000000000000000000000000000000000000000
 LABEL_OPENING: constant(bytes32) = 0x6f70656e696e6700000000000000000000000000000000000000000000000000
-LABEL_ASKED: constant(bytes32) = 0x74616c6c79737469636b2e61736b65642e763100000000000000000000000000
 LABEL_ALPHA: constant(bytes32) = 0x616c706861000000000000000000000000000000000000000000000000000000
 LABEL_DELTA: constant(bytes32) = 0x64656c7461000000000000000000000000000000000000000000000000000000
 LABEL_ZETA: constant(bytes32) = 0x7a65746100000000000000000000000000000000000000000000000000000000
@@ -49,10 +48,11 @@ THREE: constant(bytes32) = 0x000000000000000000000000000000000000000000000000000
 
 
 struct Combination:
-    asked: bytes32  # SHA-256 of relation words and commitments; with lookups, hashed again with the [T] the proof was read with
+    statement: bytes32  # SHA-256 of relation words and commitments
     digest: bytes32  # transcript after everything was absorbed: binds subject, statement, caller, [s] and opened rows
     left: uint256[2]  # [F] + z·[V], to be paired with [1]_2; [V], a point too, is to be paired with [tau]_2
     rows: uint256  # bitmap of the opened rows of s
+    table: uint256[2]  # [T] the proof was read with, to be compared with the registered one; (0, 0) without lookups
 
 
 CHAIN_ID: immutable(uint256)
@@ -152,14 +152,9 @@ def registerTable(
 def publish(
     subject: bytes32,
     terms: uint256,
-    round1: Bytes[shape.MAX_ROUND1_BYTES],
-    round2: Bytes[shape.MAX_ROUND2_BYTES],
-    accumulator: uint256[2],
-    quotient: uint256[2],
-    evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
-    opening: Bytes[shape.MAX_OPENING_BYTES],
     last: uint256[2],
     hint: uint256,
+    proof: Bytes[shape.MAX_PROOF_BYTES],
     statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ) -> Combination:
     """
@@ -167,14 +162,9 @@ def publish(
     @dev    Named and typed as in Studies, which forwards its calldata unchanged. The proof is bound to msg.sender by the domain.
     @param subject query id or registration id
     @param terms in bits 0..63 the smallest count a released sum's guard may show; above, lanes that must be as they were (Pages.vy)
-    @param round1 commitments of round 1 in order, then [s] unless the relation is plain
-    @param round2 commitments of round 2 in order; with lookups then [T], which the caller compares through `asked`
-    @param accumulator [A]
-    @param quotient [t]
-    @param evaluations opened columns at zeta in order, then A(omega zeta)
-    @param opening release word and opened rows of s in increasing order; of a plain relation all sums instead; then [W]
     @param last [V]
     @param hint inverse of the product of all denominators
+    @param proof its words in canonical order but for [V] (zk/proof.py); with lookups then [T], which the caller compares
     @param statement relation words, then the commitments of the registered columns, all checked to be points when registered
     """
     pages._check(terms)
@@ -186,29 +176,32 @@ def publish(
     codes: uint256 = (head >> 192) & shape.MASK_16
     lookups: uint256 = min((head >> 208) & shape.MASK_16, 1)
     plain: uint256 = (head >> 232) & 1
-    sums_at: uint256 = unsafe_mul(64, unsafe_add((head >> 48) & shape.MASK_16, lookups))
-    commitment_at: uint256 = shape._size(head)
-    assert (
-        len(statement) == unsafe_add(commitment_at, unsafe_mul(64, (head >> 32) & shape.MASK_16))
-        and len(round1) == unsafe_add(sums_at, unsafe_mul(64, unsafe_sub(1, plain)))
-        and len(round2) == unsafe_mul(64, unsafe_add((head >> 64) & shape.MASK_16, lookups))
-        and len(evaluations) == unsafe_mul(32, unsafe_add(opened, 1))
-    ), "length"
-    # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
-    assert len(msg.data) == unsafe_add(unsafe_add(612, unsafe_add(len(statement), len(round1))), unsafe_add(
-        len(round2), unsafe_add(len(evaluations), len(opening))
-    )), "calldata length"
-
-    # opened rows: the guards of released rows and the public rows; of a plain relation every row is shown
-    at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
     cells: uint256 = 1
     if codes != 0:
         cells = unsafe_mul(codes & 255, max(codes >> 8, 1))
     count: uint256 = unsafe_mul(sums, cells)
+    # where the parts of the proof begin
+    round1_at: uint256 = unsafe_mul(unsafe_mul(32, count), plain)
+    sums_at: uint256 = unsafe_add(round1_at, unsafe_mul(64, unsafe_add((head >> 48) & shape.MASK_16, lookups)))
+    round2_at: uint256 = unsafe_add(sums_at, unsafe_mul(64, unsafe_sub(1, plain)))
+    accumulator_at: uint256 = unsafe_add(round2_at, unsafe_mul(64, (head >> 64) & shape.MASK_16))
+    values_at: uint256 = unsafe_add(accumulator_at, 128)
+    opening_at: uint256 = unsafe_add(values_at, unsafe_mul(32, unsafe_add(opened, 1)))
+    table_at: uint256 = unsafe_sub(len(proof), unsafe_mul(64, lookups))
+    commitment_at: uint256 = shape._size(head)
+    assert (
+        len(statement) == unsafe_add(commitment_at, unsafe_mul(64, (head >> 32) & shape.MASK_16))
+        and table_at <= len(proof) and opening_at <= table_at
+    ), "length"
+    # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
+    assert len(msg.data) == unsafe_add(292, unsafe_add(len(statement), len(proof))), "calldata length"
+
+    # opened rows: the guards of released rows and the public rows; of a plain relation every row is shown
+    at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
     rows: uint256 = 0  # public
     release: uint256 = unsafe_sub(ONE << count, 1)
     if plain == 0:
-        rows = extract32(opening, 0, output_type=uint256)
+        rows = extract32(proof, opening_at, output_type=uint256)
         assert rows & MASK_128 & ~release == 0 and rows & MASK_128 != 0, "release word"
         release = rows & MASK_128
         rows = rows >> 128
@@ -230,40 +223,38 @@ def publish(
     # transcript
     bound: bytes32 = sha256(statement)
     state: bytes32 = empty(bytes32)
-    size: uint256 = len(round2)
     if plain == 0:
         state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
     else:
         state = sha256(concat(
             LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, count), bytes32), self._domain(msg.sender), subject, bound,
-            slice(opening, 0, unsafe_mul(32, count)),
+            slice(proof, 0, round1_at),
         ))
-    state = sha256(concat(state, LABEL_ROUND1, convert(unsafe_div(len(round1), 32), bytes32), round1))
+    word = unsafe_sub(round2_at, round1_at)
+    state = sha256(concat(state, LABEL_ROUND1, convert(word >> 5, bytes32), slice(proof, round1_at, word)))
     after_round1: bytes32 = state
-    if size == 0:
+    word = unsafe_sub(accumulator_at, round2_at)
+    if word == 0:
         state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
-    elif lookups == 0:
-        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(size, 32), bytes32), round2))
     else:
-        size = unsafe_sub(size, 64)
-        state = sha256(concat(state, LABEL_ROUND2, convert(unsafe_div(size, 32), bytes32), slice(round2, 0, size)))
-        # no prover chooses [T]: it counts as part of what was asked
-        bound = sha256(abi_encode(
-            LABEL_ASKED, convert(3, uint256), bound, extract32(round2, size), extract32(round2, unsafe_add(size, 32))
-        ))
+        state = sha256(concat(state, LABEL_ROUND2, convert(word >> 5, bytes32), slice(proof, round2_at, word)))
     alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
+    accumulator: uint256[2] = [
+        extract32(proof, accumulator_at, output_type=uint256), extract32(proof, unsafe_add(accumulator_at, 32), output_type=uint256)
+    ]
     state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
     delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
+    quotient: uint256[2] = [
+        extract32(proof, unsafe_add(accumulator_at, 64), output_type=uint256),
+        extract32(proof, unsafe_add(accumulator_at, 96), output_type=uint256),
+    ]
     state = sha256(abi_encode(state, LABEL_QUOTIENT, convert(2, uint256), quotient))
     zeta: uint256 = convert(sha256(abi_encode(state, LABEL_ZETA, empty(bytes32))), uint256) % FR
-    state = sha256(concat(state, LABEL_EVALUATIONS, convert(unsafe_add(opened, 1), bytes32), evaluations))
+    word = unsafe_sub(opening_at, values_at)
+    state = sha256(concat(state, LABEL_EVALUATIONS, convert(word >> 5, bytes32), slice(proof, values_at, word)))
     gamma: uint256 = convert(sha256(abi_encode(state, LABEL_GAMMA, empty(bytes32))), uint256) % FR
-    if plain == 0:
-        state = sha256(concat(state, LABEL_OPENING, convert(unsafe_div(len(opening), 32), bytes32), opening))
-    else:
-        state = sha256(concat(
-            state, LABEL_OPENING, convert(2, bytes32), slice(opening, unsafe_mul(32, count), 64)
-        ))
+    word = unsafe_sub(table_at, opening_at)
+    state = sha256(concat(state, LABEL_OPENING, convert(word >> 5, bytes32), slice(proof, opening_at, word)))
     z: uint256 = convert(sha256(abi_encode(state, LABEL_Z, empty(bytes32))), uint256) % FR
 
     # table of scalars; an index at or above its length reverts
@@ -331,7 +322,7 @@ def publish(
         else:
             power = cell  # the row
             for _: uint256 in range(sums, bound=shape.MAX_SUMS):
-                difference = extract32(opening, unsafe_mul(32, power), output_type=uint256)
+                difference = extract32(proof, unsafe_mul(32, power), output_type=uint256)
                 if (guards >> power) & 1 == 1:
                     assert unsafe_sub(difference, minimum) <= span, "guard value"
                 else:
@@ -364,9 +355,9 @@ def publish(
     row_top: uint256 = 0
     value_top: uint256 = 0
     row_bottom: uint256 = 1
-    row_at: uint256 = unsafe_mul(32, count)
+    row_at: uint256 = opening_at
     if plain == 0:
-        row_at = 32
+        row_at = unsafe_add(row_at, 32)
         power = 1
         weight = 1  # gamma^k
         release = rows  # bits still to come
@@ -374,7 +365,7 @@ def publish(
             if release == 0:
                 break
             if release & 1 == 1:
-                value: uint256 = extract32(opening, row_at, output_type=uint256)
+                value: uint256 = extract32(proof, row_at, output_type=uint256)
                 row_at = unsafe_add(row_at, 32)
                 if (guards >> row) & 1 == 1:
                     assert unsafe_sub(value, minimum) <= span, "guard value"
@@ -388,7 +379,7 @@ def publish(
                 weight = uint256_mulmod(weight, gamma, FR)
             power = uint256_mulmod(power, omega, FR)
             release = release >> 1
-    assert len(opening) == unsafe_add(row_at, 64), "length"
+    assert table_at == unsafe_add(row_at, 64), "length"
 
     # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta, z on an opened row and beta = -code fail here
     vanishing: uint256 = unsafe_add(precompiles._power(zeta, 1 << log_rows), FR - 1)
@@ -421,14 +412,14 @@ def publish(
         table.append(word)
         at = unsafe_add(at, 32)
     for i: uint256 in range(opened, bound=shape.MAX_OPENED):
-        word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
+        word = extract32(proof, unsafe_add(values_at, unsafe_mul(32, i)), output_type=uint256)
         assert word < FR, "scalar"
         table.append(word)
     weight = scale
     for i: uint256 in range(opened, bound=shape.MAX_OPENED):
         weight = uint256_mulmod(weight, gamma, FR)
         table.append(weight)
-        word = extract32(evaluations, unsafe_mul(32, i), output_type=uint256)
+        word = extract32(proof, unsafe_add(values_at, unsafe_mul(32, i)), output_type=uint256)
         scalar = uint256_addmod(scalar, uint256_mulmod(weight, word, FR), FR)
     factor: uint256 = uint256_mulmod(uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR), row_bottom, FR)  # of A - A(omega zeta)
     row_bottom = uint256_mulmod(
@@ -451,7 +442,7 @@ def publish(
             table.append(uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR))
 
     # constant: A(omega zeta)/Z_H(zeta) - (opened values) - (A's opening) - (opened rows)
-    word = extract32(evaluations, unsafe_mul(32, opened), output_type=uint256)
+    word = extract32(proof, unsafe_sub(opening_at, 32), output_type=uint256)
     assert word < FR, "scalar"
     factor = uint256_addmod(scale, unsafe_sub(FR, factor), FR)
     scalar = uint256_addmod(unsafe_sub(FR, scalar), uint256_mulmod(factor, word, FR), FR)
@@ -468,21 +459,20 @@ def publish(
     )
     total = ecadd(total, ecmul(last, z))
     point = [
-        extract32(opening, row_at, output_type=uint256), extract32(opening, unsafe_add(row_at, 32), output_type=uint256)
+        extract32(proof, row_at, output_type=uint256), extract32(proof, unsafe_add(row_at, 32), output_type=uint256)
     ]
     precompiles._check_point(point[0], point[1])
     total = ecadd(total, ecmul(point, unsafe_sub(FR, uint256_mulmod(scale, z_zeta, FR))))
     if plain == 0:
         point = [
-            extract32(round1, sums_at, output_type=uint256), extract32(round1, unsafe_add(sums_at, 32), output_type=uint256)
+            extract32(proof, sums_at, output_type=uint256), extract32(proof, unsafe_add(sums_at, 32), output_type=uint256)
         ]
         precompiles._check_point(point[0], point[1])
         total = ecadd(total, ecmul(point, unsafe_add(e_weight, uint256_mulmod(row_bottom, row_top, FR))))
 
     # the program: one scalar for the generator, each registered column, each of round 1 and round 2, and the range table
     point = [1, 2]
-    row_at = 0
-    outer: uint256 = 0
+    row_at = round1_at
     for _: uint256 in range((head >> 160) & shape.MASK_16, bound=shape.MAX_WORDS):
         word = extract32(statement, at, output_type=uint256)
         at = unsafe_add(at, 32)
@@ -499,20 +489,21 @@ def publish(
             point[0] = extract32(statement, commitment_at, output_type=uint256)
             point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
             commitment_at = unsafe_add(commitment_at, 64)
-        elif row_at != sums_at:
-            point[0] = extract32(round1, row_at, output_type=uint256)
-            point[1] = extract32(round1, unsafe_add(row_at, 32), output_type=uint256)
-            row_at = unsafe_add(row_at, 64)
+            continue
+        if row_at == sums_at:
+            row_at = round2_at
+        if row_at == accumulator_at:
+            row_at = table_at
+        if row_at < len(proof):
+            point[0] = extract32(proof, row_at, output_type=uint256)
+            point[1] = extract32(proof, unsafe_add(row_at, 32), output_type=uint256)
             precompiles._check_point(point[0], point[1])
-        elif outer < len(round2):
-            point[0] = extract32(round2, outer, output_type=uint256)
-            point[1] = extract32(round2, unsafe_add(outer, 32), output_type=uint256)
-            outer = unsafe_add(outer, 64)
-            precompiles._check_point(point[0], point[1])
-        else:
-            outer = unsafe_add(outer, 64)  # the program must end here
-    assert outer == unsafe_add(len(round2), 64) and more == 0, "program"
-    return Combination(asked=bound, digest=state, left=total, rows=rows)
+        row_at = unsafe_add(row_at, 64)  # behind [T] the program must end
+    assert row_at == unsafe_add(len(proof), 64) and more == 0, "program"
+    # where there are no lookups the point is the last column's: never (0, 0), and not compared
+    if lookups == 0:
+        point = [0, 0]
+    return Combination(statement=bound, digest=state, left=total, rows=rows, table=point)
 
 
 @internal

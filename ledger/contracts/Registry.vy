@@ -125,14 +125,9 @@ def register(
     policy_hash: bytes32,
     minimum_group: uint256,
     kinds: uint256,
-    round1: Bytes[shape.MAX_ROUND1_BYTES],
-    round2: Bytes[shape.MAX_ROUND2_BYTES],
-    accumulator: uint256[2],
-    quotient: uint256[2],
-    evaluations: Bytes[shape.MAX_EVALUATION_BYTES],
-    opening: Bytes[shape.MAX_OPENING_BYTES],
     last: uint256[2],
     hint: uint256,
+    proof: Bytes[shape.MAX_PROOF_BYTES],
     statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ) -> uint256:
     """
@@ -141,13 +136,11 @@ def register(
     @param version 1 for a new dataset, else the current version plus 1
     @param rows declared number of present rows, proved to be Σ present
     @param kinds bit j is the kind of column j; column 0 is `present` and boolean
-    @param round1 to `hint`: proof for subject `registrationId`, opening row 0 of s alone, cut as the verifier takes it
+    @param last to `proof`: proof for subject `registrationId`, opening row 0 of s alone, as the verifier takes it
     @param statement words of the registration relation, then the commitments
     @return the dataset's id
     """
-    assert len(msg.data) == (
-        4 + 32 * 24 + len(statement) + len(round1) + len(round2) + len(evaluations) + len(opening)
-    ), "calldata length"
+    assert len(msg.data) == 4 + 32 * 14 + len(statement) + len(proof), "calldata length"
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
     membership._require_owner(msg.sender)
@@ -177,20 +170,27 @@ def register(
 
     subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
     # the verifier wants calldata of exactly its length
-    found: Bytes[160] = raw_call(
+    found: Bytes[verification.ANSWER_BYTES] = raw_call(
         verification.VERIFIER,
         abi_encode(
-            subject, convert(1, uint256), round1, round2, accumulator, quotient, evaluations, opening, last, hint, statement,
-            method_id=verification.PUBLISH,
+            subject, convert(1, uint256), last, hint, proof, statement,
+            method_id=method_id("publish(bytes32,uint256,uint256[2],uint256,bytes,bytes)"),
         ),
-        max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS,
-    )  # asked, digest, left, bitmap of the opened rows
-    assert extract32(found, 0) == verification._asked(sha256(statement), relation), "range table"
+        max_outsize=verification.ANSWER_BYTES, is_static_call=True, gas=verification.VERIFIER_GAS,
+    )
+    table: uint256[2] = verification._table(relation)
+    assert (
+        extract32(found, 160, output_type=uint256) == table[0] and extract32(found, 192, output_type=uint256) == table[1]
+    ), "range table"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )
+    # one row is opened, in front of [W], and with lookups [T]
+    row_at: uint256 = len(proof) - 96
+    if table[1] != 0:
+        row_at -= 64
     assert (
-        extract32(found, 128, output_type=uint256) == 1 and extract32(opening, 32, output_type=uint256) == rows
+        extract32(found, 128, output_type=uint256) == 1 and extract32(proof, row_at, output_type=uint256) == rows
     ), "row count"
 
     policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1

@@ -33,10 +33,8 @@ PAIRS_PER_WORD: constant(uint256) = 15
 
 MAX_RELATION_BYTES: constant(uint256) = 32 * MAX_WORDS
 MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES + 64 * MAX_REGISTERED
-MAX_ROUND1_BYTES: constant(uint256) = 64 * (MAX_WITNESSES + 2)
-MAX_ROUND2_BYTES: constant(uint256) = 64 * (MAX_SECOND + 1)
-MAX_EVALUATION_BYTES: constant(uint256) = 32 * (MAX_OPENED + 1)
-MAX_OPENING_BYTES: constant(uint256) = 32 * (MAX_CELLS + 3)
+MAX_PROOF_WORDS: constant(uint256) = 256
+MAX_PROOF_BYTES: constant(uint256) = 32 * MAX_PROOF_WORDS
 
 
 @internal
@@ -78,6 +76,9 @@ def _relation_bytes(head: uint256) -> uint256:
         assert bits != 0 and bits <= MAX_TABLE_BITS and bits <= log_rows and log_rows >= MIN_TABLE_LOG_ROWS, "range table"
     # challenges, constants, opened values and their weights, weights of sums (one more with lookups) and zero-forms
     assert 2 + one + groups + ((head >> 128) & MASK_16) + 2 * opened + sums + one + zeros <= MAX_TABLE, "relation limits"
+    # commitments, [s], [A], [t], [W] and [T]; opened values, A(omega zeta), release word and all rows
+    plain: uint256 = (head >> 232) & 255
+    assert 2 * (witnesses + 2 * one + second + 4 - plain) + opened + 2 - plain + sums * cells <= MAX_PROOF_WORDS, "proof size"
     size: uint256 = self._size(head)
     assert size <= MAX_RELATION_BYTES, "relation limits"
     return size

@@ -19,7 +19,6 @@ MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MAX_BATCH: constant(uint256) = 8
 MAX_CALL_BYTES: constant(uint256) = 6148  # a larger publication is one of its own
-LAST_AT: constant(uint256) = 4 + 32 * 10  # of [V] in the calldata of `publish`
 MAX_CODE: constant(uint256) = 255
 
 AGENCY: constant(uint256) = 2  # as in the registry
@@ -148,8 +147,8 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    asked: bytes32 = verification._asked(statement_hash, head)
-    self.slots[query_id] = self._slot(self._binding(asked, found.terms), PROPOSED)
+    binding: bytes32 = self._binding(statement_hash, found.terms, verification._table(head))
+    self.slots[query_id] = self._slot(binding, PROPOSED)
     self.relations[query_id] = relation_hash
     self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
@@ -221,27 +220,30 @@ def cancel(query_id: bytes32):
 @external
 def __default__():
     """
-    @notice publish(bytes32,uint256,bytes,bytes,uint256[2],uint256[2],bytes,bytes,uint256[2],uint256,bytes): publish an approved
-            query with its proof; anyone may send it, by a transaction of its own
+    @notice publish(bytes32,uint256,uint256[2],uint256,bytes,bytes): publish an approved query with its proof; anyone may send it, by
+            a transaction of its own
     @dev    Arguments are those of the verifier's `publish`, with the query id as subject and the terms announced when the query
             was proposed; `statement` is the one bound then. The calldata goes to the verifier as it came, which checks its length;
             here only subject, terms and [V] are read. Declared this way, no argument is copied twice.
     """
-    assert slice(msg.data, 0, 4) == verification.PUBLISH, "unknown function"
+    assert convert(slice(msg.data, 0, 4), uint256) == verification.PUBLISH, "unknown function"
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
-    head: Bytes[64] = slice(msg.data, 4, 64)
-    last: Bytes[64] = slice(msg.data, LAST_AT, 64)
+    head: Bytes[128] = slice(msg.data, 4, 128)
     query_id: bytes32 = extract32(head, 0)
     terms: uint256 = extract32(head, 32, output_type=uint256)
     slot: uint256 = self._approved(query_id, terms)
-    found: Bytes[160] = raw_call(
-        verification.VERIFIER, msg.data, max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
-    )  # asked, digest, left, bitmap of the opened rows
-    assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
+    found: Bytes[verification.ANSWER_BYTES] = raw_call(
+        verification.VERIFIER, msg.data, max_outsize=verification.ANSWER_BYTES, is_static_call=True,
+        gas=verification.VERIFIER_GAS,
+    )
+    assert slot == self._slot(
+        self._binding(extract32(found, 0), terms, [extract32(found, 160, output_type=uint256), extract32(found, 192, output_type=uint256)]),
+        APPROVED,
+    ), "statement"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)],
-        [extract32(last, 0, output_type=uint256), extract32(last, 32, output_type=uint256)],
+        [extract32(head, 64, output_type=uint256), extract32(head, 96, output_type=uint256)],
     )
     self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
     log Published(query_id=query_id)
@@ -260,17 +262,19 @@ def publishBatch(calls: DynArray[Bytes[MAX_CALL_BYTES], MAX_BATCH]):
     points: DynArray[uint256[4], MAX_BATCH] = []
     for i: uint256 in range(len(calls), bound=MAX_BATCH):
         size += 32 + 32 + (len(calls[i]) + 31) // 32 * 32
-        assert slice(calls[i], 0, 4) == verification.PUBLISH, "unknown function"
+        assert convert(slice(calls[i], 0, 4), uint256) == verification.PUBLISH, "unknown function"
         query_id: bytes32 = extract32(calls[i], 4)
         terms: uint256 = extract32(calls[i], 36, output_type=uint256)
         slot: uint256 = self._approved(query_id, terms)
-        found: Bytes[160] = raw_call(
-            verification.VERIFIER, calls[i], max_outsize=160, is_static_call=True, gas=verification.VERIFIER_GAS
+        found: Bytes[verification.ANSWER_BYTES] = raw_call(
+            verification.VERIFIER, calls[i], max_outsize=verification.ANSWER_BYTES, is_static_call=True,
+            gas=verification.VERIFIER_GAS,
         )
-        assert slot == self._slot(self._binding(extract32(found, 0), terms), APPROVED), "statement"
+        table: uint256[2] = [extract32(found, 160, output_type=uint256), extract32(found, 192, output_type=uint256)]
+        assert slot == self._slot(self._binding(extract32(found, 0), terms, table), APPROVED), "statement"
         pair: uint256[4] = [
             extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256),
-            extract32(calls[i], LAST_AT, output_type=uint256), extract32(calls[i], LAST_AT + 32, output_type=uint256),
+            extract32(calls[i], 68, output_type=uint256), extract32(calls[i], 100, output_type=uint256),
         ]
         weight = sha256(abi_encode(LABEL_BATCH, weight, extract32(found, 32), pair))
         points.append(pair)
@@ -332,8 +336,8 @@ def _query_id(proposer: address, nonce: uint256, relation_hash: bytes32) -> byte
 
 @internal
 @pure
-def _binding(asked: bytes32, terms: uint256) -> bytes32:
-    return sha256(abi_encode(LABEL_BINDING, convert(2, uint256), asked, terms))
+def _binding(statement_hash: bytes32, terms: uint256, table: uint256[2]) -> bytes32:
+    return sha256(abi_encode(LABEL_BINDING, convert(4, uint256), statement_hash, terms, table))
 
 
 @internal

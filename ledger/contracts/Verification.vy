@@ -10,10 +10,10 @@ import Precompiles as precompiles
 import ProofVerifier as verifier
 import RelationShape as shape
 
-# the verifier's `publish`
-PUBLISH: constant(Bytes[4]) = method_id(
-    "publish(bytes32,uint256,bytes,bytes,uint256[2],uint256[2],bytes,bytes,uint256[2],uint256,bytes)"
-)
+# selector of the verifier's publish(bytes32,uint256,uint256[2],uint256,bytes,bytes)
+PUBLISH: constant(uint256) = 851057629
+PUBLISH_SELECTOR: constant(bytes4) = 0x32ba1bdd
+ANSWER_BYTES: constant(uint256) = 224  # statement hash, digest, left, bitmap of the opened rows, [T]
 VERIFIER_GAS: constant(uint256) = 10_000_000  # bound on what one verification can cost its caller
 
 VERIFIER: immutable(address)
@@ -99,12 +99,12 @@ def _check_pairing(left: uint256[2], right: uint256[2]):
 
 @internal
 @view
-def _asked(statement_hash: bytes32, head: uint256) -> bytes32:
+def _table(head: uint256) -> uint256[2]:
     """
-    @dev What the verifier returns as `asked` if a statement is proved with the registered range table
+    @dev The registered [T] of a relation's header, (0, 0) without lookups
     """
     if (head >> 208) & shape.MASK_16 == 0:
-        return statement_hash
+        return [0, 0]
     table: uint256[2] = staticcall verifier.__interface__(VERIFIER).table((head >> 16) & shape.MASK_16, (head >> 176) & shape.MASK_16)
     assert table[1] != 0, "no range table"
-    return sha256(abi_encode(verifier.LABEL_ASKED, convert(3, uint256), statement_hash, table))
+    return table

@@ -124,7 +124,7 @@ def register_column(srs: TinySrs, values: Sequence[int]) -> Committed:
 
 @dataclass(frozen=True)
 class Message:
-    """What a transaction carries: the contract's arguments between terms and statement."""
+    """What a transaction carries between terms and statement, cut where the transcript absorbs it."""
 
     round1: bytes
     round2: bytes
@@ -135,9 +135,14 @@ class Message:
     final: Point
     hint: int
 
-    def abi(self) -> tuple[object, ...]:
-        return (self.round1, self.round2, self.accumulator, self.quotient, self.evaluations, self.opening, self.final,
-                self.hint)
+    table: bytes = b""
+    """[T], where there are lookups."""
+
+    def abi(self, shown: int = 0) -> tuple[object, ...]:
+        """Args: shown: bytes of the plain sums, with which `opening` begins."""
+        points = points_bytes(self.accumulator, self.quotient)
+        parts = (self.opening[:shown], self.round1, self.round2, points, self.evaluations, self.opening[shown:], self.table)
+        return self.final, self.hint, b"".join(parts)
 
 
 def points_bytes(*points: Point) -> bytes:
