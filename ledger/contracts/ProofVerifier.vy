@@ -39,6 +39,7 @@ LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f7200000000000000000
 LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
 LABEL_EVALUATIONS: constant(bytes32) = 0x6576616c756174696f6e73000000000000000000000000000000000000000000
 LABEL_OPENING: constant(bytes32) = 0x6f70656e696e6700000000000000000000000000000000000000000000000000
+LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310000000000000000000000
 LABEL_ALPHA: constant(bytes32) = 0x616c706861000000000000000000000000000000000000000000000000000000
 LABEL_DELTA: constant(bytes32) = 0x64656c7461000000000000000000000000000000000000000000000000000000
 LABEL_ZETA: constant(bytes32) = 0x7a65746100000000000000000000000000000000000000000000000000000000
@@ -48,11 +49,10 @@ THREE: constant(bytes32) = 0x000000000000000000000000000000000000000000000000000
 
 
 struct Combination:
-    statement: bytes32  # SHA-256 of relation words and commitments
+    binding: bytes32  # hash of statement, terms and the [T] it was read with: what was asked, to be compared by the caller
     digest: bytes32  # transcript after everything was absorbed: binds subject, statement, caller, [s] and opened rows
     left: uint256[2]  # [F] + z·[V], to be paired with [1]_2; [V], a point too, is to be paired with [tau]_2
     rows: uint256  # bitmap of the opened rows of s
-    table: uint256[2]  # [T] the proof was read with, to be compared with the registered one; (0, 0) without lookups
 
 
 CHAIN_ID: immutable(uint256)
@@ -127,7 +127,7 @@ def domain(caller: address) -> bytes32:
     """
     @notice Hash that ties every proof to this chain, the contract that asks, and the structured reference string
     """
-    return self._domain(caller)
+    return sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, caller, SRS_ID))
 
 
 @external
@@ -188,11 +188,7 @@ def publish(
     values_at: uint256 = unsafe_add(accumulator_at, 128)
     opening_at: uint256 = unsafe_add(values_at, unsafe_mul(32, unsafe_add(opened, 1)))
     table_at: uint256 = unsafe_sub(len(proof), unsafe_mul(64, lookups))
-    commitment_at: uint256 = shape._size(head)
-    assert (
-        len(statement) == unsafe_add(commitment_at, unsafe_mul(64, (head >> 32) & shape.MASK_16))
-        and table_at <= len(proof) and opening_at <= table_at
-    ), "length"
+    assert table_at <= len(proof) and opening_at <= table_at, "length"
     # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
     assert len(msg.data) == unsafe_add(292, unsafe_add(len(statement), len(proof))), "calldata length"
 
@@ -218,16 +214,25 @@ def publish(
         release = release >> cells
         word = word >> 8
     rows = rows | guards
-    at = unsafe_add(at, unsafe_mul(32, (head >> 32) & shape.MASK_16))
+    # behind them the registered columns' words, codes, hints, constants, products, program, and the commitments
+    word = unsafe_mul(32, (head >> 32) & shape.MASK_16)
+    at = unsafe_add(at, word)
+    commitment_at: uint256 = unsafe_add(at, unsafe_mul(32, unsafe_add(unsafe_add(
+        head >> 240, (head >> 128) & shape.MASK_16), unsafe_add((head >> 144) & shape.MASK_16, (head >> 160) & shape.MASK_16
+    ))))
+    if codes != 0:
+        commitment_at = unsafe_add(commitment_at, unsafe_mul(32, shape._code_words(head)))
+    assert len(statement) == unsafe_add(commitment_at, unsafe_mul(2, word)), "length"
 
     # transcript
     bound: bytes32 = sha256(statement)
+    domain: bytes32 = sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, msg.sender, SRS_ID))
     state: bytes32 = empty(bytes32)
     if plain == 0:
-        state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, self._domain(msg.sender), subject, bound))
+        state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, domain, subject, bound))
     else:
         state = sha256(concat(
-            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, count), bytes32), self._domain(msg.sender), subject, bound,
+            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, count), bytes32), domain, subject, bound,
             slice(proof, 0, round1_at),
         ))
     word = unsafe_sub(round2_at, round1_at)
@@ -421,10 +426,10 @@ def publish(
         table.append(weight)
         word = extract32(proof, unsafe_add(values_at, unsafe_mul(32, i)), output_type=uint256)
         scalar = uint256_addmod(scalar, uint256_mulmod(weight, word, FR), FR)
-    factor: uint256 = uint256_mulmod(uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR), row_bottom, FR)  # of A - A(omega zeta)
-    row_bottom = uint256_mulmod(
-        uint256_mulmod(uint256_mulmod(weight, gamma, FR), uint256_mulmod(gamma, inverse, FR), FR), z_next, FR
-    )  # of the rows
+    weight = uint256_mulmod(uint256_mulmod(weight, gamma, FR), inverse, FR)
+    factor: uint256 = uint256_mulmod(weight, row_bottom, FR)  # of A - A(omega zeta)
+    if plain == 0:
+        row_bottom = uint256_mulmod(uint256_mulmod(weight, gamma, FR), z_next, FR)  # of the rows
     # the weights of A - A(omega zeta) and of the rows carry 1/Z_H(zeta) already, through `weight`
     weight = unsafe_sub(FR, scale)
     for _: uint256 in range(unsafe_add(sums, lookups), bound=shape.MAX_SUMS + 1):
@@ -480,33 +485,27 @@ def publish(
         for __: uint256 in range(word & 127, bound=shape.PAIRS_PER_WORD):
             word = word >> 16
             scalar = uint256_addmod(scalar, uint256_mulmod(table[word & 255], table[(word >> 8) & 255], FR), FR)
-        if more != 0:
-            continue
-        total = ecadd(total, ecmul(point, scalar))
-        scalar = 0
-        # the next slot's point
-        if commitment_at != len(statement):
-            point[0] = extract32(statement, commitment_at, output_type=uint256)
-            point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
-            commitment_at = unsafe_add(commitment_at, 64)
-            continue
-        if row_at == sums_at:
-            row_at = round2_at
-        if row_at == accumulator_at:
-            row_at = table_at
-        if row_at < len(proof):
-            point[0] = extract32(proof, row_at, output_type=uint256)
-            point[1] = extract32(proof, unsafe_add(row_at, 32), output_type=uint256)
-            precompiles._check_point(point[0], point[1])
-        row_at = unsafe_add(row_at, 64)  # behind [T] the program must end
+        if more == 0:
+            total = ecadd(total, ecmul(point, scalar))
+            scalar = 0
+            # the next slot's point
+            if commitment_at != len(statement):
+                point[0] = extract32(statement, commitment_at, output_type=uint256)
+                point[1] = extract32(statement, unsafe_add(commitment_at, 32), output_type=uint256)
+                commitment_at = unsafe_add(commitment_at, 64)
+            else:
+                if row_at == sums_at:
+                    row_at = round2_at
+                if row_at == accumulator_at:
+                    row_at = table_at
+                if row_at < len(proof):
+                    point[0] = extract32(proof, row_at, output_type=uint256)
+                    point[1] = extract32(proof, unsafe_add(row_at, 32), output_type=uint256)
+                    precompiles._check_point(point[0], point[1])
+                row_at = unsafe_add(row_at, 64)  # behind [T] the program must end
     assert row_at == unsafe_add(len(proof), 64) and more == 0, "program"
-    # where there are no lookups the point is the last column's: never (0, 0), and not compared
+    # with lookups the last point is [T]
     if lookups == 0:
         point = [0, 0]
-    return Combination(statement=bound, digest=state, left=total, rows=rows, table=point)
-
-
-@internal
-@view
-def _domain(caller: address) -> bytes32:
-    return sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, caller, SRS_ID))
+    bound = sha256(abi_encode(LABEL_BINDING, convert(4, uint256), bound, terms, point))
+    return Combination(binding=bound, digest=state, left=total, rows=rows)

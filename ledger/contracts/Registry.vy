@@ -178,16 +178,13 @@ def register(
         ),
         max_outsize=verification.ANSWER_BYTES, is_static_call=True, gas=verification.VERIFIER_GAS,
     )
-    table: uint256[2] = verification._table(relation)
-    assert (
-        extract32(found, 160, output_type=uint256) == table[0] and extract32(found, 192, output_type=uint256) == table[1]
-    ), "range table"
+    assert extract32(found, 0) == verification._binding(sha256(statement), 1, relation), "range table"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )
     # one row is opened, in front of [W], and with lookups [T]
     row_at: uint256 = len(proof) - 96
-    if table[1] != 0:
+    if (relation >> 208) & shape.MASK_16 != 0:
         row_at -= 64
     assert (
         extract32(found, 128, output_type=uint256) == 1 and extract32(proof, row_at, output_type=uint256) == rows

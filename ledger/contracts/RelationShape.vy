@@ -32,8 +32,8 @@ MAX_WORDS: constant(uint256) = 256
 PAIRS_PER_WORD: constant(uint256) = 15
 
 MAX_RELATION_BYTES: constant(uint256) = 32 * MAX_WORDS
-MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES + 64 * MAX_REGISTERED
-MAX_PROOF_WORDS: constant(uint256) = 256
+MAX_STATEMENT_BYTES: constant(uint256) = MAX_RELATION_BYTES  # relation and commitments together
+MAX_PROOF_WORDS: constant(uint256) = 224
 MAX_PROOF_BYTES: constant(uint256) = 32 * MAX_PROOF_WORDS
 
 
@@ -80,7 +80,7 @@ def _relation_bytes(head: uint256) -> uint256:
     plain: uint256 = (head >> 232) & 255
     assert 2 * (witnesses + 2 * one + second + 4 - plain) + opened + 2 - plain + sums * cells <= MAX_PROOF_WORDS, "proof size"
     size: uint256 = self._size(head)
-    assert size <= MAX_RELATION_BYTES, "relation limits"
+    assert size + 64 * registered <= MAX_STATEMENT_BYTES, "statement size"
     return size
 
 

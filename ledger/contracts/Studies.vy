@@ -32,7 +32,6 @@ CANCELLED: constant(uint256) = 6
 
 LABEL_QUERY: constant(bytes32) = 0x74616c6c79737469636b2e71756572792e763100000000000000000000000000
 LABEL_BATCH: constant(bytes32) = 0x74616c6c79737469636b2e62617463682e763100000000000000000000000000
-LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310000000000000000000000
 
 
 struct Resolution:
@@ -147,8 +146,7 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    binding: bytes32 = self._binding(statement_hash, found.terms, verification._table(head))
-    self.slots[query_id] = self._slot(binding, PROPOSED)
+    self.slots[query_id] = self._slot(verification._binding(statement_hash, found.terms, head), PROPOSED)
     self.relations[query_id] = relation_hash
     self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
@@ -237,10 +235,7 @@ def __default__():
         verification.VERIFIER, msg.data, max_outsize=verification.ANSWER_BYTES, is_static_call=True,
         gas=verification.VERIFIER_GAS,
     )
-    assert slot == self._slot(
-        self._binding(extract32(found, 0), terms, [extract32(found, 160, output_type=uint256), extract32(found, 192, output_type=uint256)]),
-        APPROVED,
-    ), "statement"
+    assert slot == self._slot(extract32(found, 0), APPROVED), "statement"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)],
         [extract32(head, 64, output_type=uint256), extract32(head, 96, output_type=uint256)],
@@ -270,8 +265,7 @@ def publishBatch(calls: DynArray[Bytes[MAX_CALL_BYTES], MAX_BATCH]):
             verification.VERIFIER, calls[i], max_outsize=verification.ANSWER_BYTES, is_static_call=True,
             gas=verification.VERIFIER_GAS,
         )
-        table: uint256[2] = [extract32(found, 160, output_type=uint256), extract32(found, 192, output_type=uint256)]
-        assert slot == self._slot(self._binding(extract32(found, 0), terms, table), APPROVED), "statement"
+        assert slot == self._slot(extract32(found, 0), APPROVED), "statement"
         pair: uint256[4] = [
             extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256),
             extract32(calls[i], 68, output_type=uint256), extract32(calls[i], 100, output_type=uint256),
@@ -332,12 +326,6 @@ def _query_id(proposer: address, nonce: uint256, relation_hash: bytes32) -> byte
     return sha256(abi_encode(
         LABEL_QUERY, convert(5, uint256), verification.CHAIN_ID, self, proposer, nonce, relation_hash
     ))
-
-
-@internal
-@pure
-def _binding(statement_hash: bytes32, terms: uint256, table: uint256[2]) -> bytes32:
-    return sha256(abi_encode(LABEL_BINDING, convert(4, uint256), statement_hash, terms, table))
 
 
 @internal

@@ -13,7 +13,7 @@ import RelationShape as shape
 # selector of the verifier's publish(bytes32,uint256,uint256[2],uint256,bytes,bytes)
 PUBLISH: constant(uint256) = 851057629
 PUBLISH_SELECTOR: constant(bytes4) = 0x32ba1bdd
-ANSWER_BYTES: constant(uint256) = 224  # statement hash, digest, left, bitmap of the opened rows, [T]
+ANSWER_BYTES: constant(uint256) = 160  # binding, digest, left, bitmap of the opened rows
 VERIFIER_GAS: constant(uint256) = 10_000_000  # bound on what one verification can cost its caller
 
 VERIFIER: immutable(address)
@@ -108,3 +108,12 @@ def _table(head: uint256) -> uint256[2]:
     table: uint256[2] = staticcall verifier.__interface__(VERIFIER).table((head >> 16) & shape.MASK_16, (head >> 176) & shape.MASK_16)
     assert table[1] != 0, "no range table"
     return table
+
+
+@internal
+@view
+def _binding(statement_hash: bytes32, terms: uint256, head: uint256) -> bytes32:
+    """
+    @dev What the verifier answers as binding when asked this statement, under these terms, with the registered range table
+    """
+    return sha256(abi_encode(verifier.LABEL_BINDING, convert(4, uint256), statement_hash, terms, self._table(head)))

@@ -67,7 +67,7 @@ class VerifierScene:
 
     def ask(self, arguments: Sequence[Any]) -> bool:
         """Whether what the contract returns pairs; a revert is raised."""
-        _, _, left, _, _ = self.contract.send("publish", *arguments, sender=CALLER)
+        _, _, left, _ = self.contract.send("publish", *arguments, sender=CALLER)
         points = encode_points([tuple(left), tuple(arguments[2])])
         pair = np.concatenate([points[:1], neg_points(points[1:])])
         return pairing_product_is_one(pair, [G2_GENERATOR, self.srs.tau_g2])
