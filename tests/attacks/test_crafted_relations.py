@@ -39,12 +39,12 @@ def header(words: list[int], field: int, change: Callable[[int], int]) -> list[i
     (14, 1, "relation version"), (14, 3, "relation version"), (14, 2 << 8 | 2, "relation version"),
     (4, 65, "relation limits"), (4, 4, "relation limits"), (12, 129, "relation limits"), (12, 1 << 8, "relation limits"),
     (12, 129 << 8 | 1, "relation limits"), (12, 1, "relation limits"), (13, 1, "relation limits"),
-    (11, 1, "range table"), (15, 65535, "relation limits"), (15, 1, "relation length"),
+    (11, 1, "range table"), (15, 65535, "statement size"), (15, 1, "relation length"),
     (1, 2, "relation limits"), (1, 25, "relation limits"), (1, 256, "relation limits"), (2, 0, "relation limits"),
     (2, 33, "relation limits"), (3, 49, "relation limits"), (3, 1, "relation limits"), (5, 65, "relation limits"),
     (6, 0, "relation limits"), (6, 9, "relation limits"), (6, 65, "relation limits"), 
-    (7, 129, "relation limits"), (8, 300, "relation limits"), (9, 65535, "relation limits"),
-    (10, 65535, "relation limits"),
+    (7, 129, "relation limits"), (8, 300, "relation limits"), (9, 65535, "statement size"),
+    (10, 65535, "statement size"),
     (2, 4, "relation length"), (8, 1, "relation length"), (9, 1, "relation length"), (10, 5, "relation length"),
 ])
 def test_crafted_header(scene: ApprovedQuery, field: int, value: int, reason: str) -> None:
@@ -130,7 +130,7 @@ def test_released_sum_without_a_guard(scene: ApprovedQuery) -> None:
 def test_largest_program_has_bounded_gas(scene: ApprovedQuery) -> None:
     """As many words and pairs as fit: an approved monster costs a few blocks' dust, not a block."""
     words = scene.words()
-    room = 256 - len(words)
+    room = 256 - 2 * len(scene.relation.registered) - len(words)
     at = len(words) - (words[0] >> 160 & 0xFFFF)
     full = 15 | 0x80 | sum(0x0101 << 16 * k for k in range(1, 16))
     query, statement = scene.ask(header([*words[:at], *[full] * room, *words[at:]], 10, lambda n: n + room), nonce=6)

@@ -217,7 +217,6 @@ def test_codec(ledger: Ledger) -> None:
             decode_statement(broken)
     sent = encode_contract_proof(ledger.statement, ledger.proof)
     assert decode_contract_proof(ledger.relation, sent.arguments()) == ledger.proof
-    for field in ("round1", "evaluations", "opening"):
-        shorter = replace(sent, **{field: getattr(sent, field)[:-32]})
+    for changed in (sent.proof[:-32], sent.proof[:-1], sent.proof + bytes(64), b""):
         with pytest.raises(ProofRejectedError):
-            decode_contract_proof(ledger.relation, shorter.arguments())
+            decode_contract_proof(ledger.relation, replace(sent, proof=changed).arguments())
