@@ -142,7 +142,7 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
         columns.append(extract32(relation, at + 32 * i, output_type=uint256))
     found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & shape.MASK_16, columns)
     assert len(found.commitments) == len(columns), "directory"
-    # sums in the clear are one owner's to give: of several, the differences between plain sums would show what s hides (M1)
+    # plain sums leave before anything is checked: among several owners, one could feed weights and read another's column (M1)
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
