@@ -22,6 +22,7 @@ from ledger.artifacts import ARTIFACTS, CONTRACTS, EVM_VERSION, MAX_CODE_BYTES
 from ledger.errors import ArtifactMismatchError
 
 SOURCES: Final = Path(__file__).with_name("contracts")
+FORWARDED: Final = {"Studies": ("ProofVerifier", "publish")}
 
 
 def source_hashes() -> dict[str, str]:
@@ -55,11 +56,21 @@ def compile_contract(name: str) -> str:
         "compiler": f"vyper {vyper.__long_version__}",
         "evm_version": EVM_VERSION,
         "sources": source_hashes(),
-        "abi": output["abi"],
+        "abi": [*output["abi"], *_forwarded(name)],
         "bytecode": output["bytecode"],
         "runtime": output["bytecode_runtime"],
     }
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
+
+
+def _forwarded(name: str) -> list[dict[str, Any]]:
+    """Interface entries of functions that a contract's default function takes by forwarding its calldata."""
+    if name not in FORWARDED:
+        return []
+    source, function = FORWARDED[name]
+    abi = json.loads(compile_contract(source))["abi"]
+    (entry,) = [entry for entry in abi if entry.get("name") == function]
+    return [{**entry, "outputs": [], "stateMutability": "nonpayable"}]
 
 
 def check_artifacts() -> None:

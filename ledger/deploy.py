@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +11,10 @@ from ledger.client import LedgerClient
 from ledger.errors import DeploymentInvalidError
 from ledger.registry import Registry
 from ledger.studies import Studies
+from ledger.tables import RangeTables
 from zk.pairing import G2
+from zk.range_table import TableProof, prove_table, verify_table
+from zk.srs import Srs
 
 
 class StringParameters(Protocol):
@@ -31,15 +35,16 @@ class StringParameters(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One pair of contracts. Public.
+    """One set of contracts. Public.
 
     Args:
-        registry, studies: addresses.
-        chain_id: the chain id both were given.
-        srs_id: id of the structured reference string both were given, 32 bytes.
+        verifier, registry, studies: addresses.
+        chain_id: the chain id they were given.
+        srs_id: id of the structured reference string they were given, 32 bytes.
         production: whether they were deployed for real studies.
     """
 
+    verifier: str
     registry: str
     studies: str
     chain_id: int
@@ -60,7 +65,7 @@ def tau_words(tau_g2: G2) -> list[int]:
 
 
 def deploy_contracts(client: LedgerClient, srs: StringParameters, *, production: bool) -> Deployment:
-    """Deploy registry and studies; the client's account becomes the registry's admin.
+    """Deploy verifier, registry and studies; the client's account becomes the registry's admin.
 
     Args:
         srs: a verified string; a development one is refused by the contracts where ``production``.
@@ -71,11 +76,39 @@ def deploy_contracts(client: LedgerClient, srs: StringParameters, *, production:
         DeploymentInvalidError: the chain did not create a contract.
     """
     arguments = [client.chain_id, srs.id, tau_words(srs.tau_g2), srs.development, production]
-    registry = _deploy(client, "Registry", *arguments)
-    studies = _deploy(client, "Studies", registry, *arguments)
-    deployment = Deployment(registry, studies, client.chain_id, srs.id, production)
+    verifier = _deploy(client, "ProofVerifier", *arguments)
+    registry = _deploy(client, "Registry", verifier)
+    studies = _deploy(client, "Studies", registry, verifier)
+    deployment = Deployment(verifier, registry, studies, client.chain_id, srs.id, production)
     check_deployment(client, deployment, srs)
     return deployment
+
+
+def register_tables(
+    client: LedgerClient, deployment: Deployment, srs: Srs, sizes: Iterable[tuple[int, int]]
+) -> list[TableProof]:
+    """Register the range tables that nobody registered before; none is registered by deploying.
+
+    Args:
+        srs: a verified string of at least 2^log_rows rows.
+        sizes: (log_rows, bits) of the tables wanted.
+
+    Returns:
+        All tables asked for, with their proofs, those on the ledger before checked.
+
+    Raises:
+        TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `RangeTables.register` and `verify_table`.
+    """
+    tables, found = RangeTables(client, deployment.verifier), []
+    for log_rows, bits in sizes:
+        proof = tables.proof(log_rows, bits)
+        if proof is None:
+            proof = prove_table(srs, log_rows, bits)
+            tables.register(proof)
+        else:
+            verify_table(srs.tau_g2, proof)
+        found.append(proof)
+    return found
 
 
 def check_deployment(client: LedgerClient, deployment: Deployment, srs: StringParameters) -> None:
@@ -88,12 +121,15 @@ def check_deployment(client: LedgerClient, deployment: Deployment, srs: StringPa
     if srs.development and (deployment.production or (chain is not None and chain.get("production"))):
         raise DeploymentInvalidError("a development string cannot serve a production chain")
     registry, studies = Registry(client, deployment.registry), Studies(client, deployment.studies)
-    for name, address in (("Registry", deployment.registry), ("Studies", deployment.studies)):
+    addresses = {"ProofVerifier": deployment.verifier, "Registry": registry.address, "Studies": studies.address}
+    for name, address in addresses.items():
         if not client.code(address).startswith(load_artifact(name).runtime):
             raise DeploymentInvalidError(f"the code at {address} is not this version's {name}")
     if studies.registry_address() != registry.address:
         raise DeploymentInvalidError(f"the studies contract reads another registry: {studies.registry_address()}")
     for contract in (registry, studies):
+        if contract.verifier_address().lower() != deployment.verifier.lower():
+            raise DeploymentInvalidError(f"the contract at {contract.address} asks another verifier")
         parameters = contract.parameters()
         if parameters != (client.chain_id, srs.id, tuple(tau_words(srs.tau_g2))):
             raise DeploymentInvalidError(f"the contract at {contract.address} has another chain id or string")

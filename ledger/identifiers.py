@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from zk.proof import Proof, replay
 from zk.relation import ColumnKind
-from zk.statement import Point
+from zk.statement import Point, Statement
 from zk.transcript import encode_words, hash_words
 
 REGISTRATION_LABEL: Final = "tallystick.registration.v1"
 QUERY_LABEL: Final = "tallystick.query.v1"
-RECORD_LABEL: Final = "tallystick.record.v1"
+BINDING_LABEL: Final = "tallystick.binding.v1"
 
 
 def address_word(address: str) -> int:
@@ -46,6 +47,21 @@ def query_id(chain_id: int, contract: str, proposer: str, nonce: int, relation_h
     return hash_words(QUERY_LABEL, [chain_id, address_word(contract), address_word(proposer), nonce, relation])
 
 
-def record_hash(statement_hash: bytes, sums: Point, release: int, rows: Sequence[int]) -> bytes:
-    """What the ledger keeps of a publication: statement, [s], release word and opened rows."""
-    return hash_words(RECORD_LABEL, [int.from_bytes(statement_hash, "big"), *sums, release, *rows])
+def binding_hash(statement_hash: bytes, terms: int, table: Point | None = None) -> bytes:
+    """What the ledger keeps of an open query; of this and of `record_hash` it stores the first 31 bytes.
+
+    Args:
+        terms: smallest guard (bits 0 to 63), and above it where the ledger sees that no dataset changed.
+        table: [T] as the ledger has it, if the relation has lookups.
+    """
+    return hash_words(BINDING_LABEL, [int.from_bytes(statement_hash, "big"), terms, *(table or (0, 0))])
+
+
+def record_hash(statement: Statement, proof: Proof) -> bytes:
+    """What the ledger keeps of a publication: the digest of the proof's transcript, which binds the query, its
+    statement, [s], the release word and the opened rows.
+
+    Raises:
+        ProofRejectedError: the proof does not fit the relation.
+    """
+    return replay(statement, proof).record_digest

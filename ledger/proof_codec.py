@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zk.encoding import decode_relation, encode_relation
-from zk.proof import Proof, decode_proof, inverse_hint
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation
+from zk.errors import ProofRejectedError
+from zk.proof import Proof, decode_proof, encode_proof, inverse_hint
 from zk.relation import Relation
 from zk.statement import Point, Statement, flatten
 from zk.transcript import encode_words
 
 WORD_BYTES: Final = 32
+PROOF_ARGUMENTS: Final = ("last", "hint", "proof")  # names of `publish` and `register`
 
 
 def encode_statement(relation: Relation, commitments: Sequence[Point]) -> bytes:
@@ -40,49 +43,48 @@ def decode_statement(encoded: bytes) -> tuple[Relation, tuple[Point, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class ContractProof:
-    """The contracts' `Proof` argument: the words of docs/protocol.md §4 cut where the transcript absorbs them."""
+    """A proof as arguments. Public.
 
-    round1: bytes
-    accumulator: Point
-    quotient: Point
-    evaluations: bytes
-    opening: bytes
+    Args:
+        final: [V].
+        hint: inverse of everything the contract divides by.
+        proof: the canonical bytes up to [V], then [T] if there are lookups.
+    """
+
     final: Point
     hint: int
+    proof: bytes
 
-    def argument(self) -> tuple[Any, ...]:
-        """The tuple web3.py encodes."""
-        return (self.round1, self.accumulator, self.quotient, self.evaluations, self.opening, self.final, self.hint)
+    def arguments(self) -> tuple[Any, ...]:
+        """In the order the contracts take them."""
+        return self.final, self.hint, self.proof
 
 
-def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
-    """Cut a proof for the contract and add the inverse hint.
+def encode_contract_proof(statement: Statement, proof: Proof, table: Point | None = None) -> ContractProof:
+    """A proof as the contract takes it.
+
+    Args:
+        table: [T] as the ledger has it, if the relation has lookups.
 
     Raises:
         ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
         NonCanonicalEncodingError: a word does not fit 256 bits.
     """
-    return ContractProof(
-        round1=encode_words([*flatten(proof.witnesses), *proof.sums]),
-        accumulator=proof.accumulator,
-        quotient=proof.quotient,
-        evaluations=encode_words([*proof.values, proof.shifted_value]),
-        opening=encode_words([proof.release, *proof.rows, *proof.opening]),
-        final=proof.final,
-        hint=inverse_hint(statement, proof),
-    )
+    words = encode_proof(proof)[: -2 * WORD_BYTES] + encode_words(table or ())
+    return ContractProof(proof.final, inverse_hint(statement, proof), words)
 
 
-def decode_contract_proof(relation: Relation, argument: Any) -> Proof:
-    """Read the proof back out of a transaction's `Proof` argument.
+def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof:
+    """Read the proof back out of a transaction's arguments; [T] behind it is the contract's affair.
 
     Args:
-        argument: the decoded tuple, or a mapping with the struct's field names.
+        arguments: as `ContractProof.arguments` gives them.
 
     Raises:
-        ProofRejectedError: the lengths do not fit the relation.
+        ProofRejectedError: the length does not fit the relation.
     """
-    fields = list(argument.values()) if isinstance(argument, dict) else list(argument)
-    round1, accumulator, quotient, evaluations, opening, final = fields[:6]
-    points = encode_words([*accumulator, *quotient])
-    return decode_proof(relation, round1 + points + evaluations + opening + encode_words(final))
+    final, _, proof = arguments
+    table = 2 * WORD_BYTES * relation.multiplicities
+    if len(proof) < table:
+        raise ProofRejectedError("length")
+    return decode_proof(relation, proof[: len(proof) - table] + encode_words(final))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import cached_property
 from typing import Final
 
 from ledger.client import Event, LedgerClient, Receipt
@@ -14,14 +15,16 @@ from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
 from ledger.identifiers import address_word, dataset_id, kinds_word, registration_id
 from ledger.proof_codec import decode_statement, encode_contract_proof, encode_statement
+from ledger.tables import RangeTables
 from zk.encoding import encode_relation
 from zk.errors import ZkError
 from zk.proof import Proof
+from zk.range_table import TableProof
 from zk.relation import ColumnKind, RegisteredColumn, Relation
-from zk.statement import Point, Statement
+from zk.statement import RELEASE_BITS, Point, Statement
 from zk.transcript import encode_words, proof_domain
 
-REGISTRATION_RELEASE: Final = 1 << 64 | 1  # sum 0, the number of present rows, released and public
+REGISTRATION_RELEASE: Final = 1 << RELEASE_BITS | 1  # sum 0, the number of present rows, released and public
 
 
 class Role(IntFlag):
@@ -150,12 +153,46 @@ class Registry(BoundContract):
         """Take the admin's place that was offered to this client's account."""
         return self._send("takeAdmin")
 
+    # range tables, which the verifier keeps
+
+    @cached_property
+    def range_tables(self) -> RangeTables:
+        """The range tables of the verifier this registry asks."""
+        return RangeTables(self.client, self.verifier_address())
+
+    def register_table(self, proof: TableProof) -> Receipt:
+        """Register a range table (anybody may, once for each size); raises as `RangeTables.register`."""
+        return self.range_tables.register(proof)
+
+    def table_proof(self, log_rows: int, bits: int) -> TableProof | None:
+        """A range table with its proof, None where nobody registered it; raises as `RangeTables.proof`."""
+        return self.range_tables.proof(log_rows, bits)
+
+    def table(self, log_rows: int, bits: int) -> TableProof:
+        """A range table with its proof, still to be checked with `zk.range_table.verify_table`.
+
+        Raises:
+            RecordInvalidError: nobody registered it, or transaction and storage disagree.
+        """
+        found = self.table_proof(log_rows, bits)
+        if found is None:
+            raise RecordInvalidError(f"the ledger has no range table of {bits} bits over 2^{log_rows} rows")
+        return found
+
+    def tables(self) -> list[TableProof]:
+        """Every registered range table with its proof; raises as `RangeTables.proof`."""
+        return self.range_tables.proofs()
+
     # datasets
 
     def domain(self) -> bytes:
         """Domain of registration proofs: chain, this contract, SRS."""
         chain_id, srs_id, _ = self.parameters()
         return proof_domain(chain_id, address_word(self.address), srs_id)
+
+    def verifier_address(self) -> str:
+        """Address of the universal verifier this contract asks."""
+        return str(self._call("verifierAddress"))
 
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
@@ -186,18 +223,19 @@ class Registry(BoundContract):
 
         Args:
             statement: from `registration_statement`.
-            proof: for release word `REGISTRATION_RELEASE`, opening row 0 of s alone.
+            proof: for release word `REGISTRATION_RELEASE`, opening row 0 of s alone; neither plain nor grouped.
             name_hash: 32 bytes; with the owner it makes the dataset's id.
 
         Raises:
             TransactionRevertedError: the contract refused; the reason names the check.
+            RecordInvalidError: the range table is not registered.
         """
         columns = statement.relation.registered
         return self._send(
             "register", name_hash, columns[0].version, rows, schema_hash, policy_hash, minimum_group,
             kinds_word([column.kind for column in columns]),
+            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
             encode_statement(statement.relation, statement.commitments),
-            encode_contract_proof(statement, proof).argument(),
         )
 
     def set_policy(self, dataset: int, policy_hash: bytes, minimum_group: int) -> Receipt:

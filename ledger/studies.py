@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from typing import Any, Final
 
 from hexbytes import HexBytes
 
@@ -13,14 +15,25 @@ from ledger.client import Event, Receipt
 from ledger.client_errors import translated_errors
 from ledger.contract import BoundContract
 from ledger.errors import RecordInvalidError
-from ledger.identifiers import address_word, query_id, record_hash
-from ledger.proof_codec import decode_contract_proof, decode_statement, encode_contract_proof, encode_statement
-from zk.encoding import decode_relation, encode_relation, relation_hash
+from ledger.identifiers import address_word, binding_hash, query_id, record_hash
+from ledger.proof_codec import (
+    PROOF_ARGUMENTS,
+    decode_contract_proof,
+    decode_statement,
+    encode_contract_proof,
+    encode_statement,
+)
+from ledger.tables import RangeTables
+from zk.decoding import decode_relation
+from zk.encoding import encode_relation, relation_hash
 from zk.errors import ZkError
 from zk.proof import Proof
 from zk.relation import Relation
 from zk.statement import Point, Statement, opened_rows
 from zk.transcript import encode_words, proof_domain
+
+MAX_BATCH: Final = 8
+STORED_BYTES: Final = 31  # of a binding or a record; the last byte of their slot is the state
 
 
 class QueryState(IntEnum):
@@ -57,6 +70,7 @@ class QueryRecord:
         relation: what is asked.
         relation_hash, statement_hash, sql_hash, purpose_hash: 32 bytes each; the SQL text stays off-chain, salted.
         minimum_group: largest minimum group of its datasets.
+        terms: the word it is published under, which the contract made.
         datasets: in order of first use.
         block_number: of the proposal.
     """
@@ -71,6 +85,7 @@ class QueryRecord:
     sql_hash: bytes
     purpose_hash: bytes
     minimum_group: int
+    terms: int
     datasets: tuple[QueryDataset, ...]
     block_number: int
 
@@ -81,23 +96,25 @@ class PublishedRecord:
 
     Args:
         query_id: 32 bytes.
-        record: hash stored for ever, see `ledger.identifiers.record_hash`.
-        sums: [s], which seals all sums.
-        release: release word.
+        record: `ledger.identifiers.record_hash` of it; its first 31 bytes are stored for ever.
+        constants: the sums, cell by cell, where they are plain; else none.
+        sums: [s], which seals all sums; none where they are plain.
+        release: release word, 0 where sums are plain.
         rows: values of the opened rows of s in increasing order.
         block_number, tx_hash: where it was published.
     """
 
     query_id: bytes
     record: bytes
-    sums: Point
+    constants: tuple[int, ...]
+    sums: Point | None
     release: int
     rows: tuple[int, ...]
     block_number: int
     tx_hash: str
 
     def opened(self, relation: Relation) -> dict[int, int]:
-        """Values of the opened sums (guards and public ones) by their number.
+        """Values of the opened rows of s (guards and public ones), and of all rows where sums are plain, by row number.
 
         Raises:
             RecordInvalidError: the release word does not belong to this relation.
@@ -106,26 +123,32 @@ class PublishedRecord:
             numbers = opened_rows(relation, self.release)
         except ZkError as error:
             raise RecordInvalidError("the release word of a record does not fit its relation") from error
-        if len(numbers) != len(self.rows):
+        expected = relation.sum_rows if relation.plain else 0
+        if (len(numbers), expected) != (len(self.rows), len(self.constants)):
             raise RecordInvalidError("the opened rows of a record do not fit its release word")
-        return dict(zip(numbers, self.rows))
+        return dict(enumerate(self.constants)) if relation.plain else dict(zip(numbers, self.rows))
 
 
-def verify_record(query: QueryRecord, published: PublishedRecord, binding: bytes) -> None:
-    """Check that an announced publication is the one the ledger stored.
+def verify_record(query: QueryRecord, statement: Statement, proof: Proof, binding: bytes) -> bytes:
+    """Check that a proof is the one the ledger stored the record of, and return that record.
 
     Args:
         query: the query, from its proposal.
-        published: from the event.
-        binding: 32 bytes stored for the query.
+        statement, proof: from the publishing transaction.
+        binding: what is stored for the query; its first 31 bytes are compared.
 
     Raises:
         RecordInvalidError: it is not.
     """
-    expected = record_hash(query.statement_hash, published.sums, published.release, published.rows)
-    if published.query_id != query.query_id or not expected == published.record == binding:
+    if (statement.subject, statement.hash) != (query.query_id, query.statement_hash):
+        raise RecordInvalidError(f"what was published is no answer to query {query.query_id.hex()}")
+    try:
+        record = record_hash(statement, proof)
+    except ZkError as error:
+        raise RecordInvalidError(f"the proof of query {query.query_id.hex()} does not fit its relation") from error
+    if record[:STORED_BYTES] != binding[:STORED_BYTES]:
         raise RecordInvalidError(f"the record of query {query.query_id.hex()} does not fit what was published")
-    published.opened(query.relation)
+    return record
 
 
 class Studies(BoundContract):
@@ -146,6 +169,15 @@ class Studies(BoundContract):
         """Domain of query proofs: chain, this contract, SRS."""
         chain_id, srs_id, _ = self.parameters()
         return proof_domain(chain_id, address_word(self.address), srs_id)
+
+    def verifier_address(self) -> str:
+        """Address of the universal verifier this contract asks."""
+        return str(self._call("verifierAddress"))
+
+    @cached_property
+    def range_tables(self) -> RangeTables:
+        """The range tables of the verifier this contract asks."""
+        return RangeTables(self.client, self.verifier_address())
 
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
@@ -200,12 +232,33 @@ class Studies(BoundContract):
 
         Raises:
             TransactionRevertedError: the contract refused; the reason names the check.
+            RecordInvalidError: the query was never proposed, or its event and its storage disagree.
             ProofRejectedError: the proof has no inverse hint.
         """
-        return self._send(
-            "publish", statement.subject, encode_statement(statement.relation, statement.commitments),
-            encode_contract_proof(statement, proof).argument(), gas=gas,
-        )
+        return self._send("publish", *self._publication_arguments(statement, proof), gas=gas)
+
+    def publish_batch(self, answers: Sequence[tuple[Statement, Proof]], *, gas: int | None = None) -> Receipt:
+        """Publish up to MAX_BATCH approved queries in one transaction and one pairing: all, or none if one is refused.
+
+        Args:
+            answers: statement and proof of each; larger than about 6 KB in calldata, a proof is published by itself.
+
+        Raises:
+            TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `publish`; then publish one by one.
+        """
+        calls = [
+            self.contract.encode_abi("publish", args=self._publication_arguments(statement, proof))
+            for statement, proof in answers
+        ]
+        return self._send("publishBatch", calls, gas=gas)
+
+    def _publication_arguments(self, statement: Statement, proof: Proof) -> list[Any]:
+        return [
+            statement.subject,
+            self.query(statement.subject).terms,
+            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
+            encode_statement(statement.relation, statement.commitments),
+        ]
 
     # reading
 
@@ -233,55 +286,73 @@ class Studies(BoundContract):
         return found
 
     def binding(self, query: bytes) -> bytes:
-        """The 32 bytes stored for a query: its statement hash, and its record once published."""
+        """What is stored for a query, 32 bytes, the last one 0: its `binding_hash`, and its record once published."""
         return bytes(self._call("query", query)[3])
 
     def published(self, query: bytes) -> PublishedRecord:
-        """Return a query's publication, checked against the record stored for it.
+        """Return a query's publication, read from its transaction and checked against the record stored for it.
 
         Raises:
-            RecordInvalidError: it was not published, or event and record disagree.
+            RecordInvalidError: it was not published, or transaction and record disagree.
         """
-        events = self.client.logs(self.contract.events.Published, where={"query_id": query})
-        if len(events) != 1:
-            raise RecordInvalidError(f"query {query.hex()} was not published")
-        (event,) = events
-        found = PublishedRecord(
-            query, bytes(event.args["record"]), (event.args["s_x"], event.args["s_y"]), event.args["release"],
-            tuple(event.args["rows"]), event.block_number, event.tx_hash,
-        )
-        verify_record(self.query(query), found, self.binding(query))
-        return found
+        return self._publication(query)[0]
 
     def published_proof(self, query: bytes) -> tuple[Statement, Proof]:
         """Return statement and proof from the publishing transaction, for verification away from the chain.
 
         Raises:
-            RecordInvalidError: the query was not published, or not by a direct transaction to this contract.
+            RecordInvalidError: the query was not published, or transaction and record disagree.
         """
-        tx_hash = HexBytes(self.published(query).tx_hash)
+        return self._publication(query)[1:]
+
+    def _publication(self, query: bytes) -> tuple[PublishedRecord, Statement, Proof]:
+        events = self.client.logs(self.contract.events.Published, where={"query_id": query})
+        if len(events) != 1:
+            raise RecordInvalidError(f"query {query.hex()} was not published")
+        (event,) = events
         with translated_errors(self.client.url):
-            data = self.contract.w3.eth.get_transaction(tx_hash)["input"]
+            data = self.contract.w3.eth.get_transaction(HexBytes(event.tx_hash))["input"]
         try:
-            function, arguments = self.contract.decode_function_input(data)
+            arguments = self._sent(data, query)
             relation, commitments = decode_statement(arguments["statement"])
-            proof = decode_contract_proof(relation, arguments["proof"])
+            proof = decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS])
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
-        if function.fn_name != "publish" or bytes(arguments["query_id"]) != query:
-            raise RecordInvalidError(f"the transaction that published {query.hex()} holds another proof")
-        return self.statement(query, relation, commitments), proof
+        statement = self.statement(query, relation, commitments)
+        record = verify_record(self.query(query), statement, proof, self.binding(query))
+        found = PublishedRecord(
+            query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
+        )
+        return found, statement, proof
+
+    def _sent(self, data: HexBytes, query: bytes) -> Mapping[str, Any]:
+        """Arguments of the `publish` of a query in a transaction, alone or in a batch.
+
+        Raises:
+            ValueError: it is in neither.
+        """
+        function, arguments = self.contract.decode_function_input(data)
+        calls = arguments["calls"] if function.fn_name == "publishBatch" else [data]
+        for call in calls:
+            function, arguments = self.contract.decode_function_input(HexBytes(call))
+            if function.fn_name == "publish" and bytes(arguments["subject"]) == query:
+                return dict(arguments)
+        raise ValueError("another call")
 
     def _query(self, event: Event) -> QueryRecord:
         args, key = event.args, bytes(event.args["query_id"])
-        state, proposer, minimum_group, _, hashed, datasets, approved = self._call("query", key)
+        state, proposer, minimum_group, binding, hashed, datasets, approved = self._call("query", key)
+        terms = args["terms"]
         words = [int.from_bytes(args["relation"][i : i + 32], "big") for i in range(0, len(args["relation"]), 32)]
         try:
             relation = decode_relation(words)
         except ZkError as error:
             raise RecordInvalidError(f"query {key.hex()} was proposed with an unreadable relation") from error
-        announced = (relation_hash(relation), list(args["datasets"]), args["proposer"])
-        if announced != (bytes(hashed), list(datasets), proposer):
+        announced = (relation_hash(relation), list(args["datasets"]), args["proposer"], terms & (1 << 64) - 1)
+        table = self.range_tables.of_relation(relation)
+        expected = binding_hash(bytes(args["statement_hash"]), terms, table)[:STORED_BYTES]
+        bound = state == QueryState.PUBLISHED or expected == bytes(binding)[:STORED_BYTES]
+        if announced != (bytes(hashed), list(datasets), proposer, minimum_group) or not bound:
             raise RecordInvalidError(f"event and storage of query {key.hex()} disagree")
         used = tuple(
             QueryDataset(entry >> 64, entry >> 32 & 0xFFFFFFFF, entry & 0xFFFFFFFF, bool(approved >> i & 1))
@@ -289,6 +360,6 @@ class Studies(BoundContract):
         )
         return QueryRecord(
             key, QueryState(state), str(proposer), args["nonce"], relation, bytes(hashed),
-            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group, used,
-            event.block_number,
+            bytes(args["statement_hash"]), bytes(args["sql_hash"]), bytes(args["purpose_hash"]), minimum_group,
+            terms, used, event.block_number,
         )

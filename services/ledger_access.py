@@ -1,4 +1,4 @@
-"""A process's view of its ledger: the client, both contracts, and what the process itself pins.
+"""A process's view of its ledger: the client, the contracts, and what the process itself pins.
 
 The deployment file is public: addresses, chain id, and id and [τ]_2 of the structured reference string. Its holder
 verifies proofs against his own file, not against what a node says; `tallystick ledger deploy` writes it from a string
@@ -70,6 +70,7 @@ def open_ledger(config: LedgerConfig) -> LedgerAccess:
 def store_deployment(path: Path, deployment: Deployment, srs: Srs) -> None:
     """Write a deployment file."""
     values = {
+        "verifier": deployment.verifier,
         "registry": deployment.registry,
         "studies": deployment.studies,
         "chain_id": deployment.chain_id,
@@ -89,6 +90,7 @@ def load_deployment(path: Path) -> tuple[Deployment, G2]:
     try:
         values = json.loads(path.read_text())
         deployment = Deployment(
+            str(values["verifier"]),
             str(values["registry"]),
             str(values["studies"]),
             int(values["chain_id"]),

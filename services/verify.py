@@ -98,7 +98,7 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
     statement = Statement(query.relation, domain, query_id, commitments, range_table(ledger, query.relation))
     if (sent.relation, sent.commitments, statement.hash) != (query.relation, commitments, query.statement_hash):
         raise RecordInvalidError("the transaction's statement is not the query's over the directory's commitments")
-    if record_hash(statement.hash, proof.sums, proof.release, proof.rows) != published.record:
+    if record_hash(statement, proof) != published.record:
         raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")
     verify_proof(ledger.tau_g2, statement, proof)
     verify_guards(query.relation, proof, query.minimum_group)

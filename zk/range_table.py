@@ -111,6 +111,13 @@ def table_challenge(log_rows: int, bits: int, commitment: Point) -> int:
     return int.from_bytes(digest, "big") % FR_MODULUS
 
 
+def table_gap(proof: TableProof) -> int:
+    """z^(N/K) − ω_K^(K−1), the one denominator: the distance to the point of row K − 1 in the domain of K points."""
+    z = table_challenge(proof.log_rows, proof.bits, proof.commitment)
+    last = pow(root_of_unity(proof.bits), (1 << proof.bits) - 1, FR_MODULUS)
+    return (pow(z, 1 << proof.log_rows - proof.bits, FR_MODULUS) - last) % FR_MODULUS
+
+
 def table_values(proof: TableProof) -> tuple[int, int, int, int]:
     """T at 1, 0, z and ωz as they must be, given T(z).
 
@@ -118,12 +125,11 @@ def table_values(proof: TableProof) -> tuple[int, int, int, int]:
         ProofRejectedError: ``"denominator"``: z lies in the domain.
     """
     r, size = FR_MODULUS, 1 << proof.bits
-    z = table_challenge(proof.log_rows, proof.bits, proof.commitment)
-    y = pow(z, 1 << proof.log_rows - proof.bits, r)
-    last = pow(root_of_unity(proof.bits), size - 1, r)  # the point of row K − 1 in the domain of K points
-    gap = (y - last) % r
+    gap = table_gap(proof)
     if gap == 0:
         raise ProofRejectedError("denominator")
+    last = pow(root_of_unity(proof.bits), size - 1, r)
+    y = (gap + last) % r
     spike = (pow(y, size, r) - 1) * last * pow(gap, -1, r) % r  # K·L_{K−1}(y)
     return 0, (size - 1) * pow(2, -1, r) % r, proof.value, (proof.value + 1 - spike) % r
 

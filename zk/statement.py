@@ -102,6 +102,8 @@ class Rounds:
         self._cells: list[int] = []
         self.challenges: dict[Challenge, int] = {Challenge.NONE: 1}
         self.alpha = self.delta = self.zeta = self.gamma = self.z = 0
+        self.record_digest = b""
+        """The transcript's state after round 6: what a ledger keeps of a proof. Empty before."""
 
     @property
     def digest(self) -> bytes:
@@ -141,6 +143,7 @@ class Rounds:
         fork = self._transcript.fork()
         head = [] if self.relation.plain else [release, *rows]
         fork.absorb("opening", [*head, *point])
+        self.record_digest = fork.digest
         self.z = fork.challenge("z")
 
     @property

@@ -12,20 +12,26 @@
 """
 
 import Membership as membership
-import Verifier as verifier
+import RelationShape as shape
+import Verification as verification
 
 initializes: membership
-initializes: verifier
+initializes: verification
 exports: (membership.admin, membership.candidate, membership.members, membership.setMember, membership.offerAdmin, membership.takeAdmin, membership.hasRole)
-exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
+exports: (verification.verifierAddress, verification.domain, verification.chainId, verification.srsId, verification.tauG2, verification.selfTest)
 
 ACTIVE: constant(uint256) = 1
 WITHDRAWN: constant(uint256) = 2
 
-MAX_COLUMNS: constant(uint256) = verifier.shape.MAX_REGISTERED
+MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MIN_MINIMUM_GROUP: constant(uint256) = 3
 LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
+
+
+interface Ledger:
+    def openPage() -> uint256: nonpayable
+    def setLane(number: uint256, lane: uint256, version: uint256): nonpayable
 
 
 struct Version:
@@ -61,7 +67,8 @@ struct DatasetVersion:
 struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]  # of every column named, in order
     datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version (128, 32, 32 bits), in order of first use
-    minimum_group: uint256  # the largest among the datasets
+    terms: uint256  # largest minimum group of the datasets, and their lanes where one page holds them all (Pages.vy)
+    owner: address  # of all datasets, or the zero address where there are several
 
 
 event DatasetRegistered:
@@ -74,7 +81,7 @@ event DatasetRegistered:
     schema_hash: bytes32
     kinds: uint256
     relation_hash: bytes32
-    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES]  # relation words, then the commitments
+    statement: Bytes[shape.MAX_STATEMENT_BYTES]  # relation words, then the commitments
 
 event PolicyChanged:
     dataset: indexed(uint256)
@@ -94,14 +101,19 @@ versions: HashMap[uint256, Version]  # by dataset ‖ version
 points: HashMap[uint256, uint256[2]]  # by the column's word: dataset ‖ version ‖ kind ‖ column
 holders: public(HashMap[uint256, uint256])  # the column's word by the x-coordinate of its commitment
 
+places: HashMap[uint256, uint256]  # page ‖ lane (4 bits) of a dataset, in the verifier
+dataset_count: uint256
+page: uint256  # the last one opened
+
 
 @deploy
-def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool):
+def __init__(at: address):
     """
-    @notice The deployer is the first admin; the arguments are those of the verifier
+    @notice The deployer is the first admin
+    @param at the universal verifier; chain id and reference string are its
     """
     membership.__init__()
-    verifier.__init__(chain_id, srs_id, tau_g2, srs_development, production)
+    verification.__init__(at)
 
 
 @external
@@ -113,8 +125,10 @@ def register(
     policy_hash: bytes32,
     minimum_group: uint256,
     kinds: uint256,
-    statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES],
-    proof: verifier.Proof,
+    last: uint256[2],
+    hint: uint256,
+    proof: Bytes[shape.MAX_PROOF_BYTES],
+    statement: Bytes[shape.MAX_STATEMENT_BYTES],
 ) -> uint256:
     """
     @notice Put a new dataset, or the next version of one, into the directory
@@ -122,43 +136,70 @@ def register(
     @param version 1 for a new dataset, else the current version plus 1
     @param rows declared number of present rows, proved to be Σ present
     @param kinds bit j is the kind of column j; column 0 is `present` and boolean
+    @param last to `proof`: proof for subject `registrationId`, opening row 0 of s alone, as the verifier takes it
     @param statement words of the registration relation, then the commitments
-    @param proof proof for subject `registrationId`, opening row 0 of s alone
     @return the dataset's id
     """
-    assert len(msg.data) == 4 + 32 * 23 + len(statement) + len(proof.round1) + len(proof.evaluations) + len(proof.opening), "calldata length"
+    assert len(msg.data) == 4 + 32 * 14 + len(statement) + len(proof), "calldata length"
+    # the transaction is where everybody finds the proof
+    assert msg.sender == tx.origin, "not a transaction"
     membership._require_owner(msg.sender)
     dataset: uint256 = self._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]
-    assert version == ((head >> 32) & verifier.shape.MASK_32) + 1 and version < 1 << 32, "version"
+    assert version == ((head >> 32) & shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
-    at: uint256 = verifier.shape._relation_bytes(relation)
-    log_rows: uint256 = (relation >> 16) & verifier.shape.MASK_16
-    columns: uint256 = (relation >> 32) & verifier.shape.MASK_16
+    at: uint256 = shape._relation_bytes(relation)
+    assert not shape._is_plain(relation) and shape._code_words(relation) == 0, "plain or grouped registration"
+    log_rows: uint256 = (relation >> 16) & shape.MASK_16
+    columns: uint256 = (relation >> 32) & shape.MASK_16
     assert rows != 0 and rows <= 1 << log_rows, "rows"
     assert kinds & 1 == 1 and kinds >> columns == 0, "kinds"
     relation_hash: bytes32 = sha256(slice(statement, 0, at))
 
     # the relation's registered columns are columns 0 .. n-1 of this version, and no commitment was ever registered
-    words_at: uint256 = verifier.shape._columns_at(relation)
+    words_at: uint256 = shape._columns_at(relation)
     for j: uint256 in range(columns, bound=MAX_COLUMNS):
         word: uint256 = (dataset << 96) | (version << 64) | (((kinds >> j) & 1) << 32) | j
         assert extract32(statement, words_at + 32 * j, output_type=uint256) == word, "column"
         x: uint256 = extract32(statement, at + 64 * j, output_type=uint256)
         y: uint256 = extract32(statement, at + 64 * j + 32, output_type=uint256)
-        verifier.precompiles._check_point(x, y)
+        verification.precompiles._check_point(x, y)
         assert self.holders[x] == 0, "commitment registered before"
         self.holders[x] = word
         self.points[word] = [x, y]
 
     subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
-    opened: uint256 = verifier._verify(subject, sha256(statement), statement, proof, 1)
-    assert opened == 1 and extract32(proof.opening, 32, output_type=uint256) == rows, "row count"
+    # the verifier wants calldata of exactly its length
+    found: Bytes[verification.ANSWER_BYTES] = raw_call(
+        verification.VERIFIER,
+        abi_encode(
+            subject, convert(1, uint256), last, hint, proof, statement,
+            method_id=method_id("publish(bytes32,uint256,uint256[2],uint256,bytes,bytes)"),
+        ),
+        max_outsize=verification.ANSWER_BYTES, is_static_call=True, gas=verification.VERIFIER_GAS,
+    )
+    assert extract32(found, 0) == verification._binding(sha256(statement), 1, relation), "range table"
+    verification._check_pairing(
+        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
+    )
+    # one row is opened, in front of [W], and with lookups [T]
+    row_at: uint256 = len(proof) - 96
+    if (relation >> 208) & shape.MASK_16 != 0:
+        row_at -= 64
+    assert (
+        extract32(found, 128, output_type=uint256) == 1 and extract32(proof, row_at, output_type=uint256) == rows
+    ), "row count"
 
-    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
+    policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
     self.versions[(dataset << 32) | version] = Version(
         shape=log_rows | (columns << 8) | (rows << 16) | (kinds << 64), schema_hash=schema_hash, relation_hash=relation_hash
     )
+    if version == 1:
+        lane: uint256 = self.dataset_count & 15
+        if lane == 0:
+            self.page = extcall Ledger(verification.VERIFIER).openPage()
+        self.dataset_count += 1
+        self.places[dataset] = (self.page << 4) | lane
     self._set_policy(dataset, msg.sender, policy_version, version, policy_hash, minimum_group)
     log DatasetRegistered(
         dataset=dataset, owner=msg.sender, name_hash=name_hash, version=version, log_rows=log_rows, rows=rows,
@@ -173,9 +214,8 @@ def setPolicy(dataset: uint256, policy_hash: bytes32, minimum_group: uint256):
     @notice Replace a dataset's policy; queries proposed under the old one can no longer be approved or published
     """
     head: uint256 = self._own(dataset)
-    policy_version: uint256 = ((head >> 64) & verifier.shape.MASK_32) + 1
-    assert policy_version < 1 << 32, "policy version"
-    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & verifier.shape.MASK_32, policy_hash, minimum_group)
+    policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
+    self._set_policy(dataset, msg.sender, policy_version, (head >> 32) & shape.MASK_32, policy_hash, minimum_group)
 
 
 @external
@@ -184,8 +224,9 @@ def withdraw(dataset: uint256, version: uint256):
     @notice Withdraw the current version; nothing can be proposed, approved or published over it any more
     """
     head: uint256 = self._own(dataset)
-    assert (head >> 32) & verifier.shape.MASK_32 == version, "version"
+    assert (head >> 32) & shape.MASK_32 == version, "version"
     self.heads[dataset] = head - ACTIVE + WITHDRAWN
+    self._set_lane(dataset, 0)
     log DatasetWithdrawn(dataset=dataset, version=version)
 
 
@@ -193,10 +234,13 @@ def withdraw(dataset: uint256, version: uint256):
 @view
 def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resolution:
     """
-    @notice Commitments, datasets and largest minimum group of a relation's registered columns
+    @notice Commitments, datasets and terms of a relation's registered columns
     @param columns their words; each must be of the current version of an active dataset with 2^log_rows rows, of the kind named
     """
     found: Resolution = empty(Resolution)
+    minimum_group: uint256 = 0
+    page: uint256 = 0
+    one_page: bool = True
     for word: uint256 in columns:
         known: bool = False
         for entry: uint256 in found.datasets:
@@ -206,13 +250,27 @@ def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resol
             dataset: uint256 = word >> 96
             head: uint256 = self.heads[dataset]
             assert head & 255 == ACTIVE, "dataset not active"
-            assert (head >> 32) & verifier.shape.MASK_32 == (word >> 64) & verifier.shape.MASK_32, "dataset version"
+            assert (head >> 32) & shape.MASK_32 == (word >> 64) & shape.MASK_32, "dataset version"
+            owner: address = convert(head >> 96, address)
+            if len(found.datasets) == 0:
+                found.owner = owner
+            elif found.owner != owner:
+                found.owner = empty(address)
             assert self.versions[word >> 64].shape & 255 == log_rows, "number of rows"
-            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & verifier.shape.MASK_32))
-            found.minimum_group = max(found.minimum_group, self.policies[dataset].minimum_group)
+            found.datasets.append(((word >> 64) << 32) | ((head >> 64) & shape.MASK_32))
+            minimum_group = max(minimum_group, self.policies[dataset].minimum_group)
+            place: uint256 = self.places[dataset]
+            if len(found.datasets) == 1:
+                page = place >> 4
+            one_page = one_page and page == place >> 4
+            found.terms |= ((place & 15) | (((head >> 64) & shape.MASK_32) << 4)) << (76 + 20 * len(found.datasets))
         point: uint256[2] = self.points[word]
         assert point[1] != 0, "unknown column"
         found.commitments.append(point)
+    found.terms |= page << 64
+    if not one_page:
+        found.terms = 0
+    found.terms |= minimum_group
     return found
 
 
@@ -257,8 +315,8 @@ def dataset(dataset: uint256) -> Dataset:
     head: uint256 = self.heads[dataset]
     policy: Policy = self.policies[dataset]
     return Dataset(
-        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & verifier.shape.MASK_32,
-        policy_version=(head >> 64) & verifier.shape.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
+        owner=convert(head >> 96, address), status=head & 255, version=(head >> 32) & shape.MASK_32,
+        policy_version=(head >> 64) & shape.MASK_32, policy_hash=policy.hash, minimum_group=policy.minimum_group,
     )
 
 
@@ -270,7 +328,7 @@ def datasetVersion(dataset: uint256, version: uint256) -> DatasetVersion:
     """
     found: Version = self.versions[(dataset << 32) | version]
     return DatasetVersion(
-        log_rows=found.shape & 255, rows=(found.shape >> 16) & verifier.shape.MASK_32, columns=(found.shape >> 8) & 255,
+        log_rows=found.shape & 255, rows=(found.shape >> 16) & shape.MASK_32, columns=(found.shape >> 8) & 255,
         kinds=found.shape >> 64, schema_hash=found.schema_hash, relation_hash=found.relation_hash,
     )
 
@@ -325,8 +383,8 @@ def _registration_id(
 def _require_current(entry: uint256) -> uint256:
     head: uint256 = self.heads[entry >> 64]
     assert head & 255 == ACTIVE, "dataset not active"
-    assert (head >> 32) & verifier.shape.MASK_32 == (entry >> 32) & verifier.shape.MASK_32, "dataset version"
-    assert (head >> 64) & verifier.shape.MASK_32 == entry & verifier.shape.MASK_32, "policy version"
+    assert (head >> 32) & shape.MASK_32 == (entry >> 32) & shape.MASK_32, "dataset version"
+    assert (head >> 64) & shape.MASK_32 == entry & shape.MASK_32, "policy version"
     return head
 
 
@@ -341,10 +399,18 @@ def _own(dataset: uint256) -> uint256:
 
 
 @internal
+def _set_lane(dataset: uint256, policy_version: uint256):
+    place: uint256 = self.places[dataset]
+    extcall Ledger(verification.VERIFIER).setLane(place >> 4, place & 15, policy_version)
+
+
+@internal
 def _set_policy(
     dataset: uint256, owner: address, policy_version: uint256, version: uint256, policy_hash: bytes32, minimum_group: uint256
 ):
+    assert policy_version < 1 << 16, "policy version"
     assert minimum_group >= MIN_MINIMUM_GROUP and minimum_group < 1 << 64, "minimum group"
+    self._set_lane(dataset, policy_version)
     self.heads[dataset] = (convert(owner, uint256) << 96) | (policy_version << 64) | (version << 32) | ACTIVE
     self.policies[dataset] = Policy(hash=policy_hash, minimum_group=minimum_group)
     log PolicyChanged(dataset=dataset, policy_version=policy_version, policy_hash=policy_hash, minimum_group=minimum_group)

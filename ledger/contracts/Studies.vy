@@ -5,17 +5,20 @@
 @title Life of a query: proposed, approved by every owner concerned, published with a proof
 @notice One record per query, never keyed by proof bytes. The numbers themselves stay sealed in [s] unless their rows are opened.
 @dev    The commitments of a statement come from the registry when the query is proposed and are bound by the statement hash;
-        `publish` takes them as calldata and compares the hash. Policy version and status are read again when publishing, so a
+        publication takes them as calldata and compares the hash. Policy version and status are read again when publishing, so a
         policy changed or a dataset withdrawn after approval stops the publication.
 """
 
-import Verifier as verifier
+import RelationShape as shape
+import Verification as verification
 
-initializes: verifier
-exports: (verifier.domain, verifier.chainId, verifier.srsId, verifier.tauG2, verifier.selfTest)
+initializes: verification
+exports: (verification.verifierAddress, verification.domain, verification.chainId, verification.srsId, verification.tauG2, verification.selfTest)
 
-MAX_COLUMNS: constant(uint256) = verifier.shape.MAX_REGISTERED
+MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
+MAX_BATCH: constant(uint256) = 8
+MAX_CALL_BYTES: constant(uint256) = 6148  # a larger publication is one of its own
 MAX_CODE: constant(uint256) = 255
 
 AGENCY: constant(uint256) = 2  # as in the registry
@@ -28,13 +31,14 @@ FAILED: constant(uint256) = 5
 CANCELLED: constant(uint256) = 6
 
 LABEL_QUERY: constant(bytes32) = 0x74616c6c79737469636b2e71756572792e763100000000000000000000000000
-LABEL_RECORD: constant(bytes32) = 0x74616c6c79737469636b2e7265636f72642e7631000000000000000000000000
+LABEL_BATCH: constant(bytes32) = 0x74616c6c79737469636b2e62617463682e763100000000000000000000000000
 
 
 struct Resolution:
     commitments: DynArray[uint256[2], MAX_COLUMNS]
     datasets: DynArray[uint256, MAX_DATASETS]
-    minimum_group: uint256
+    terms: uint256
+    owner: address
 
 
 interface Directory:
@@ -45,13 +49,14 @@ interface Directory:
     def ownerOf(dataset: uint256) -> address: view
     def chainId() -> uint256: view
     def srsId() -> bytes32: view
+    def tauG2() -> uint256[4]: view
 
 
 struct Query:
     state: uint256
     proposer: address
     minimum_group: uint256
-    binding: bytes32  # the statement hash; the record once published
+    binding: bytes32  # upper 31 bytes of the binding of statement and terms; of the record once published
     relation_hash: bytes32
     datasets: DynArray[uint256, MAX_DATASETS]  # dataset ‖ version ‖ policy version
     approved: uint256  # bit i stands for datasets[i]
@@ -65,9 +70,9 @@ event Proposed:
     statement_hash: bytes32
     sql_hash: bytes32
     purpose_hash: bytes32
-    minimum_group: uint256
+    terms: uint256
     datasets: DynArray[uint256, MAX_DATASETS]
-    relation: Bytes[verifier.shape.MAX_RELATION_BYTES]
+    relation: Bytes[shape.MAX_RELATION_BYTES]
 
 event DatasetApproved:
     query_id: indexed(bytes32)
@@ -78,12 +83,7 @@ event Approved:
     query_id: indexed(bytes32)
 
 event Published:
-    query_id: indexed(bytes32)
-    record: bytes32
-    s_x: uint256
-    s_y: uint256
-    release: uint256
-    rows: DynArray[uint256, verifier.shape.MAX_SUMS]  # values of the opened rows in increasing order
+    query_id: indexed(bytes32)  # [s] and the opened rows stand in the transaction
 
 event Ended:
     query_id: indexed(bytes32)
@@ -94,28 +94,31 @@ event Ended:
 
 REGISTRY: public(immutable(address))
 
-bindings: HashMap[bytes32, bytes32]
-# proposer (bits 96..255), minimum group (32..95), approved bitmap (16..23), number of datasets (8..15), state (0..7)
+# state (bits 0..7); above it the binding or, once published, the record: all that publication reads and writes
+slots: HashMap[bytes32, uint256]
+# proposer (bits 96..255), minimum group (32..95), approved bitmap (16..23), number of datasets (8..15)
 heads: HashMap[bytes32, uint256]
 relations: HashMap[bytes32, bytes32]
 entries: HashMap[bytes32, uint256[MAX_DATASETS]]
 
 
 @deploy
-def __init__(
-    registry: address, chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool
-):
+def __init__(registry: address, at: address):
     """
     @param registry the directory; it must stand on the same chain id and use the same string
+    @param at the universal verifier
     """
-    verifier.__init__(chain_id, srs_id, tau_g2, srs_development, production)
+    verification.__init__(at)
     REGISTRY = registry
-    assert staticcall Directory(registry).chainId() == chain_id, "registry's chain id"
-    assert staticcall Directory(registry).srsId() == srs_id, "registry's SRS"
+    assert staticcall Directory(registry).chainId() == verification.CHAIN_ID, "registry's chain id"
+    assert staticcall Directory(registry).srsId() == verification.SRS_ID, "registry's SRS"
+    tau: uint256[4] = staticcall Directory(registry).tauG2()
+    for i: uint256 in range(4):
+        assert tau[i] == verification.TAU[i], "registry's SRS"
 
 
 @external
-def propose(nonce: uint256, relation: Bytes[verifier.shape.MAX_RELATION_BYTES], sql_hash: bytes32, purpose_hash: bytes32) -> bytes32:
+def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash: bytes32, purpose_hash: bytes32) -> bytes32:
     """
     @notice Ask a question: bind a relation to the commitments the directory holds now
     @param nonce any number this proposer has not used with this relation
@@ -127,29 +130,30 @@ def propose(nonce: uint256, relation: Bytes[verifier.shape.MAX_RELATION_BYTES], 
     assert len(msg.data) == 4 + 32 * 5 + len(relation), "calldata length"
     assert staticcall Directory(REGISTRY).hasRole(msg.sender, AGENCY), "not an agency"
     head: uint256 = extract32(relation, 0, output_type=uint256)
-    assert len(relation) == verifier.shape._relation_bytes(head), "relation length"
+    assert len(relation) == shape._relation_bytes(head), "relation length"
+    shape._check_codes(relation, head)
     relation_hash: bytes32 = sha256(relation)
     query_id: bytes32 = self._query_id(msg.sender, nonce, relation_hash)
-    assert self.heads[query_id] == 0, "query exists"
+    assert self.slots[query_id] == 0, "query exists"
 
     columns: DynArray[uint256, MAX_COLUMNS] = []
-    at: uint256 = verifier.shape._columns_at(head)
-    for i: uint256 in range((head >> 32) & verifier.shape.MASK_16, bound=MAX_COLUMNS):
+    at: uint256 = shape._columns_at(head)
+    for i: uint256 in range((head >> 32) & shape.MASK_16, bound=MAX_COLUMNS):
         columns.append(extract32(relation, at + 32 * i, output_type=uint256))
-    found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & verifier.shape.MASK_16, columns)
+    found: Resolution = staticcall Directory(REGISTRY).resolve((head >> 16) & shape.MASK_16, columns)
     assert len(found.commitments) == len(columns), "directory"
+    # plain sums leave before anything is checked: among several owners, one could feed weights and read another's column (M1)
+    assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    self.bindings[query_id] = statement_hash
+    self.slots[query_id] = self._slot(verification._binding(statement_hash, found.terms, head), PROPOSED)
     self.relations[query_id] = relation_hash
-    self.heads[query_id] = (
-        (convert(msg.sender, uint256) << 96) | (found.minimum_group << 32) | (len(found.datasets) << 8) | PROPOSED
-    )
+    self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
         self.entries[query_id][i] = found.datasets[i]
     log Proposed(
         query_id=query_id, proposer=msg.sender, nonce=nonce, relation_hash=relation_hash, statement_hash=statement_hash,
-        sql_hash=sql_hash, purpose_hash=purpose_hash, minimum_group=found.minimum_group, datasets=found.datasets, relation=relation,
+        sql_hash=sql_hash, purpose_hash=purpose_hash, terms=found.terms, datasets=found.datasets, relation=relation,
     )
     return query_id
 
@@ -161,19 +165,20 @@ def approve(query_id: bytes32, relation_hash: bytes32, dataset: uint256, policy_
     @param relation_hash hash of the relation the owner compiled itself
     @param policy_version version of the policy the owner checked it against
     """
+    slot: uint256 = self.slots[query_id]
+    assert slot & 255 == PROPOSED, "state"
     head: uint256 = self.heads[query_id]
-    assert head & 255 == PROPOSED, "state"
     assert self.relations[query_id] == relation_hash, "relation"
     count: uint256 = (head >> 8) & 255
     place: uint256 = self._place(query_id, dataset, count)
     entry: uint256 = self.entries[query_id][place]
-    assert entry & verifier.shape.MASK_32 == policy_version, "policy version"
+    assert entry & shape.MASK_32 == policy_version, "policy version"
     assert (head >> (16 + place)) & 1 == 0, "approved before"
     assert staticcall Directory(REGISTRY).requireApprover(msg.sender, entry)
     head = head | (1 << (16 + place))
     log DatasetApproved(query_id=query_id, dataset=dataset, policy_version=policy_version)
     if (head >> 16) & 255 == (1 << count) - 1:
-        head = head - PROPOSED + APPROVED
+        self.slots[query_id] = slot - PROPOSED + APPROVED
         log Approved(query_id=query_id)
     self.heads[query_id] = head
 
@@ -184,10 +189,10 @@ def refuse(query_id: bytes32, dataset: uint256, code: uint256):
     @notice Refuse a query as owner of one of its datasets, also after approval
     @param code small public number; what the data decides carries one code for all reasons
     """
-    head: uint256 = self._open(query_id)
-    place: uint256 = self._place(query_id, dataset, (head >> 8) & 255)
+    slot: uint256 = self._open(query_id)
+    place: uint256 = self._place(query_id, dataset, (self.heads[query_id] >> 8) & 255)
     assert staticcall Directory(REGISTRY).ownerOf(dataset) == msg.sender, "not the dataset's owner"
-    self._end(query_id, head, REFUSED, code)
+    self._end(query_id, slot, REFUSED, code)
 
 
 @external
@@ -195,9 +200,9 @@ def fail(query_id: bytes32, code: uint256):
     """
     @notice Give a query up because it could not be carried out
     """
-    head: uint256 = self._open(query_id)
-    assert convert(head >> 96, address) == msg.sender, "not the proposer"
-    self._end(query_id, head, FAILED, code)
+    slot: uint256 = self._open(query_id)
+    assert convert(self.heads[query_id] >> 96, address) == msg.sender, "not the proposer"
+    self._end(query_id, slot, FAILED, code)
 
 
 @external
@@ -205,44 +210,79 @@ def cancel(query_id: bytes32):
     """
     @notice Take a query back
     """
-    head: uint256 = self._open(query_id)
-    assert convert(head >> 96, address) == msg.sender, "not the proposer"
-    self._end(query_id, head, CANCELLED, 0)
+    slot: uint256 = self._open(query_id)
+    assert convert(self.heads[query_id] >> 96, address) == msg.sender, "not the proposer"
+    self._end(query_id, slot, CANCELLED, 0)
 
 
 @external
-def publish(query_id: bytes32, statement: Bytes[verifier.shape.MAX_STATEMENT_BYTES], proof: verifier.Proof):
+def __default__():
     """
-    @notice Publish an approved query with its proof; anyone may send it
-    @param statement relation words, then the commitments bound when the query was proposed
-    @param proof proof for subject query_id
+    @notice publish(bytes32,uint256,uint256[2],uint256,bytes,bytes): publish an approved query with its proof; anyone may send it, by
+            a transaction of its own
+    @dev    Arguments are those of the verifier's `publish`, with the query id as subject and the terms announced when the query
+            was proposed; `statement` is the one bound then. The calldata goes to the verifier as it came, which checks its length;
+            here only subject, terms and [V] are read. Declared this way, no argument is copied twice.
     """
-    assert len(msg.data) == 548 + len(statement) + len(proof.round1) + len(proof.evaluations) + len(proof.opening), "calldata length"
-    head: uint256 = self.heads[query_id]
-    assert head & 255 == APPROVED, "state"
-    statement_hash: bytes32 = sha256(statement)
-    assert statement_hash == self.bindings[query_id], "statement"
-    datasets: DynArray[uint256, MAX_DATASETS] = []
-    for i: uint256 in range((head >> 8) & 255, bound=MAX_DATASETS):
-        datasets.append(self.entries[query_id][i])
-    assert staticcall Directory(REGISTRY).requireCurrent(datasets)
-    verifier._verify(query_id, statement_hash, statement, proof, (head >> 32) & verifier.shape.MASK_64)
-
-    # label ‖ count ‖ statement hash ‖ [s] ‖ release word ‖ opened rows
-    record: bytes32 = sha256(concat(
-        LABEL_RECORD, convert(unsafe_div(len(proof.opening), 32) + 1, bytes32), statement_hash,
-        slice(proof.round1, len(proof.round1) - 64, 64), slice(proof.opening, 0, len(proof.opening) - 64),
-    ))
-    self.bindings[query_id] = record
-    self.heads[query_id] = head - APPROVED + PUBLISHED
-    rows: DynArray[uint256, verifier.shape.MAX_SUMS] = []
-    for i: uint256 in range(unsafe_sub(unsafe_div(len(proof.opening), 32), 3), bound=verifier.shape.MAX_SUMS):
-        rows.append(extract32(proof.opening, 32 + 32 * i, output_type=uint256))
-    log Published(
-        query_id=query_id, record=record, s_x=extract32(proof.round1, len(proof.round1) - 64, output_type=uint256),
-        s_y=extract32(proof.round1, len(proof.round1) - 32, output_type=uint256),
-        release=extract32(proof.opening, 0, output_type=uint256), rows=rows,
+    assert convert(slice(msg.data, 0, 4), uint256) == verification.PUBLISH, "unknown function"
+    # the transaction is where everybody finds the proof
+    assert msg.sender == tx.origin, "not a transaction"
+    head: Bytes[128] = slice(msg.data, 4, 128)
+    query_id: bytes32 = extract32(head, 0)
+    terms: uint256 = extract32(head, 32, output_type=uint256)
+    slot: uint256 = self._approved(query_id, terms)
+    found: Bytes[verification.ANSWER_BYTES] = raw_call(
+        verification.VERIFIER, msg.data, max_outsize=verification.ANSWER_BYTES, is_static_call=True,
+        gas=verification.VERIFIER_GAS,
     )
+    assert slot == self._slot(extract32(found, 0), APPROVED), "statement"
+    verification._check_pairing(
+        [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)],
+        [extract32(head, 64, output_type=uint256), extract32(head, 96, output_type=uint256)],
+    )
+    self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
+    log Published(query_id=query_id)
+
+
+@external
+def publishBatch(calls: DynArray[Bytes[MAX_CALL_BYTES], MAX_BATCH]):
+    """
+    @notice Publish several approved queries in one transaction and one pairing: all of them or, if one fails, none
+    @dev    The pairings are joined with powers of a challenge that hashes everything that goes into every one of them (M15).
+    @param calls calldata of `publish`, one for each query
+    """
+    assert msg.sender == tx.origin, "not a transaction"
+    size: uint256 = 68
+    weight: bytes32 = empty(bytes32)
+    points: DynArray[uint256[4], MAX_BATCH] = []
+    for i: uint256 in range(len(calls), bound=MAX_BATCH):
+        size += 32 + 32 + (len(calls[i]) + 31) // 32 * 32
+        assert convert(slice(calls[i], 0, 4), uint256) == verification.PUBLISH, "unknown function"
+        query_id: bytes32 = extract32(calls[i], 4)
+        terms: uint256 = extract32(calls[i], 36, output_type=uint256)
+        slot: uint256 = self._approved(query_id, terms)
+        found: Bytes[verification.ANSWER_BYTES] = raw_call(
+            verification.VERIFIER, calls[i], max_outsize=verification.ANSWER_BYTES, is_static_call=True,
+            gas=verification.VERIFIER_GAS,
+        )
+        assert slot == self._slot(extract32(found, 0), APPROVED), "statement"
+        pair: uint256[4] = [
+            extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256),
+            extract32(calls[i], 68, output_type=uint256), extract32(calls[i], 100, output_type=uint256),
+        ]
+        weight = sha256(abi_encode(LABEL_BATCH, weight, extract32(found, 32), pair))
+        points.append(pair)
+        # a query that stands in the batch twice fails here
+        self.slots[query_id] = self._slot(extract32(found, 32), PUBLISHED)
+        log Published(query_id=query_id)
+    assert len(msg.data) == size and len(calls) != 0, "calldata length"
+    factor: uint256 = convert(weight, uint256) % verification.precompiles.FR
+    left: uint256[2] = empty(uint256[2])
+    right: uint256[2] = empty(uint256[2])
+    for i: uint256 in range(len(points), bound=MAX_BATCH):
+        left = ecadd(ecmul(left, factor), [points[i][0], points[i][1]])
+        right = ecadd(ecmul(right, factor), [points[i][2], points[i][3]])
+    verification._check_pairing(left, right)
 
 
 @external
@@ -251,7 +291,7 @@ def state(query_id: bytes32) -> uint256:
     """
     @notice 0 unknown, 1 proposed, 2 approved, 3 published, 4 refused, 5 failed, 6 cancelled
     """
-    return self.heads[query_id] & 255
+    return self.slots[query_id] & 255
 
 
 @external
@@ -260,13 +300,14 @@ def query(query_id: bytes32) -> Query:
     """
     @notice Everything stored about a query
     """
+    slot: uint256 = self.slots[query_id]
     head: uint256 = self.heads[query_id]
     datasets: DynArray[uint256, MAX_DATASETS] = []
     for i: uint256 in range((head >> 8) & 255, bound=MAX_DATASETS):
         datasets.append(self.entries[query_id][i])
     return Query(
-        state=head & 255, proposer=convert(head >> 96, address), minimum_group=(head >> 32) & verifier.shape.MASK_64,
-        binding=self.bindings[query_id], relation_hash=self.relations[query_id], datasets=datasets, approved=(head >> 16) & 255,
+        state=slot & 255, proposer=convert(head >> 96, address), minimum_group=(head >> 32) & shape.MASK_64,
+        binding=convert((slot >> 8) << 8, bytes32), relation_hash=self.relations[query_id], datasets=datasets, approved=(head >> 16) & 255,
     )
 
 
@@ -283,16 +324,42 @@ def queryId(proposer: address, nonce: uint256, relation_hash: bytes32) -> bytes3
 @view
 def _query_id(proposer: address, nonce: uint256, relation_hash: bytes32) -> bytes32:
     return sha256(abi_encode(
-        LABEL_QUERY, convert(5, uint256), verifier.CHAIN_ID, self, proposer, nonce, relation_hash
+        LABEL_QUERY, convert(5, uint256), verification.CHAIN_ID, self, proposer, nonce, relation_hash
     ))
+
+
+@internal
+@pure
+def _slot(hashed: bytes32, state: uint256) -> uint256:
+    return ((convert(hashed, uint256) >> 8) << 8) | state
+
+
+@internal
+@view
+def _approved(query_id: bytes32, terms: uint256) -> uint256:
+    slot: uint256 = self.slots[query_id]
+    assert slot & 255 == APPROVED, "state"
+    # the verifier looks at the page that terms name; where datasets stand in several pages the directory is asked
+    if terms >> 64 == 0:
+        self._require_current(query_id)
+    return slot
+
+
+@internal
+@view
+def _require_current(query_id: bytes32):
+    datasets: DynArray[uint256, MAX_DATASETS] = []
+    for i: uint256 in range((self.heads[query_id] >> 8) & 255, bound=MAX_DATASETS):
+        datasets.append(self.entries[query_id][i])
+    assert staticcall Directory(REGISTRY).requireCurrent(datasets)
 
 
 @internal
 @view
 def _open(query_id: bytes32) -> uint256:
-    head: uint256 = self.heads[query_id]
-    assert head & 255 == PROPOSED or head & 255 == APPROVED, "state"
-    return head
+    slot: uint256 = self.slots[query_id]
+    assert slot & 255 == PROPOSED or slot & 255 == APPROVED, "state"
+    return slot
 
 
 @internal
@@ -305,7 +372,7 @@ def _place(query_id: bytes32, dataset: uint256, count: uint256) -> uint256:
 
 
 @internal
-def _end(query_id: bytes32, head: uint256, state: uint256, code: uint256):
+def _end(query_id: bytes32, slot: uint256, state: uint256, code: uint256):
     assert code <= MAX_CODE, "code"
-    self.heads[query_id] = head - (head & 255) + state
+    self.slots[query_id] = slot - (slot & 255) + state
     log Ended(query_id=query_id, state=state, code=code, by=msg.sender)

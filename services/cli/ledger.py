@@ -58,7 +58,7 @@ def deploy(
     url: Url = _URL,
     production: Annotated[bool, typer.Option("--production", help="For real studies.")] = False,
 ) -> None:
-    """Verify a string, deploy both contracts over it and write the deployment file."""
+    """Verify a string, deploy the contracts over it and write the deployment file."""
     with one_line_errors():
         from ledger.client import LedgerClient
         from ledger.deploy import deploy_contracts
@@ -69,6 +69,7 @@ def deploy(
         verify_srs(string)
         found = deploy_contracts(LedgerClient(url, load_account(account)), string, production=production)
         store_deployment(out, found, string)
+    print_line(f"verifier {found.verifier}")
     print_line(f"registry {found.registry}")
     print_line(f"studies {found.studies}")
     print_line(f"string {found.srs_id.hex()} (members pin this)")

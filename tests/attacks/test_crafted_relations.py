@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 
 from contract_machine import Reverted
 from contract_scene import HALT_GAS, ApprovedQuery, refused
-from tiny_prover import Message
+from tiny_prover import Lie, Message
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,16 @@ def header(words: list[int], field: int, change: Callable[[int], int]) -> list[i
 
 
 @pytest.mark.parametrize(("field", "value", "reason"), [
-    (0, 0, "relation version"), (0, 2, "relation version"), (4, 1, "relation version"), (11, 1, "relation version"),
-    (12, 1, "relation version"), (13, 1, "relation version"), (15, 1, "relation version"),
+    (0, 0, "relation version"), (0, 1, "relation version"), (0, 3, "relation version"),
+    (14, 1, "relation version"), (14, 3, "relation version"), (14, 2 << 8 | 2, "relation version"),
+    (4, 65, "relation limits"), (4, 4, "relation limits"), (12, 129, "relation limits"), (12, 1 << 8, "relation limits"),
+    (12, 129 << 8 | 1, "relation limits"), (12, 1, "relation limits"), (13, 1, "relation limits"),
+    (11, 1, "range table"), (15, 65535, "statement size"), (15, 1, "relation length"),
     (1, 2, "relation limits"), (1, 25, "relation limits"), (1, 256, "relation limits"), (2, 0, "relation limits"),
-    (2, 33, "relation limits"), (3, 33, "relation limits"), (3, 1, "relation limits"), (5, 25, "relation limits"),
-    (6, 0, "relation limits"), (6, 9, "relation limits"), (6, 65, "relation limits"), (7, 1, "relation limits"),
-    (7, 65, "relation limits"), (8, 300, "relation limits"), (9, 65535, "relation limits"),
-    (10, 65535, "relation limits"),
+    (2, 33, "relation limits"), (3, 49, "relation limits"), (3, 1, "relation limits"), (5, 65, "relation limits"),
+    (6, 0, "relation limits"), (6, 9, "relation limits"), (6, 65, "relation limits"), 
+    (7, 129, "relation limits"), (8, 300, "relation limits"), (9, 65535, "statement size"),
+    (10, 65535, "statement size"),
     (2, 4, "relation length"), (8, 1, "relation length"), (9, 1, "relation length"), (10, 5, "relation length"),
 ])
 def test_crafted_header(scene: ApprovedQuery, field: int, value: int, reason: str) -> None:
@@ -50,10 +53,10 @@ def test_crafted_header(scene: ApprovedQuery, field: int, value: int, reason: st
     assert caught.value.reason == reason
 
 
-def test_compiler_version_is_bound_and_nothing_more(scene: ApprovedQuery) -> None:
+def test_another_compilers_relation(scene: ApprovedQuery) -> None:
     words = header(scene.words(), 14, lambda _: 77)
-    query, statement = scene.ask(words, nonce=6)
-    refused(scene, scene.message, "pairing", query=query, statement=statement)
+    with pytest.raises(Reverted, match="relation version"):
+        scene.propose(words, nonce=6)
 
 
 def crafted_programs(words: list[int]) -> dict[str, list[int]]:
@@ -105,7 +108,7 @@ def test_witness_without_a_slot(scene: ApprovedQuery) -> None:
     assert words[0] >> 144 & 0xFFFF == 0  # no products, so one more zero-form moves no index of the table
     crafted = header(header(words, 7, lambda n: n + 1), 3, lambda n: n + 1)
     point = scene.srs.commit([3])
-    query, statement, message = crafted_proof(scene, crafted, more_witnesses=[point])
+    query, statement, message = crafted_proof(scene, crafted, lie=Lie(more_witnesses=[point]))
     refused(scene, message, "program", query=query, statement=statement)
 
 
@@ -120,14 +123,14 @@ def test_released_sum_without_a_guard(scene: ApprovedQuery) -> None:
     """A guard that is no sum would open no row, and the sum would be released unguarded."""
     words = scene.words()
     words[2] |= 0xFF << 8
-    query, statement, message = crafted_proof(scene, words, release=0b0010, release_only=[])
+    query, statement, message = crafted_proof(scene, words, release=0b0010, lie=Lie(release_only=[]))
     refused(scene, message, "guard", query=query, statement=statement)
 
 
 def test_largest_program_has_bounded_gas(scene: ApprovedQuery) -> None:
     """As many words and pairs as fit: an approved monster costs a few blocks' dust, not a block."""
     words = scene.words()
-    room = 256 - len(words)
+    room = 256 - 2 * len(scene.relation.registered) - len(words)
     at = len(words) - (words[0] >> 160 & 0xFFFF)
     full = 15 | 0x80 | sum(0x0101 << 16 * k for k in range(1, 16))
     query, statement = scene.ask(header([*words[:at], *[full] * room, *words[at:]], 10, lambda n: n + room), nonce=6)

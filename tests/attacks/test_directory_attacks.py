@@ -27,7 +27,7 @@ from contract_scene import (
     refused,
 )
 from study_cases import POLICY_HASH, joint_relation, table
-from tiny_prover import Committed, TinySrs, register_column, rehint
+from tiny_prover import Committed, Lie, TinySrs, register_column, rehint
 
 from zk.relation import Term, relation_of
 from zk.transcript import FR_MODULUS
@@ -150,7 +150,7 @@ def test_registration_of_false_row_counts_and_points(scene: ApprovedQuery) -> No
     made = scene.registration(OWNER_A, data, rows=5)
     with pytest.raises(Reverted, match="row count"):
         scene.registry.send("register", *made.values(), sender=OWNER_A)
-    made = scene.registration(OWNER_A, data, rows=5, lie={0: 5})
+    made = scene.registration(OWNER_A, data, rows=5, lie=Lie(sums={0: 5}))
     with pytest.raises(Reverted, match="pairing"):
         scene.registry.send("register", *made.values(), sender=OWNER_A)
     committed = [register_column(scene.srs, column) for column in data.columns]
@@ -184,19 +184,67 @@ def test_publication_before_every_approval(scene: ApprovedQuery) -> None:
 
 def test_policy_changed_after_approval(scene: ApprovedQuery) -> None:
     scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 5, sender=OWNER_B)
-    refused(scene, scene.message, "policy version")
+    refused(scene, scene.message, "dataset changed")
 
 
 def test_dataset_withdrawn_after_approval(scene: ApprovedQuery) -> None:
     scene.registry.send("withdraw", scene.a.dataset, 1, sender=OWNER_A)
-    refused(scene, scene.message, "dataset not active")
+    refused(scene, scene.message, "dataset changed")
 
 
 def test_new_version_after_approval(scene: ApprovedQuery) -> None:
     scene.register(OWNER_A, scene.a.table, version=2)
-    refused(scene, scene.message, "dataset version")
+    refused(scene, scene.message, "dataset changed")
     with pytest.raises(Reverted, match="dataset version"):
         scene.propose(scene.relation, nonce=5)
+
+
+def test_change_of_a_dataset_the_query_does_not_use(scene: ApprovedQuery) -> None:
+    """Its lane of their common page changes, theirs do not."""
+    other = scene.register(OWNER_A, replace(scene.a.table, name_hash=b"o" * 32))
+    scene.registry.send("setPolicy", other.dataset, POLICY_HASH, 50, sender=OWNER_A)
+    scene.registry.send("withdraw", other.dataset, 1, sender=OWNER_A)
+    scene.publish(scene.query, scene.statement, scene.message)
+
+
+def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:
+    """A smaller minimum group, or a page that hides what changed since the proposal, is not what was bound."""
+    terms = scene.terms[scene.query]
+    mine = scene.verifier.send("openPage", sender=STRANGER)
+    for lane in (0, 1):
+        scene.verifier.send("setLane", mine, lane, 1, sender=STRANGER)
+    page = terms & ~(2**96 - 2**64) | mine << 64
+    for forged in (terms - 1, terms & ~(2**64 - 1), terms + 1, page, terms & 2**96 - 1, terms & 2**116 - 1):
+        arguments = scene.publication(scene.query, scene.statement, scene.message)
+        with pytest.raises(Reverted, match="statement"):
+            scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
+    scene.registry.send("setPolicy", scene.b.dataset, POLICY_HASH, 50, sender=OWNER_B)
+    for forged in (page, terms & 2**116 - 1, terms + (1 << 120)):
+        with pytest.raises(Reverted, match="statement"):
+            scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
+    with pytest.raises(Reverted, match="dataset version|policy version"):
+        scene.studies.send("publish", arguments[0], terms & 2**64 - 1, *arguments[2:], sender=STRANGER)
+
+
+def test_publication_through_another_contract(scene: ApprovedQuery) -> None:
+    """Parties read [s] and the opened rows from the transaction; hidden in another contract's they could not."""
+    head, tail = "36600060003760006000366000600073", "5af13d600060003e6033573d6000fd5b3d6000f3"
+    forward = head + scene.studies.address[2:] + tail
+    created = bytes.fromhex(f"60{len(forward) // 2:02x}80600b6000396000f3{forward}")
+    relay = scene.machine.deploy(created, STRANGER)
+    data = scene.studies.calldata("publish", *scene.publication(scene.query, scene.statement, scene.message))
+    with pytest.raises(Reverted, match="not a transaction"):
+        scene.machine.execute(STRANGER, relay, data)
+    scene.machine.execute(STRANGER, scene.studies.address, data)
+
+
+def test_verifier_answers_each_caller_for_itself(scene: ApprovedQuery) -> None:
+    """A message made for the studies contract is another one's garbage: msg.sender is in the domain."""
+    arguments = scene.publication(scene.query, scene.statement, scene.message)
+    domains = {scene.verifier.send("domain", who, sender=STRANGER) for who in (STRANGER, scene.studies.address)}
+    assert len(domains) == 2 and scene.studies_domain in domains
+    with pytest.raises(Reverted, match="hint"):
+        scene.verifier.send("publish", *arguments, sender=STRANGER)
 
 
 def test_refused_failed_and_cancelled_queries_stay_closed(scene: ApprovedQuery) -> None:
@@ -262,19 +310,27 @@ def test_development_string_in_production() -> None:
         arguments = (CHAIN_ID, srs.id, srs.tau_g2_words, development, production)
         if production and development:
             with pytest.raises(Reverted, match="development SRS in production"):
-                Contract(machine, "Registry", *arguments, sender=ADMIN)
+                Contract(machine, "ProofVerifier", *arguments, sender=ADMIN)
         else:
-            registry = Contract(machine, "Registry", *arguments, sender=ADMIN)
-    with pytest.raises(Reverted, match="development SRS in production"):
-        Contract(machine, "Studies", registry.address, CHAIN_ID, srs.id, srs.tau_g2_words, True, True, sender=ADMIN)
+            Contract(machine, "ProofVerifier", *arguments, sender=ADMIN)
 
 
 def test_studies_over_another_chain_or_string() -> None:
     machine, srs = Machine(), TinySrs(3, Random(2))
-    registry = Contract(machine, "Registry", CHAIN_ID, srs.id, srs.tau_g2_words, True, False, sender=ADMIN)
-    for chain, srs_id, reason in ((CHAIN_ID + 1, srs.id, "chain id"), (CHAIN_ID, bytes(32), "SRS")):
+    tau, other = srs.tau_g2_words, TinySrs(3, Random(3)).tau_g2_words
+    verifier = Contract(machine, "ProofVerifier", CHAIN_ID, srs.id, tau, True, False, sender=ADMIN)
+    registry = Contract(machine, "Registry", verifier.address, sender=ADMIN)
+    for chain, srs_id, words, reason in (
+        (CHAIN_ID + 1, srs.id, tau, "chain id"), (CHAIN_ID, bytes(32), tau, "SRS"), (CHAIN_ID, srs.id, other, "SRS"),
+    ):
+        another = Contract(machine, "ProofVerifier", chain, srs_id, words, True, False, sender=ADMIN)
         with pytest.raises(Reverted, match=f"registry's {reason}"):
-            Contract(machine, "Studies", registry.address, chain, srs_id, srs.tau_g2_words, True, False, sender=ADMIN)
+            Contract(machine, "Studies", registry.address, another.address, sender=ADMIN)
+
+
+def test_verifier_that_is_no_contract() -> None:
+    with pytest.raises(Reverted):
+        Contract(Machine(), "Registry", STRANGER, sender=ADMIN)
 
 
 def test_malformed_tau() -> None:
@@ -289,4 +345,4 @@ def test_malformed_tau() -> None:
     off_twist, swapped, large = [good[0] ^ 1, *good[1:]], [good[1], good[0], good[3], good[2]], [good[0] + P, *good[1:]]
     for words in ([0, 0, 0, 0], one, off_twist, swapped, large):
         with pytest.raises(Reverted):
-            Contract(machine, "Registry", CHAIN_ID, srs.id, words, True, False, sender=account(1))
+            Contract(machine, "ProofVerifier", CHAIN_ID, srs.id, words, True, False, sender=account(1))

@@ -24,7 +24,7 @@ from study_cases import (
     registration_relation,
     table,
 )
-from tiny_prover import Committed, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_prover import Committed, Header, Lie, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
 
 from ledger.identifiers import dataset_id, registration_id
 from zk.encoding import encode_relation
@@ -34,7 +34,7 @@ from zk.relation import ColumnKind, RegisteredColumn, Relation
 ADMIN, OWNER_A, OWNER_B, AGENCY, STRANGER = (account(k) for k in (1, 10, 11, 12, 13))
 LOG_ROWS = 3
 MINIMUM_GROUP = 3
-REGISTRATION_RELEASE = 1 << 64 | 1
+REGISTRATION_RELEASE = 1 << 128 | 1
 HALT_GAS = 420_000  # an honest publication takes less than 300,000
 
 
@@ -62,7 +62,7 @@ class Registration:
     message: Message
 
     def values(self) -> list[Any]:
-        return [*self.arguments.values(), self.statement, self.message.abi()]
+        return [*self.arguments.values(), *self.message.abi(), self.statement]
 
 
 class Scene:
@@ -73,8 +73,12 @@ class Scene:
         self.srs = TinySrs(log_rows, self.rng)
         self.machine = Machine()
         setup = (CHAIN_ID, self.srs.id, self.srs.tau_g2_words, True, False)
-        self.registry = Contract(self.machine, "Registry", *setup, sender=ADMIN)
-        self.studies = Contract(self.machine, "Studies", self.registry.address, *setup, sender=ADMIN)
+        self.verifier = Contract(self.machine, "ProofVerifier", *setup, sender=ADMIN)
+        self.registry = Contract(self.machine, "Registry", self.verifier.address, sender=ADMIN)
+        self.studies = Contract(
+            self.machine, "Studies", self.registry.address, self.verifier.address, sender=ADMIN
+        )
+        self.terms: dict[bytes, int] = {}
         self.registry_domain = self.domain(self.registry)
         self.studies_domain = self.domain(self.studies)
         for member, roles in ((OWNER_A, 1), (OWNER_B, 1), (AGENCY, 2)):
@@ -94,7 +98,7 @@ class Scene:
 
     def registration(self, owner: str, data: Table, *, version: int = 1, rows: int | None = None,
                      committed: Sequence[Committed] | None = None, relation: Relation | None = None,
-                     release: int = REGISTRATION_RELEASE, lie: dict[int, int] | None = None,
+                     release: int = REGISTRATION_RELEASE, lie: Lie = Lie(),
                      behind: bytes = b"") -> Registration:
         dataset = dataset_id(owner, data.name_hash)
         columns = data.registered(dataset, version)
@@ -121,7 +125,10 @@ class Scene:
 
     def propose(self, words: Relation | Sequence[int], nonce: int = 0, sender: str = AGENCY) -> bytes:
         encoded = statement_bytes(words, [])
-        return bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
+        query = bytes(self.studies.send("propose", nonce, encoded, SQL_HASH, PURPOSE_HASH, sender=sender))
+        head = Header(encoded)
+        self.terms[query] = self.registry.send("resolve", head.field(1), head.columns, sender=STRANGER)[2]
+        return query
 
     def approve(self, query: bytes, words: Relation | Sequence[int], datasets: Sequence[Dataset]) -> None:
         relation_hash = hashlib.sha256(statement_bytes(words, [])).digest()
@@ -129,7 +136,11 @@ class Scene:
             self.studies.send("approve", query, relation_hash, data.dataset, 1, sender=data.owner)
 
     def publish(self, query: bytes, statement: bytes, message: Message, gas: int = 8_000_000) -> None:
-        self.studies.send("publish", query, statement, message.abi(), sender=STRANGER, gas=gas)
+        self.studies.send("publish", *self.publication(query, statement, message), sender=STRANGER, gas=gas)
+
+    def publication(self, query: bytes, statement: bytes, message: Message) -> list[Any]:
+        """Arguments of a `publish` transaction."""
+        return [query, self.terms[query], *message.abi(), statement]
 
     def state(self, query: bytes) -> int:
         return int(self.studies.send("state", query, sender=STRANGER))
@@ -147,7 +158,7 @@ class ApprovedQuery(Scene):
         self.committed = [self.a.committed[0], self.b.committed[0], self.a.committed[1]]
         self.relation = joint_relation(LOG_ROWS, columns)
         self.query, self.statement = self.ask(self.relation, nonce=7)
-        self.release = 0b1111 | 0b0010 << 64
+        self.release = 0b1111 | 0b0010 << 128
         self.proof = self.prove(self.relation, self.query)
         self.message = self.message_for(self.proof)
 

@@ -23,10 +23,11 @@ from tiny_prover import message_of, prove, statement_bytes
 from ledger.artifacts import CONTRACTS, MAX_CODE_BYTES, load_artifact
 from ledger.compile import SOURCES, source_hashes
 from ledger.errors import ArtifactMismatchError
-from ledger.identifiers import dataset_id, query_id, record_hash, registration_id
+from ledger.identifiers import binding_hash, dataset_id, query_id, record_hash, registration_id
 from zk import encoding, relation
 from zk.encoding import relation_hash, statement_hash
 from zk.relation import ColumnKind
+from zk.statement import Statement
 from zk.transcript import proof_domain
 
 
@@ -45,13 +46,14 @@ def test_artifacts_are_those_of_the_sources() -> None:
     for name in CONTRACTS:
         assert dict(load_artifact(name).sources) == source_hashes()
     with pytest.raises(ArtifactMismatchError):
-        load_artifact("Verifier")
+        load_artifact("Precompiles")
 
 
 def test_limits_are_those_of_the_language() -> None:
     source = (SOURCES / "RelationShape.vy").read_text()
     limits = dict(re.findall(r"^(M\w+|PAIRS_PER_WORD): constant\(uint256\) = (\d+)$", source, re.MULTILINE))
-    assert len(limits) == 10
+    assert limits.pop("MAX_PROOF_WORDS") == "224"  # the ledger's own: what one call can take
+    assert len(limits) == 15
     for name, value in limits.items():
         assert getattr(relation, name, None) == int(value) or getattr(encoding, name) == int(value), name
 
@@ -62,9 +64,12 @@ def test_code_fits_and_uses_no_opcode_a_consortium_chain_lacks(name: str) -> Non
     assert len(code) <= MAX_CODE_BYTES
     forbidden = {0x46: "CHAINID", 0x47: "SELFBALANCE", 0x48: "BASEFEE", 0x42: "TIMESTAMP", 0x43: "NUMBER",
                  0x5F: "PUSH0", 0x5E: "MCOPY", 0xF2: "CALLCODE", 0xF4: "DELEGATECALL", 0xFF: "SELFDESTRUCT"}
-    used, at = set(), 0
-    while at < len(code):
-        used.add(code[at])
+    used, at, reachable = set(), 0, True
+    while at < len(code):  # what follows a stop, jump, return or revert is data until the next jump destination
+        reachable = reachable or code[at] == 0x5B
+        if reachable:
+            used.add(code[at])
+        reachable = reachable and code[at] not in {0x00, 0x56, 0xF3, 0xFD, 0xFE}
         at += 1 + max(0, code[at] - 0x5F if 0x60 <= code[at] <= 0x7F else 0)
     assert not {forbidden[op] for op in used & forbidden.keys()}
 
@@ -122,7 +127,8 @@ def test_life_of_a_query(scene: ApprovedQuery) -> None:
     query = scene.propose(scene.relation, nonce=1)
     expected = statement_hash(scene.relation, [column.point for column in scene.committed])
     state, proposer, minimum, binding, hashed, datasets, approved = scene.studies.send("query", query, sender=STRANGER)
-    assert (state, proposer, minimum, binding, approved) == (1, AGENCY, 3, expected, 0)
+    bound = binding_hash(expected, scene.terms[query])[:31] + b"\0"
+    assert (state, proposer, minimum, binding, approved) == (1, AGENCY, 3, bound, 0)
     assert hashed == relation_hash(scene.relation)
     assert list(datasets) == [scene.a.dataset << 64 | 1 << 32 | 1, scene.b.dataset << 64 | 1 << 32 | 1]
     scene.approve(query, scene.relation, [scene.b])
@@ -133,7 +139,9 @@ def test_life_of_a_query(scene: ApprovedQuery) -> None:
     scene.publish(query, scene.statement, scene.message_for(proof, query))
     stored = scene.studies.send("query", query, sender=STRANGER)
     assert stored[0] == 3
-    assert stored[3] == record_hash(expected, proof.sums, proof.release, proof.rows)
+    commitments = tuple(column.point for column in scene.committed)
+    statement = Statement(scene.relation, scene.studies_domain, query, commitments)
+    assert stored[3] == record_hash(statement, proof)[:31] + b"\0"
 
 
 def test_ends_of_a_query(scene: ApprovedQuery) -> None:
@@ -148,7 +156,7 @@ def test_ends_of_a_query(scene: ApprovedQuery) -> None:
 
 
 def test_every_release_word_opens_its_rows(scene: ApprovedQuery) -> None:
-    for release in (1, 0b0010, 0b1000 | 0b1000 << 64, 0b1111, 0b1111 | 0b1111 << 64):
+    for release in (1, 0b0010, 0b1000 | 0b1000 << 128, 0b1111, 0b1111 | 0b1111 << 128):
         with scene.trial():
             proof = scene.prove(scene.relation, scene.query, release=release)
             scene.publish(scene.query, scene.statement, scene.message_for(proof))
@@ -179,7 +187,7 @@ def test_statement_as_large_as_the_contract_takes() -> None:
     committed = [*a.committed, *b.committed]
     statement = statement_bytes(wide, [column.point for column in committed])
     assert hashlib.sha256(statement).digest() == statement_hash(wide, [column.point for column in committed])
-    release = (1 << 40) - 1 | 1 << 64 + 39 | 1 << 64 + 33
+    release = (1 << 40) - 1 | 1 << 128 + 39 | 1 << 128 + 33
     proof = prove(scene.srs, wide, committed, scene.studies_domain, query, release)
     scene.publish(query, statement, message_of(proof, scene.studies_domain, query, statement))
     print(f"largest statement: {scene.machine.gas_used} gas")
@@ -188,7 +196,6 @@ def test_statement_as_large_as_the_contract_takes() -> None:
 
 
 def test_one_registry_serves_several_studies(scene: ApprovedQuery) -> None:
-    setup = (CHAIN_ID, scene.srs.id, scene.srs.tau_g2_words, True, False)
-    second = Contract(scene.machine, "Studies", scene.registry.address, *setup, sender=STRANGER)
+    second = Contract(scene.machine, "Studies", scene.registry.address, scene.verifier.address, sender=STRANGER)
     assert second.send("REGISTRY", sender=STRANGER) == scene.studies.send("REGISTRY", sender=STRANGER)
     assert second.send("domain", sender=STRANGER) != scene.studies.send("domain", sender=STRANGER)

@@ -36,7 +36,7 @@ from zk.statement import Point, Statement
 from zk.verifier import verify_guards, verify_proof
 
 LOG_ROWS = 3
-PUBLISH_GAS = 300_000
+PUBLISH_GAS = 262_000
 
 
 @dataclass
@@ -150,12 +150,18 @@ def test_published_record(ledger: Ledger) -> None:
     assert record.state is QueryState.PUBLISHED
     assert [(d.dataset, d.approved) for d in record.datasets] == [(d, True) for d in ledger.datasets.values()]
     assert [query.query_id for query in studies.queries()] == [ledger.query]
-    for forged in (
-        replace(published, rows=(ledger.sums[0] + 1,)), replace(published, sums=ledger.commitments[0]),
-        replace(published, release=1), replace(published, query_id=bytes(32)), replace(published, record=bytes(32)),
+    statement, proof = ledger.statement, ledger.proof
+    assert verify_record(record, statement, proof, binding) == published.record
+    for false_statement, false_proof, false_binding in (
+        (statement, replace(proof, rows=(ledger.sums[0] + 1,)), binding),
+        (statement, replace(proof, sums=ledger.commitments[0]), binding),
+        (statement, replace(proof, release=1), binding), (statement, replace(proof, release=1 << 60), binding),
+        (replace(statement, subject=bytes(32)), proof, binding),
+        (replace(statement, commitments=statement.commitments[::-1]), proof, binding),
+        (statement, proof, bytes(32)),
     ):
         with pytest.raises(RecordInvalidError):
-            verify_record(record, forged, binding)
+            verify_record(record, false_statement, false_proof, false_binding)
     with pytest.raises(RecordInvalidError):
         studies.published(bytes(32))
     with pytest.raises(RecordInvalidError):
@@ -193,6 +199,8 @@ def test_deployment_is_checked(ledger: Ledger) -> None:
         check_deployment(client, good, development_srs(LOG_ROWS))
     with pytest.raises(DeploymentInvalidError, match="not this version's"):
         check_deployment(client, replace(good, studies=good.registry, registry=good.studies), ledger.srs)
+    with pytest.raises(DeploymentInvalidError, match="not this version's"):
+        check_deployment(client, replace(good, verifier=good.registry), ledger.srs)
     with pytest.raises(DeploymentInvalidError, match="production"):
         check_deployment(client, replace(good, production=True), ledger.srs)
     with pytest.raises(DeploymentInvalidError, match="another chain"):
@@ -208,8 +216,7 @@ def test_codec(ledger: Ledger) -> None:
         with pytest.raises(RelationInvalidError):
             decode_statement(broken)
     sent = encode_contract_proof(ledger.statement, ledger.proof)
-    assert decode_contract_proof(ledger.relation, sent.argument()) == ledger.proof
-    for field in ("round1", "evaluations", "opening"):
-        shorter = replace(sent, **{field: getattr(sent, field)[:-32]})
+    assert decode_contract_proof(ledger.relation, sent.arguments()) == ledger.proof
+    for changed in (sent.proof[:-32], sent.proof[:-1], sent.proof + bytes(64), b""):
         with pytest.raises(ProofRejectedError):
-            decode_contract_proof(ledger.relation, shorter.argument())
+            decode_contract_proof(ledger.relation, replace(sent, proof=changed).arguments())

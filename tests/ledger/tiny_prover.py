@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import prod
 from random import Random
 
 from py_ecc.optimized_bn128 import G1, G2, curve_order, multiply, normalize
 
 from zk.encoding import encode_relation
+from zk.expansion import expanded_sum_forms, expanded_zero_forms
 from zk.proof import Proof
-from zk.relation import Form, Relation
+from zk.range_table import TableProof
+from zk.relation import Challenge, Form, Hint, HintKind, Relation
 
 R = curve_order
 Point = tuple[int, int]
@@ -121,9 +124,10 @@ def register_column(srs: TinySrs, values: Sequence[int]) -> Committed:
 
 @dataclass(frozen=True)
 class Message:
-    """What a transaction carries: the contract's `Proof` struct, field by field."""
+    """What a transaction carries between terms and statement, cut where the transcript absorbs it."""
 
     round1: bytes
+    round2: bytes
     accumulator: Point
     quotient: Point
     evaluations: bytes
@@ -131,8 +135,14 @@ class Message:
     final: Point
     hint: int
 
-    def abi(self) -> tuple[object, ...]:
-        return (self.round1, self.accumulator, self.quotient, self.evaluations, self.opening, self.final, self.hint)
+    table: bytes = b""
+    """[T], where there are lookups."""
+
+    def abi(self, shown: int = 0) -> tuple[object, ...]:
+        """Args: shown: bytes of the plain sums, with which `opening` begins."""
+        points = points_bytes(self.accumulator, self.quotient)
+        parts = (self.opening[:shown], self.round1, self.round2, points, self.evaluations, self.opening[shown:], self.table)
+        return self.final, self.hint, b"".join(parts)
 
 
 def points_bytes(*points: Point) -> bytes:
@@ -149,104 +159,251 @@ def domain_of(chain_id: int, contract: int, srs_id: bytes) -> bytes:
 
 
 class Challenges:
-    """The transcript of docs/protocol.md §2."""
+    """The transcript of docs/protocol.md §2. Args: statement: its bytes; sums: those of a plain relation, as words."""
 
-    def __init__(self, domain: bytes, subject: bytes, statement: bytes) -> None:
+    def __init__(self, domain: bytes, subject: bytes, statement: bytes, sums: bytes = b"") -> None:
         self.state = word(b"tallystick.proof.v1")
-        self.absorb(b"statement", domain + subject + sha(statement))
+        self.absorb(b"statement", domain + subject + sha(statement) + sums)
 
     def absorb(self, label: bytes, data: bytes) -> None:
         self.state = sha(self.state, word(label), word(len(data) // 32), data)
 
-    def draw(self, label: bytes) -> int:
-        return int.from_bytes(sha(self.state, word(label), word(0)), "big") % R
+    def draw(self, label: bytes, counter: int = 0) -> int:
+        return int.from_bytes(sha(self.state, word(label), word(counter)), "big") % R
 
 
-def opened_rows(guards: Sequence[int], release: int) -> list[int]:
-    rows = {g for v, g in enumerate(guards) if release >> v & 1} | {v for v in range(64) if release >> 64 + v & 1}
-    return sorted(rows)
+def opened_rows(guards: Sequence[int], release: int, cells: int = 1) -> list[int]:
+    rows = {guards[row // cells] * cells + row % cells for row in range(len(guards) * cells) if release >> row & 1}
+    return sorted(rows | {row for row in range(128) if release >> 128 + row & 1})
+
+
+@dataclass(frozen=True)
+class Header:
+    """Counts of a relation's words, and guards and codes, read as the contract reads them."""
+
+    statement: bytes
+
+    def field(self, number: int) -> int:
+        return int.from_bytes(self.statement[:32], "big") >> 16 * number & 0xFFFF
+
+    @property
+    def plain(self) -> bool:
+        return bool(self.field(14) >> 8)
+
+    @property
+    def guards(self) -> list[int]:
+        at = 32 * (1 + -(-self.field(5) // 32))
+        return [self.statement[at + 32 * (v // 32) + 31 - v % 32] for v in range(self.field(6))]
+
+    @property
+    def columns_at(self) -> int:
+        return 32 * (1 + -(-self.field(5) // 32) + -(-self.field(6) // 32))
+
+    @property
+    def columns(self) -> list[int]:
+        at = self.columns_at
+        return [int.from_bytes(self.statement[at + 32 * k : at + 32 * k + 32], "big") for k in range(self.field(2))]
+
+    @property
+    def codes(self) -> list[list[int]]:
+        at, found = self.columns_at + 32 * self.field(2), []
+        for count in filter(None, (self.field(12) & 0xFF, self.field(12) >> 8)):
+            words = [int.from_bytes(self.statement[at + 32 * k : at + 32 * k + 32], "big") for k in range(count)]
+            found.append([words[i // 16] >> 16 * (i % 16) & 0xFFFF for i in range(count)])
+            at += 32 * -(-count // 16)
+        return found
+
+    @property
+    def cells(self) -> int:
+        return prod(map(len, self.codes))
 
 
 def rehint(message: Message, domain: bytes, subject: bytes, statement: bytes) -> Message:
     """The same message with the inverse hint that its transcript asks for (0 where there is none)."""
-    head = int.from_bytes(statement[:32], "big")
-    log_rows, opened, sums = (head >> 16 * k & 0xFFFF for k in (1, 5, 6))
-    at = 32 * (1 + -(-opened // 32))
-    guards = [statement[at + 32 * (v // 32) + 31 - v % 32] for v in range(sums)]
-    transcript = Challenges(domain, subject, statement)
+    head = Header(statement)
+    log_rows, rows = head.field(1), head.field(6) * head.cells
+    shown = 32 * rows if head.plain else 0
+    transcript = Challenges(domain, subject, statement, message.opening[:shown])
     transcript.absorb(b"round1", message.round1)
-    transcript.absorb(b"round2", b"")
+    betas = [transcript.draw(b"beta", 1 + k) for k in range(len(head.codes))]
+    transcript.absorb(b"round2", message.round2)
     transcript.absorb(b"accumulator", points_bytes(message.accumulator))
     transcript.absorb(b"quotient", points_bytes(message.quotient))
     zeta = transcript.draw(b"zeta")
     transcript.absorb(b"evaluations", message.evaluations)
-    transcript.absorb(b"opening", message.opening)
+    transcript.absorb(b"opening", message.opening[shown:])
     z = transcript.draw(b"z")
     omega = pow(5, (R - 1) >> log_rows, R)
     product = (pow(zeta, 1 << log_rows, R) - 1) * (z - zeta) * (z - omega * zeta) % R
-    for row in opened_rows(guards, int.from_bytes(message.opening[:32], "big")):
-        product = product * (z - pow(omega, row, R)) % R
-    for v in range(sums):
-        product = product * (zeta - pow(omega, v, R)) % R
+    if not head.plain:
+        for row in opened_rows(head.guards, int.from_bytes(message.opening[:32], "big"), head.cells):
+            product = product * (z - pow(omega, row, R)) % R
+        for row in range(rows):
+            product = product * (zeta - pow(omega, row, R)) % R
+    for beta, codes in zip(betas, head.codes):
+        for code in codes:
+            product = product * (beta + code) % R
     return replace(message, hint=pow(product, -1, R) if product else 0)
 
 
 def message_of(proof: Proof, domain: bytes, subject: bytes, statement: bytes) -> Message:
-    """A proof in the form of the contract's argument."""
+    """A proof in the form of the contract's arguments."""
+    plain = proof.sums is None
+    shown = proof.constants if plain else (proof.release, *proof.rows)
     message = Message(
-        points_bytes(*proof.witnesses, proof.sums), proof.accumulator, proof.quotient,
+        points_bytes(*proof.round1, *proof.sealed), points_bytes(*proof.round2), proof.accumulator, proof.quotient,
         b"".join(map(word, (*proof.values, proof.shifted_value))),
-        b"".join(map(word, (proof.release, *proof.rows))) + points_bytes(proof.opening), proof.final, 0,
+        b"".join(map(word, shown)) + points_bytes(proof.opening), proof.final, 0,
     )
     return rehint(message, domain, subject, statement)
 
 
+def row_values(form: Form, rows: Mapping[int, Sequence[int]], count: int, betas: Mapping[Challenge, int]) -> list[int]:
+    weights = [term.coefficient * betas[term.challenge] for term in form]
+    return [sum(w * rows[t.left][i] * rows[t.right][i] for w, t in zip(weights, form)) % R for i in range(count)]
+
+
+def hinted(hint: Hint, form: Sequence[int]) -> list[int]:
+    """A column computed from a linear form's rows."""
+    centred = [v if v <= R // 2 else v - R for v in form]
+    if hint.kind is HintKind.NOT_NEGATIVE:
+        return [int(v >= 0) for v in centred]
+    if hint.kind is HintKind.IS_ZERO:
+        return [int(v == 0) for v in centred]
+    if hint.kind is HintKind.INVERSE:
+        return [pow(v, -1, R) if v else 0 for v in form]
+    return [v >> hint.shift & (1 << hint.width) - 1 for v in form]
+
+
+NO_BETAS = {Challenge.NONE: 1}
+
+
 def columns_of(relation: Relation, registered: Sequence[Committed]) -> dict[int, list[int]]:
-    """Rows of every column, witnesses computed from their definitions."""
-    rows = {0: [1] * relation.rows, **{i: [v % R for v in c.values] for i, c in enumerate(registered, start=1)}}
+    """Rows of every column of round 1, and of T."""
+    n = relation.rows
+    rows = {0: [1] * n, **{i: [v % R for v in c.values] for i, c in enumerate(registered, start=1)}}
     for column in relation.witness_indices():
-        rows[column] = row_values(relation.definition(column), rows, relation.rows)
+        if column in relation.hinted:
+            hint = relation.hinted[column]
+            rows[column] = hinted(hint, row_values(hint.form, rows, n, NO_BETAS))
+        else:
+            rows[column] = row_values(relation.definition(column), rows, n, NO_BETAS)
+    if relation.lookups:
+        size = 1 << relation.table_bits
+        counts = [0] * size
+        for form in relation.lookups:
+            for v in row_values(form, rows, n, NO_BETAS):
+                if v < size:
+                    counts[v] += 1
+        rows[relation.multiplicity_index] = [*counts, *([0] * (n - size))]
+        rows[relation.table_index] = [i % size for i in range(n)]
     return rows
 
 
-def row_values(form: Form, rows: Mapping[int, Sequence[int]], count: int) -> list[int]:
-    return [sum(t.coefficient * rows[t.left][i] * rows[t.right][i] for t in form) % R for i in range(count)]
+def second_columns(relation: Relation, rows: dict[int, list[int]], betas: Mapping[Challenge, int]) -> None:
+    """Add the rows of round 2; the inverse of 0 is 0."""
+    n = relation.rows
+
+    def inverse(beta: int, form: Sequence[int]) -> list[int]:
+        return [pow(beta + v, -1, R) if (beta + v) % R else 0 for v in form]
+
+    for k, form in enumerate(relation.lookups):
+        rows[relation.lookup_index(k)] = inverse(betas[Challenge.LOOKUP], row_values(form, rows, n, NO_BETAS))
+    if relation.lookups:
+        side = inverse(betas[Challenge.LOOKUP], rows[relation.table_index])
+        counts = rows[relation.multiplicity_index]
+        rows[relation.table_side_index] = [m * x % R for m, x in zip(counts, side)]
+    for k, group in enumerate(relation.groups):
+        beta = betas[Challenge(Challenge.FIRST_GROUP + k)]
+        rows[relation.group_index(k)] = inverse(beta, row_values(group.form, rows, n, NO_BETAS))
+    for k, form in enumerate(relation.products):
+        rows[relation.product_index(k)] = row_values(form, rows, n, NO_BETAS)
+
+
+def cell_sums(relation: Relation, rows: Mapping[int, list[int]]) -> list[int]:
+    """Every cell of every sum. Group inverses are taken at a stand-in for beta, which the code undoes."""
+    n, trial = relation.rows, dict(rows)
+    betas = {Challenge.LOOKUP: 3**40, Challenge.FIRST_GROUP: 5**40, Challenge.SECOND_GROUP: 7**40}
+    second_columns(relation, trial, betas)
+    codes = [row_values(group.form, rows, n, NO_BETAS) for group in relation.groups]
+    found = []
+    for form in relation.sum_forms:
+        values = row_values(form, trial, n, NO_BETAS)
+        for cell in range(relation.cells):
+            wanted = relation.cell_codes(cell)
+            inside = [all(code[i] == c for code, c in zip(codes, wanted)) for i in range(n)]
+            factor = prod(betas[Challenge(Challenge.FIRST_GROUP + k)] + c for k, c in enumerate(wanted))
+            found.append(factor * sum(v for v, counted in zip(values, inside) if counted) % R)
+    return found
+
+
+@dataclass(frozen=True)
+class Lie:
+    """What a dishonest prover does.
+
+    Args:
+        sums: row of s → what to put there instead of the truth.
+        columns: column → its rows instead of the honest ones, known before round 1.
+        late: column of round 1 → the commitment absorbed in its place (what is sent is what was chosen later).
+        more_witnesses: commitments sent behind the columns of round 1 that no form mentions.
+        release_only: rows to open instead of those the release word asks for.
+    """
+
+    sums: Mapping[int, int] = field(default_factory=dict)
+    columns: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    late: Mapping[int, Point] = field(default_factory=dict)
+    more_witnesses: Sequence[Point] = ()
+    release_only: Sequence[int] | None = None
 
 
 def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], domain: bytes, subject: bytes,
-          release: int, *, lie: Mapping[int, int] | None = None, release_only: Sequence[int] | None = None,
-          statement: bytes | None = None, more_witnesses: Sequence[Point] = ()) -> Proof:
+          release: int, *, lie: Lie = Lie(), statement: bytes | None = None) -> Proof:
     """Prove a relation.
 
     Args:
-        lie: sum number → what to put into s instead of the truth; the proof then does not verify.
-        release_only: rows to open instead of those the release word asks for.
+        lie: the proof then does not verify, or should not.
         statement: bytes to prove under instead of the relation's own, for crafted relations.
-        more_witnesses: commitments sent behind the witness columns that no form mentions.
     """
-    n, omega = srs.rows, srs.omega
+    n, omega, plain = srs.rows, srs.omega, relation.plain
     rows = columns_of(relation, registered)
-    poly: dict[int, Polynomial] = {0: [1], **{i: c.polynomial for i, c in enumerate(registered, start=1)}}
-    poly.update({column: srs.blind(rows[column], 2) for column in relation.witness_indices()})
-    sums = [sum(row_values(form, rows, n)) % R for form in relation.sum_forms]
-    for v, value in (lie or {}).items():
+    rows.update({column: list(values) for column, values in lie.columns.items() if column in rows})
+    sums = cell_sums(relation, rows)
+    for v, value in lie.sums.items():
         sums[v] = value % R
-    s = srs.blind([*sums, *(srs.rng.randrange(R) for _ in range(n - len(sums)))], 1)
-    witnesses = (*(srs.commit(poly[column]) for column in relation.witness_indices()), *more_witnesses)
-    s_point = srs.commit(s)
     if statement is None:
         statement = statement_bytes(relation, [c.point for c in registered])
-    transcript = Challenges(domain, subject, statement)
-    transcript.absorb(b"round1", points_bytes(*witnesses, s_point))
-    transcript.absorb(b"round2", b"")
+    transcript = Challenges(domain, subject, statement, b"".join(map(word, sums)) if plain else b"")
+    poly: dict[int, Polynomial] = {0: [1], **{i: c.polynomial for i, c in enumerate(registered, start=1)}}
+    poly.update({column: srs.blind(rows[column], 2) for column in relation.round1_indices()})
+    s = srs.blind([*sums, *(srs.rng.randrange(R) for _ in range(n - len(sums)))], 1)
+    sealed = () if plain else (srs.commit(s),)
+    points = {column: srs.commit(poly[column]) for column in relation.round1_indices()}
+    round1 = (*points.values(), *lie.more_witnesses)
+    transcript.absorb(b"round1", points_bytes(*{**points, **lie.late}.values(), *lie.more_witnesses, *sealed))
+    betas = {Challenge(1 + k): transcript.draw(b"beta", k) for k in range(3)} | NO_BETAS
+    second_columns(relation, rows, betas)
+    rows.update({column: list(values) for column, values in lie.columns.items()})
+    poly.update({column: srs.blind(rows[column], 2) for column in relation.round2_indices()})
+    if relation.lookups:
+        poly[relation.table_index] = srs.interpolate(rows[relation.table_index])
+    round2 = tuple(srs.commit(poly[column]) for column in relation.round2_indices())
+    transcript.absorb(b"round2", points_bytes(*round2))
     alpha = transcript.draw(b"alpha")
 
     def form_polynomial(form: Form) -> Polynomial:
-        return add([0], *(scale(mul(poly[t.left], poly[t.right]), t.coefficient) for t in form))
+        terms = (scale(mul(poly[t.left], poly[t.right]), t.coefficient * betas[t.challenge]) for t in form)
+        return add([0], *terms)
 
-    e = srs.interpolate([pow(alpha, v, R) if v < len(sums) else 0 for v in range(n)])
-    total = add(*(scale(form_polynomial(f), pow(alpha, v, R)) for v, f in enumerate(relation.sum_forms)),
-                scale(mul(e, s), -1))
+    sum_forms, zero_forms = expanded_sum_forms(relation), expanded_zero_forms(relation)
+    groups = [betas[Challenge(Challenge.FIRST_GROUP + k)] for k in range(len(relation.groups))]
+    weights = []
+    for row in range(len(sums)):
+        codes = zip(groups, relation.cell_codes(row % relation.cells))
+        weights.append(pow(alpha, row // relation.cells, R) * pow(prod(b + c for b, c in codes), -1, R) % R)
+    e = [0] if plain else srs.interpolate([*weights, *([0] * (n - len(sums)))])
+    share = sum(w * v for w, v in zip(weights, sums)) * pow(n, -1, R) % R if plain else 0
+    total = add(*(scale(form_polynomial(f), pow(alpha, v, R)) for v, f in enumerate(sum_forms)),
+                scale(mul(e, s), -1), [-share])
     steps = [srs.rng.randrange(R)]
     for i in range(n - 1):
         steps.append((steps[-1] + evaluate(total, pow(omega, i, R))) % R)
@@ -254,7 +411,7 @@ def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], dom
     a_point = srs.commit(a)
     transcript.absorb(b"accumulator", points_bytes(a_point))
     delta = transcript.draw(b"delta")
-    zeros = [scale(form_polynomial(f), pow(delta, u + 1, R)) for u, f in enumerate(relation.zero_forms)]
+    zeros = [scale(form_polynomial(f), pow(delta, u + 1, R)) for u, f in enumerate(zero_forms)]
     numerator = add([c * pow(omega, i, R) % R for i, c in enumerate(a)], scale(a, -1), scale(total, -1), *zeros)
     t = srs.divide_vanishing(numerator)
     t_point = srs.commit(t)
@@ -267,22 +424,37 @@ def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], dom
 
     at_zeta = {0: 1, **dict(zip(relation.opened, values))}
     vanishing = (pow(zeta, n, R) - 1) % R
-    parts = [[shifted], scale(a, -1), scale(s, evaluate(e, zeta)), scale(t, -vanishing)]
-    weighted = [(-pow(alpha, v, R), f) for v, f in enumerate(relation.sum_forms)]
-    weighted += [(pow(delta, u + 1, R), f) for u, f in enumerate(relation.zero_forms)]
-    parts += [scale(poly[t.right], w * t.coefficient * at_zeta[t.left]) for w, form in weighted for t in form]
+    parts = [[shifted + share], scale(a, -1), scale(s, evaluate(e, zeta)), scale(t, -vanishing)]
+    weighted = [(-pow(alpha, v, R), f) for v, f in enumerate(sum_forms)]
+    weighted += [(pow(delta, u + 1, R), f) for u, f in enumerate(zero_forms)]
+    parts += [scale(poly[t.right], w * t.coefficient * betas[t.challenge] * at_zeta[t.left])
+              for w, form in weighted for t in form]
     f1 = add(*parts, *(scale(add(poly[c], [-at_zeta[c]]), pow(gamma, i, R)) for i, c in enumerate(relation.opened, 1)))
     m = len(relation.opened)
-    shown = opened_rows(relation.guards, release) if release_only is None else list(release_only)
+    shown = [] if plain else opened_rows(relation.guards, release, relation.cells)
+    shown = shown if lie.release_only is None else list(lie.release_only)
     pieces = [(f1, zeta), (scale(add(a, [-shifted]), pow(gamma, m + 1, R)), zeta * omega % R)]
     for k, row in enumerate(shown):
         pieces.append((scale(add(s, [-sums[row]]), pow(gamma, m + 2 + k, R)), pow(omega, row, R)))
     w = add(*(divide_linear(f, root) for f, root in pieces))
     w_point = srs.commit(w)
     opened = tuple(sums[row] for row in shown)
-    transcript.absorb(b"opening", b"".join(map(word, (release, *opened))) + points_bytes(w_point))
+    head = () if plain else (release, *opened)
+    transcript.absorb(b"opening", b"".join(map(word, head)) + points_bytes(w_point))
     z = transcript.draw(b"z")
     scaled = [scale(f, (z - zeta) * pow(z - root, -1, R)) for f, root in pieces]
     final = scale(add(*scaled, scale(w, zeta - z)), pow(vanishing, -1, R))
-    return Proof(witnesses, s_point, a_point, t_point, values, shifted, release, opened, w_point,
-                 srs.commit(divide_linear(final, z)))
+    return Proof(tuple(sums) if plain else (), round1, sealed[0] if sealed else None, round2, a_point, t_point, values,
+                 shifted, 0 if plain else release, opened, w_point, srs.commit(divide_linear(final, z)))
+
+
+def table_proof(srs: TinySrs, bits: int, *, rows: Sequence[int] | None = None) -> TableProof:
+    """A range table's proof, of other rows on request."""
+    n, size = srs.rows, 1 << bits
+    t = srs.interpolate([i % size for i in range(n)] if rows is None else rows)
+    point = srs.commit(t)
+    z = int.from_bytes(sha(word(b"tallystick.table.v1"), word(4), word(srs.log_rows), word(bits), points_bytes(point)),
+                       "big") % R
+    roots = (1, 0, z, z * srs.omega % R)
+    quotients = [srs.commit(divide_linear(t, root)) for root in roots]
+    return TableProof(srs.log_rows, bits, point, evaluate(t, z), (quotients[0], quotients[1], quotients[2], quotients[3]))
