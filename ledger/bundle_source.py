@@ -8,7 +8,7 @@ from ledger.bundle import BundleDataset, BundleRegistration
 from ledger.client import Event
 from ledger.client_errors import translated_errors
 from ledger.errors import RecordInvalidError
-from ledger.proof_codec import decode_contract_proof, decode_statement
+from ledger.proof_codec import PROOF_ARGUMENTS, decode_contract_proof, decode_statement
 from ledger.registry import Registry
 from ledger.studies import QueryDataset
 from zk.errors import ZkError
@@ -53,6 +53,6 @@ def _registration_proof(registry: Registry, event: Event, statement: bytes) -> b
         relation, _ = decode_statement(statement)
         if function.fn_name != "register" or bytes(arguments["statement"]) != statement:
             raise RecordInvalidError(fault)
-        return encode_proof(decode_contract_proof(relation, arguments["proof"]))
+        return encode_proof(decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS]))
     except (ValueError, KeyError, ZkError) as error:
         raise RecordInvalidError(fault) from error

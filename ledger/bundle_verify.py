@@ -112,7 +112,7 @@ def _query(
     proof = decode_proof(relation, bundle.proof)
     if proof.sums is None:
         _refuse("proof", "its sums are plain: no record seals them")
-    if bundle.publication.record != record_hash(statement.hash, proof.sums, proof.release, proof.rows):
+    if bundle.publication.record != record_hash(statement, proof):
         _refuse("publication", "the record is not that of this statement and proof")
     return statement, proof
 

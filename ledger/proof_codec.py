@@ -60,22 +60,19 @@ class ContractProof:
         return self.final, self.hint, self.proof
 
 
-def encode_contract_proof(statement: Statement, proof: Proof, table: Point | None = None) -> ContractProof:
+def encode_contract_proof(statement: Statement, proof: Proof) -> ContractProof:
     """A proof as the contract takes it.
-
-    Args:
-        table: [T] as the ledger has it, if the relation has lookups.
 
     Raises:
         ProofRejectedError: the proof has no hint: a challenge hit the domain, or its release word is not one.
         NonCanonicalEncodingError: a word does not fit 256 bits.
     """
-    words = encode_proof(proof)[: -2 * WORD_BYTES] + encode_words(table or ())
+    words = encode_proof(proof)[: -2 * WORD_BYTES] + encode_words(statement.table or ())
     return ContractProof(proof.final, inverse_hint(statement, proof), words)
 
 
 def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof:
-    """Read the proof back out of a transaction's arguments; [T] behind it is the contract's affair.
+    """Read the proof back out of a transaction's arguments; [T] behind it is read by `decode_contract_table`.
 
     Args:
         arguments: as `ContractProof.arguments` gives them.
@@ -88,3 +85,18 @@ def decode_contract_proof(relation: Relation, arguments: Sequence[Any]) -> Proof
     if len(proof) < table:
         raise ProofRejectedError("length")
     return decode_proof(relation, proof[: len(proof) - table] + encode_words(final))
+
+
+def decode_contract_table(relation: Relation, arguments: Sequence[Any]) -> Point | None:
+    """[T] behind a proof in a transaction's arguments, None without lookups. It is not checked.
+
+    Raises:
+        ProofRejectedError: the length does not fit the relation.
+    """
+    encoded = bytes(arguments[2])
+    if not relation.lookups:
+        return None
+    if len(encoded) < 2 * WORD_BYTES:
+        raise ProofRejectedError("length")
+    x, y = encoded[-2 * WORD_BYTES : -WORD_BYTES], encoded[-WORD_BYTES:]
+    return int.from_bytes(x, "big"), int.from_bytes(y, "big")

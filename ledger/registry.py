@@ -203,17 +203,28 @@ class Registry(BoundContract):
         return int(self._call("selfTest"))
 
     def registration_statement(
-        self, relation: Relation, commitments: Sequence[Point], rows: int, schema_hash: bytes, owner: str | None = None
+        self,
+        relation: Relation,
+        commitments: Sequence[Point],
+        rows: int,
+        schema_hash: bytes,
+        owner: str | None = None,
+        table: Point | None = None,
     ) -> Statement:
         """The statement an owner proves to register what the relation's columns say.
 
         Args:
             owner: address of the owner; None for this client's own.
+            table: [T] if the relation has lookups; None for the one the ledger has.
+
+        Raises:
+            RecordInvalidError: the ledger has no such table.
         """
+        named = self.range_tables.of_relation(relation) if table is None else table
         sender = self.client.address if owner is None else owner
         first, kinds = relation.registered[0], [column.kind for column in relation.registered]
         subject = registration_id(sender, first.dataset, first.version, relation.log_rows, rows, schema_hash, kinds)
-        return Statement(relation, self.domain(), subject, tuple(commitments))
+        return Statement(relation, self.domain(), subject, tuple(commitments), named)
 
     def register(
         self, statement: Statement, proof: Proof, *, name_hash: bytes, rows: int, schema_hash: bytes,
@@ -234,7 +245,7 @@ class Registry(BoundContract):
         return self._send(
             "register", name_hash, columns[0].version, rows, schema_hash, policy_hash, minimum_group,
             kinds_word([column.kind for column in columns]),
-            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
+            *encode_contract_proof(statement, proof).arguments(),
             encode_statement(statement.relation, statement.commitments),
         )
 

@@ -19,6 +19,7 @@ from ledger.identifiers import address_word, binding_hash, query_id, record_hash
 from ledger.proof_codec import (
     PROOF_ARGUMENTS,
     decode_contract_proof,
+    decode_contract_table,
     decode_statement,
     encode_contract_proof,
     encode_statement,
@@ -191,9 +192,19 @@ class Studies(BoundContract):
         """Id a query has, computed here."""
         return query_id(self._call("chainId"), self.address, proposer, nonce, relation_hash(relation))
 
-    def statement(self, query: bytes, relation: Relation, commitments: Sequence[Point]) -> Statement:
-        """The statement a query's contributors prove."""
-        return Statement(relation, self.domain(), query, tuple(commitments))
+    def statement(
+        self, query: bytes, relation: Relation, commitments: Sequence[Point], table: Point | None = None
+    ) -> Statement:
+        """The statement a query's contributors prove.
+
+        Args:
+            table: [T] if the relation has lookups; None for the one the ledger has.
+
+        Raises:
+            RecordInvalidError: the ledger has no such table.
+        """
+        named = self.range_tables.of_relation(relation) if table is None else table
+        return Statement(relation, self.domain(), query, tuple(commitments), named)
 
     # sending
 
@@ -256,7 +267,7 @@ class Studies(BoundContract):
         return [
             statement.subject,
             self.query(statement.subject).terms,
-            *encode_contract_proof(statement, proof, self.range_tables.of_relation(statement.relation)).arguments(),
+            *encode_contract_proof(statement, proof).arguments(),
             encode_statement(statement.relation, statement.commitments),
         ]
 
@@ -315,10 +326,11 @@ class Studies(BoundContract):
         try:
             arguments = self._sent(data, query)
             relation, commitments = decode_statement(arguments["statement"])
-            proof = decode_contract_proof(relation, [arguments[name] for name in PROOF_ARGUMENTS])
+            sent = [arguments[name] for name in PROOF_ARGUMENTS]
+            proof, table = decode_contract_proof(relation, sent), decode_contract_table(relation, sent)
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
-        statement = self.statement(query, relation, commitments)
+        statement = self.statement(query, relation, commitments, table)
         record = verify_record(self.query(query), statement, proof, self.binding(query))
         found = PublishedRecord(
             query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash

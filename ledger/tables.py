@@ -87,11 +87,14 @@ class RangeTables(BoundContract):
         """
         where = {"log_rows": log_rows, "bits": bits}
         events = self.client.logs(self.contract.events.TableRegistered, where=where)
-        return self._read(events[0]) if events else None
+        return self._read(events[-1]) if events else None
 
     def proofs(self) -> list[TableProof]:
         """Every registered table with its proof, in order of registration; raises as `proof`."""
-        return [self._read(event) for event in self.client.logs(self.contract.events.TableRegistered)]
+        last = {}  # a later one has taken the place of an earlier one of its size
+        for event in self.client.logs(self.contract.events.TableRegistered):
+            last[event.args["log_rows"], event.args["bits"]] = event
+        return [self._read(event) for event in last.values()]
 
     def _read(self, event: Event) -> TableProof:
         size = (event.args["log_rows"], event.args["bits"])

@@ -106,6 +106,8 @@ def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedP
         for place, (number, value) in enumerate(zip(released, FR.to_integers(total))):
             (point,) = decode_points(sum_points(np.concatenate([array[place : place + 1] for array in points])))
             openings.append(RowOpening(number, value, (0, 0) if point is None else point))
+        if verified.published.sums is None:
+            raise ResultRejectedError("the record holds its sums in the open; there is nothing to release")
         verify_row_openings(
             tau_g2, relation.log_rows, verified.published.sums, [(o.row, o.value, o.point) for o in openings]
         )

@@ -96,7 +96,7 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
     pinned = ledger.deployment
     domain = proof_domain(pinned.chain_id, address_word(pinned.studies), pinned.srs_id)
     statement = Statement(query.relation, domain, query_id, commitments, range_table(ledger, query.relation))
-    if (sent.relation, sent.commitments, statement.hash) != (query.relation, commitments, query.statement_hash):
+    if (sent.table, sent.hash, statement.hash) != (statement.table, statement.hash, query.statement_hash):
         raise RecordInvalidError("the transaction's statement is not the query's over the directory's commitments")
     if record_hash(statement, proof) != published.record:
         raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")

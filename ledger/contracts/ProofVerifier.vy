@@ -71,6 +71,7 @@ def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_develop
     @param production whether this chain carries real studies; then a development string is refused
     """
     assert not (production and srs_development), "development SRS in production"
+    ranges.__init__()
     CHAIN_ID = chain_id
     SRS_ID = srs_id
     TAU = tau_g2
@@ -135,7 +136,7 @@ def registerTable(
     log_rows: uint256, bits: uint256, commitment: uint256[2], at_z: uint256, quotients: uint256[2][4], inverse: uint256
 ):
     """
-    @notice Put a range table's commitment on the ledger; anybody may, once for each size
+    @notice Put a range table's commitment on the ledger; anybody may, once for each size, and whoever deployed this contract again
     @param log_rows table over 2^log_rows rows
     @param bits it counts from 0 to 2^bits - 1, again and again
     @param commitment [T]
@@ -228,12 +229,14 @@ def publish(
     bound: bytes32 = sha256(statement)
     domain: bytes32 = sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, msg.sender, SRS_ID))
     state: bytes32 = empty(bytes32)
-    if plain == 0:
+    if plain | lookups == 0:
         state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, domain, subject, bound))
     else:
+        # [T] comes first of all: chosen after zeta, one of the tables that pass could give T(zeta) any value (M9)
+        word = unsafe_mul(64, lookups)
         state = sha256(concat(
-            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, count), bytes32), domain, subject, bound,
-            slice(proof, 0, round1_at),
+            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, unsafe_add(word, round1_at) >> 5), bytes32), domain, subject, bound,
+            slice(proof, table_at, word), slice(proof, 0, round1_at),
         ))
     word = unsafe_sub(round2_at, round1_at)
     state = sha256(concat(state, LABEL_ROUND1, convert(word >> 5, bytes32), slice(proof, round1_at, word)))

@@ -42,7 +42,7 @@ def header(words: list[int], field: int, change: Callable[[int], int]) -> list[i
     (11, 1, "range table"), (15, 65535, "statement size"), (15, 1, "relation length"),
     (1, 2, "relation limits"), (1, 25, "relation limits"), (1, 256, "relation limits"), (2, 0, "relation limits"),
     (2, 33, "relation limits"), (3, 49, "relation limits"), (3, 1, "relation limits"), (5, 65, "relation limits"),
-    (6, 0, "relation limits"), (6, 9, "relation limits"), (6, 65, "relation limits"), 
+    (6, 0, "relation limits"), (6, 9, "relation limits"), (6, 65, "relation limits"),
     (7, 129, "relation limits"), (8, 300, "relation limits"), (9, 65535, "statement size"),
     (10, 65535, "statement size"),
     (2, 4, "relation length"), (8, 1, "relation length"), (9, 1, "relation length"), (10, 5, "relation length"),

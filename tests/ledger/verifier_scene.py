@@ -55,13 +55,13 @@ class VerifierScene:
         """Register columns in the clear and prove a relation about them."""
         secrets = {i: RegisteredSecret(FR.from_integers(list(v)), FR.random(1)) for i, v in columns.items()}
         points = tuple(commit_registered(self.srs, secrets[i]) for i in sorted(secrets))
-        statement = Statement(relation, self.domain, SUBJECT, points)
+        statement = Statement(relation, self.domain, SUBJECT, points, relation_table(self.srs, relation))
         return Question(statement, *prove(self.srs, statement, secrets, release))
 
     def arguments(self, question: Question, minimum: int = 3) -> list[Any]:
         statement, proof = question.statement, question.proof
         return [
-            SUBJECT, minimum, *encode_contract_proof(statement, proof, relation_table(self.srs, statement.relation)).arguments(),
+            SUBJECT, minimum, *encode_contract_proof(statement, proof).arguments(),
             encode_statement(statement.relation, statement.commitments),
         ]
 
