@@ -14,7 +14,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 from contract_machine import Reverted, account
 from contract_scene import HALT_GAS, OWNER_A, OWNER_B, STRANGER, Scene
 from study_cases import Table
-from tiny_prover import Header, Lie, Message, columns_of, message_of, points_bytes, prove, rehint, statement_bytes, table_proof
+from tiny_prover import (
+    Header,
+    Lie,
+    Message,
+    columns_of,
+    message_of,
+    points_bytes,
+    prove,
+    rehint,
+    statement_bytes,
+    table_proof,
+)
 
 from ledger.tables import table_arguments
 from zk.builder import RelationBuilder
