@@ -3,8 +3,8 @@
 # pragma optimize gas
 """
 @title Universal verifier of proofs about quadratic forms (docs/protocol.md, relations of version 2)
-@notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It holds no state
-        and decides nothing by itself: a caller asks, and does the pairing with what it gets back.
+@notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It decides nothing
+        by itself: a caller asks, and does the pairing with what it gets back. Its state is range tables and pages.
 @dev    Shape belongs to the statement: every count comes from the relation's header and the release word, never from the
         lengths the prover sends. The caller has checked the header's limits (RelationShape) when it accepted the relation.
         A relation that names scalars or slots outside its own shape either reverts here or means what its words say; whether they
@@ -12,40 +12,23 @@
         Points reach a precompile only after the curve check, so none can burn the gas forwarded to it.
 """
 
-import Precompiles as precompiles
+import Labels as labels
 import Pages as pages
+import Precompiles as precompiles
 import RangeTables as ranges
+import ReferenceString as string
 import RelationShape as shape
 
 initializes: pages
-initializes: ranges
-exports: (pages.openPage, pages.setLane, pages.page)
-exports: ranges.table
+initializes: ranges[string := string]
+initializes: string
+exports: (pages.openPage, pages.setLane, pages.page, ranges.registerTable, ranges.table)
+exports: (string.chainId, string.srsId, string.tauG2, string.selfTest, string.domain)
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
-ROOT_OF_ORDER_2_28: constant(uint256) = 19103219067921713944291392827692070036145651957329286315305642004821462161904
 ONE: constant(uint256) = 1
 MASK_128: constant(uint256) = 2**128 - 1
-
-# labels: ASCII, zero bytes on the right
-LABEL_DOMAIN: constant(bytes32) = 0x74616c6c79737469636b2e646f6d61696e2e7631000000000000000000000000
-LABEL_PROOF: constant(bytes32) = 0x74616c6c79737469636b2e70726f6f662e763100000000000000000000000000
-LABEL_STATEMENT: constant(bytes32) = 0x73746174656d656e740000000000000000000000000000000000000000000000
-LABEL_ROUND1: constant(bytes32) = 0x726f756e64310000000000000000000000000000000000000000000000000000
-LABEL_BETA: constant(bytes32) = 0x6265746100000000000000000000000000000000000000000000000000000000
-LABEL_ROUND2: constant(bytes32) = 0x726f756e64320000000000000000000000000000000000000000000000000000
-LABEL_ACCUMULATOR: constant(bytes32) = 0x616363756d756c61746f72000000000000000000000000000000000000000000
-LABEL_QUOTIENT: constant(bytes32) = 0x71756f7469656e74000000000000000000000000000000000000000000000000
-LABEL_EVALUATIONS: constant(bytes32) = 0x6576616c756174696f6e73000000000000000000000000000000000000000000
-LABEL_OPENING: constant(bytes32) = 0x6f70656e696e6700000000000000000000000000000000000000000000000000
-LABEL_BINDING: constant(bytes32) = 0x74616c6c79737469636b2e62696e64696e672e76310000000000000000000000
-LABEL_ALPHA: constant(bytes32) = 0x616c706861000000000000000000000000000000000000000000000000000000
-LABEL_DELTA: constant(bytes32) = 0x64656c7461000000000000000000000000000000000000000000000000000000
-LABEL_ZETA: constant(bytes32) = 0x7a65746100000000000000000000000000000000000000000000000000000000
-LABEL_GAMMA: constant(bytes32) = 0x67616d6d61000000000000000000000000000000000000000000000000000000
-LABEL_Z: constant(bytes32) = 0x7a00000000000000000000000000000000000000000000000000000000000000
-THREE: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000003
 
 
 struct Combination:
@@ -55,97 +38,13 @@ struct Combination:
     rows: uint256  # bitmap of the opened rows of s
 
 
-CHAIN_ID: immutable(uint256)
-SRS_ID: immutable(bytes32)
-TAU: immutable(uint256[4])
-OMEGA: immutable(uint256[25])  # OMEGA[k] has order 2^k
-
-
 @deploy
 def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_development: bool, production: bool):
     """
-    @param chain_id EIP-155 id of the chain this contract stands on (opcode CHAINID is not used)
-    @param srs_id identity of the structured reference string, pinned by the members
-    @param tau_g2 [tau]_2 as x1, x0, y1, y0 (imaginary parts first)
-    @param srs_development whether the string was made for development (its secret is known to somebody)
-    @param production whether this chain carries real studies; then a development string is refused
+    @notice Arguments as in ReferenceString.vy
     """
-    assert not (production and srs_development), "development SRS in production"
     ranges.__init__()
-    CHAIN_ID = chain_id
-    SRS_ID = srs_id
-    TAU = tau_g2
-    roots: uint256[25] = empty(uint256[25])
-    root: uint256 = ROOT_OF_ORDER_2_28
-    for i: uint256 in range(29):
-        if i >= 4:
-            roots[28 - i] = root
-        root = uint256_mulmod(root, root, FR)
-    OMEGA = roots
-    assert precompiles._self_test(tau_g2) == 0, "self test"
-
-
-@external
-@view
-def chainId() -> uint256:
-    """
-    @notice The chain id set at deployment
-    """
-    return CHAIN_ID
-
-
-@external
-@view
-def srsId() -> bytes32:
-    """
-    @notice Identity of the structured reference string every proof must use
-    """
-    return SRS_ID
-
-
-@external
-@view
-def tauG2() -> uint256[4]:
-    """
-    @notice [tau]_2 as x1, x0, y1, y0, to compare with the string's own file
-    """
-    return TAU
-
-
-@external
-@view
-def selfTest() -> uint256:
-    """
-    @notice Check precompiles 0x02 and 0x05 to 0x08 against vectors, and [tau]_2
-    @return 0, or the number of the precompile that is wrong, or 255 for [tau]_2
-    """
-    return precompiles._self_test(TAU)
-
-
-@external
-@view
-def domain(caller: address) -> bytes32:
-    """
-    @notice Hash that ties every proof to this chain, the contract that asks, and the structured reference string
-    """
-    return sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, caller, SRS_ID))
-
-
-@external
-def registerTable(
-    log_rows: uint256, bits: uint256, commitment: uint256[2], at_z: uint256, quotients: uint256[2][4], inverse: uint256
-):
-    """
-    @notice Put a range table's commitment on the ledger; anybody may, once for each size, and whoever deployed this contract again
-    @param log_rows table over 2^log_rows rows
-    @param bits it counts from 0 to 2^bits - 1, again and again
-    @param commitment [T]
-    @param at_z T(z), z drawn from [T]
-    @param quotients [(T - T(x))/(X - x)] at x = 1, 0, z, omega z
-    @param inverse of z^(N/K) - omega_K^(K-1), K = 2^bits
-    """
-    assert log_rows < 25 and bits < 25, "range table"
-    ranges._register(log_rows, bits, commitment, at_z, quotients, inverse, OMEGA[log_rows], OMEGA[bits], TAU)
+    string.__init__(chain_id, srs_id, tau_g2, srs_development, production)
 
 
 @external
@@ -199,10 +98,9 @@ def publish(
     release: uint256 = unsafe_sub(ONE << count, 1)
     if plain == 0:
         rows = extract32(proof, opening_at, output_type=uint256)
-        assert rows & MASK_128 & ~release == 0 and rows & MASK_128 != 0, "release word"
+        assert rows & MASK_128 & ~release == 0 and rows & MASK_128 != 0 and (rows >> 128) & ~rows == 0, "release word"
         release = rows & MASK_128
         rows = rows >> 128
-        assert rows & ~release == 0, "release word"
     guards: uint256 = 0
     mask: uint256 = unsafe_sub(ONE << cells, 1)
     word: uint256 = 0
@@ -227,43 +125,39 @@ def publish(
 
     # transcript
     bound: bytes32 = sha256(statement)
-    domain: bytes32 = sha256(abi_encode(LABEL_DOMAIN, THREE, CHAIN_ID, msg.sender, SRS_ID))
+    domain: bytes32 = sha256(abi_encode(labels.DOMAIN, string.THREE, string.CHAIN_ID, msg.sender, string.SRS_ID))
     state: bytes32 = empty(bytes32)
     if plain | lookups == 0:
-        state = sha256(abi_encode(LABEL_PROOF, LABEL_STATEMENT, THREE, domain, subject, bound))
+        state = sha256(abi_encode(labels.PROOF, labels.STATEMENT, string.THREE, domain, subject, bound))
     else:
         # [T] comes first of all: chosen after zeta, one of the tables that pass could give T(zeta) any value (M9)
         word = unsafe_mul(64, lookups)
         state = sha256(concat(
-            LABEL_PROOF, LABEL_STATEMENT, convert(unsafe_add(3, unsafe_add(word, round1_at) >> 5), bytes32), domain, subject, bound,
+            labels.PROOF, labels.STATEMENT, convert(unsafe_add(3, unsafe_add(word, round1_at) >> 5), bytes32), domain, subject, bound,
             slice(proof, table_at, word), slice(proof, 0, round1_at),
         ))
     word = unsafe_sub(round2_at, round1_at)
-    state = sha256(concat(state, LABEL_ROUND1, convert(word >> 5, bytes32), slice(proof, round1_at, word)))
+    state = sha256(concat(state, labels.ROUND1, convert(word >> 5, bytes32), slice(proof, round1_at, word)))
     after_round1: bytes32 = state
     word = unsafe_sub(accumulator_at, round2_at)
     if word == 0:
-        state = sha256(abi_encode(state, LABEL_ROUND2, empty(bytes32)))
+        state = sha256(abi_encode(state, labels.ROUND2, empty(bytes32)))
     else:
-        state = sha256(concat(state, LABEL_ROUND2, convert(word >> 5, bytes32), slice(proof, round2_at, word)))
-    alpha: uint256 = convert(sha256(abi_encode(state, LABEL_ALPHA, empty(bytes32))), uint256) % FR
-    accumulator: uint256[2] = [
-        extract32(proof, accumulator_at, output_type=uint256), extract32(proof, unsafe_add(accumulator_at, 32), output_type=uint256)
-    ]
-    state = sha256(abi_encode(state, LABEL_ACCUMULATOR, convert(2, uint256), accumulator))
-    delta: uint256 = convert(sha256(abi_encode(state, LABEL_DELTA, empty(bytes32))), uint256) % FR
-    quotient: uint256[2] = [
-        extract32(proof, unsafe_add(accumulator_at, 64), output_type=uint256),
-        extract32(proof, unsafe_add(accumulator_at, 96), output_type=uint256),
-    ]
-    state = sha256(abi_encode(state, LABEL_QUOTIENT, convert(2, uint256), quotient))
-    zeta: uint256 = convert(sha256(abi_encode(state, LABEL_ZETA, empty(bytes32))), uint256) % FR
+        state = sha256(concat(state, labels.ROUND2, convert(word >> 5, bytes32), slice(proof, round2_at, word)))
+    alpha: uint256 = convert(sha256(abi_encode(state, labels.ALPHA, empty(bytes32))), uint256) % FR
+    at_t: uint256 = unsafe_add(accumulator_at, 64)
+    accumulator: uint256[2] = [extract32(proof, accumulator_at, output_type=uint256), extract32(proof, unsafe_sub(at_t, 32), output_type=uint256)]
+    state = sha256(abi_encode(state, labels.ACCUMULATOR, convert(2, uint256), accumulator))
+    delta: uint256 = convert(sha256(abi_encode(state, labels.DELTA, empty(bytes32))), uint256) % FR
+    quotient: uint256[2] = [extract32(proof, at_t, output_type=uint256), extract32(proof, unsafe_add(at_t, 32), output_type=uint256)]
+    state = sha256(abi_encode(state, labels.QUOTIENT, convert(2, uint256), quotient))
+    zeta: uint256 = convert(sha256(abi_encode(state, labels.ZETA, empty(bytes32))), uint256) % FR
     word = unsafe_sub(opening_at, values_at)
-    state = sha256(concat(state, LABEL_EVALUATIONS, convert(word >> 5, bytes32), slice(proof, values_at, word)))
-    gamma: uint256 = convert(sha256(abi_encode(state, LABEL_GAMMA, empty(bytes32))), uint256) % FR
+    state = sha256(concat(state, labels.EVALUATIONS, convert(word >> 5, bytes32), slice(proof, values_at, word)))
+    gamma: uint256 = convert(sha256(abi_encode(state, labels.GAMMA, empty(bytes32))), uint256) % FR
     word = unsafe_sub(table_at, opening_at)
-    state = sha256(concat(state, LABEL_OPENING, convert(word >> 5, bytes32), slice(proof, opening_at, word)))
-    z: uint256 = convert(sha256(abi_encode(state, LABEL_Z, empty(bytes32))), uint256) % FR
+    state = sha256(concat(state, labels.OPENING, convert(word >> 5, bytes32), slice(proof, opening_at, word)))
+    z: uint256 = convert(sha256(abi_encode(state, labels.Z, empty(bytes32))), uint256) % FR
 
     # table of scalars; an index at or above its length reverts
     table: DynArray[uint256, shape.MAX_TABLE] = []
@@ -271,22 +165,22 @@ def publish(
     # e(zeta) = Z_H(zeta)/N · e_top/e_bottom, or S_alpha = e_top/e_bottom if plain: cell by cell, over the sums in each. beta + code
     # of the first group stands among the denominators. Of the second, the table holds until the cells are done for each code
     # the product over its other codes, and their product stands among the denominators once.
-    # what only enters products may stay above r: a sum of two residues is below 2^255
+    # What only enters products may stay above r: a sum of two residues is below 2^255.
     e_top: uint256 = 0
     e_bottom: uint256 = 1
-    omega: uint256 = OMEGA[log_rows]
+    omega: uint256 = string.OMEGA[log_rows]
     first: uint256 = 0  # beta_1
     second: uint256 = codes >> 8  # number of codes
     step: uint256 = omega  # omega^cells, from one sum's row to the next's
     code_at: uint256 = at
     if codes != 0:
         step = precompiles._power(omega, cells)
-        first = convert(sha256(abi_encode(after_round1, LABEL_BETA, convert(1, bytes32))), uint256) % FR
+        first = convert(sha256(abi_encode(after_round1, labels.BETA, convert(1, bytes32))), uint256) % FR
         at = unsafe_add(at, unsafe_mul(32, shape._code_words(head)))
     beta: uint256 = 0  # beta_2
     second_bottom: uint256 = 1
     if second != 0:
-        beta = convert(sha256(abi_encode(after_round1, LABEL_BETA, convert(2, bytes32))), uint256) % FR
+        beta = convert(sha256(abi_encode(after_round1, labels.BETA, convert(2, bytes32))), uint256) % FR
         second_at: uint256 = unsafe_sub(at, unsafe_mul(32, unsafe_div(unsafe_add(second, 15), 16)))
         for k: uint256 in range(second, bound=shape.MAX_CODES):
             table.append(second_bottom)
@@ -409,7 +303,7 @@ def publish(
 
     table = [1, FR - 1]
     if lookups == 1:
-        table.append(convert(sha256(abi_encode(after_round1, LABEL_BETA, empty(bytes32))), uint256) % FR)
+        table.append(convert(sha256(abi_encode(after_round1, labels.BETA, empty(bytes32))), uint256) % FR)
     if codes != 0:
         table.append(first)
         if second != 0:
@@ -462,19 +356,13 @@ def publish(
     precompiles._check_point(accumulator[0], accumulator[1])
     precompiles._check_point(quotient[0], quotient[1])
     precompiles._check_point(last[0], last[1])
-    total = ecadd(
-        [quotient[0], unsafe_sub(FQ, quotient[1])], ecmul(accumulator, unsafe_sub(FR, factor))
-    )
+    total = ecadd([quotient[0], unsafe_sub(FQ, quotient[1])], ecmul(accumulator, unsafe_sub(FR, factor)))
     total = ecadd(total, ecmul(last, z))
-    point = [
-        extract32(proof, row_at, output_type=uint256), extract32(proof, unsafe_add(row_at, 32), output_type=uint256)
-    ]
+    point = [extract32(proof, row_at, output_type=uint256), extract32(proof, unsafe_add(row_at, 32), output_type=uint256)]
     precompiles._check_point(point[0], point[1])
     total = ecadd(total, ecmul(point, unsafe_sub(FR, uint256_mulmod(scale, z_zeta, FR))))
     if plain == 0:
-        point = [
-            extract32(proof, sums_at, output_type=uint256), extract32(proof, unsafe_add(sums_at, 32), output_type=uint256)
-        ]
+        point = [extract32(proof, sums_at, output_type=uint256), extract32(proof, unsafe_add(sums_at, 32), output_type=uint256)]
         precompiles._check_point(point[0], point[1])
         total = ecadd(total, ecmul(point, unsafe_add(e_weight, uint256_mulmod(row_bottom, row_top, FR))))
 
@@ -510,5 +398,5 @@ def publish(
     # with lookups the last point is [T]
     if lookups == 0:
         point = [0, 0]
-    bound = sha256(abi_encode(LABEL_BINDING, convert(4, uint256), bound, terms, point))
+    bound = sha256(abi_encode(labels.BINDING, convert(4, uint256), bound, terms, point))
     return Combination(binding=bound, digest=state, left=total, rows=rows)

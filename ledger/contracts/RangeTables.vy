@@ -11,7 +11,10 @@
 """
 
 import Precompiles as precompiles
+import ReferenceString as string
 import RelationShape as shape
+
+uses: string
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
@@ -47,11 +50,19 @@ def table(log_rows: uint256, bits: uint256) -> uint256[2]:
     return self.tables[(log_rows << 8) | bits]
 
 
-@internal
-def _register(
-    log_rows: uint256, bits: uint256, commitment: uint256[2], at_z: uint256, quotients: uint256[2][4], inverse: uint256,
-    omega: uint256, omega_of_table: uint256, tau_g2: uint256[4],
+@external
+def registerTable(
+    log_rows: uint256, bits: uint256, commitment: uint256[2], at_z: uint256, quotients: uint256[2][4], inverse: uint256
 ):
+    """
+    @notice Put a range table's commitment on the ledger; anybody may, once for each size, and whoever deployed this contract again
+    @param log_rows table over 2^log_rows rows
+    @param bits it counts from 0 to 2^bits - 1, again and again
+    @param commitment [T]
+    @param at_z T(z), z drawn from [T]
+    @param quotients [(T - T(x))/(X - x)] at x = 1, 0, z, omega z
+    @param inverse of z^(N/K) - omega_K^(K-1), K = 2^bits
+    """
     assert (
         log_rows >= shape.MIN_TABLE_LOG_ROWS and log_rows <= shape.MAX_LOG_ROWS
         and bits != 0 and bits <= shape.MAX_TABLE_BITS and bits <= log_rows
@@ -71,12 +82,12 @@ def _register(
     # K·L_(K-1)(y) = (y^K - 1)·last/(y - last), y = z^(N/K), last = omega_K^(K-1)
     size: uint256 = 1 << bits
     y: uint256 = precompiles._power(z, 1 << (log_rows - bits))
-    last: uint256 = precompiles._power(omega_of_table, size - 1)
+    last: uint256 = precompiles._power(string.OMEGA[bits], size - 1)
     assert inverse < FR and uint256_mulmod(inverse, y + (FR - last), FR) == 1, "hint"
     spike: uint256 = uint256_mulmod(
         uint256_mulmod(precompiles._power(y, size) + (FR - 1), last, FR), inverse, FR
     )
-    places: uint256[4] = [1, 0, z, uint256_mulmod(z, omega, FR)]
+    places: uint256[4] = [1, 0, z, uint256_mulmod(z, string.OMEGA[log_rows], FR)]
     values: uint256[4] = [
         0, uint256_mulmod(size - 1, (FR + 1) // 2, FR), at_z, uint256_addmod(at_z + 1, FR - spike, FR)
     ]
@@ -99,6 +110,6 @@ def _register(
         factor = uint256_mulmod(factor, weight, FR)
     left = ecadd(left, ecmul(commitment, factors))
     left = ecadd(left, ecmul([1, 2], FR - constant_))
-    assert precompiles._pairing(left, [right[0], FQ - right[1]], tau_g2), "pairing"
+    assert precompiles._pairing(left, [right[0], FQ - right[1]], string.TAU), "pairing"
     self.tables[key] = commitment
     log TableRegistered(log_rows=log_rows, bits=bits, commitment=commitment)

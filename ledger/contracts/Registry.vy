@@ -5,12 +5,13 @@
 @title Directory of registered datasets, and the members who may use it
 @notice Who may take part, and which committed columns exist. No row and no statistic stands here, only commitments and hashes.
 @dev    `register` checks a zero-knowledge proof that the declared number of rows is Σ present, under a relation that the owner
-        names and the contract only interprets. What the relation says about the columns (present is boolean, absent rows are 0,
-        every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of schema,
+        names and the contract only interprets. What the relation says about the columns (present is boolean, absent rows are 0, bounds
+        hold, every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of schema,
         dataset, version and log_rows, every party and every auditor recomputes it and compares its hash with `relation_hash`
         stored here, and refuses the dataset otherwise.
 """
 
+import Identifiers as ids
 import Membership as membership
 import RelationShape as shape
 import Verification as verification
@@ -26,7 +27,6 @@ WITHDRAWN: constant(uint256) = 2
 MAX_COLUMNS: constant(uint256) = shape.MAX_REGISTERED
 MAX_DATASETS: constant(uint256) = 8
 MIN_MINIMUM_GROUP: constant(uint256) = 3
-LABEL_REGISTRATION: constant(bytes32) = 0x74616c6c79737469636b2e726567697374726174696f6e2e7631000000000000
 
 
 interface Ledger:
@@ -144,7 +144,7 @@ def register(
     # the transaction is where everybody finds the proof
     assert msg.sender == tx.origin, "not a transaction"
     membership._require_owner(msg.sender)
-    dataset: uint256 = self._dataset_id(msg.sender, name_hash)
+    dataset: uint256 = ids._dataset_id(msg.sender, name_hash)
     head: uint256 = self.heads[dataset]
     assert version == ((head >> 32) & shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
@@ -168,7 +168,7 @@ def register(
         self.holders[x] = word
         self.points[word] = [x, y]
 
-    subject: bytes32 = self._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
+    subject: bytes32 = ids._registration_id(msg.sender, dataset, version, log_rows, rows, schema_hash, kinds)
     # the verifier wants calldata of exactly its length
     found: Bytes[verification.ANSWER_BYTES] = raw_call(
         verification.VERIFIER,
@@ -186,9 +186,7 @@ def register(
     row_at: uint256 = len(proof) - 96
     if (relation >> 208) & shape.MASK_16 != 0:
         row_at -= 64
-    assert (
-        extract32(found, 128, output_type=uint256) == 1 and extract32(proof, row_at, output_type=uint256) == rows
-    ), "row count"
+    assert extract32(found, 128, output_type=uint256) == 1 and extract32(proof, row_at, output_type=uint256) == rows, "row count"
 
     policy_version: uint256 = ((head >> 64) & shape.MASK_32) + 1
     self.versions[(dataset << 32) | version] = Version(
@@ -348,7 +346,7 @@ def datasetId(owner: address, name_hash: bytes32) -> uint256:
     """
     @notice The id a dataset of this owner and name has
     """
-    return self._dataset_id(owner, name_hash)
+    return ids._dataset_id(owner, name_hash)
 
 
 @external
@@ -359,23 +357,7 @@ def registrationId(
     """
     @notice Subject of a registration's proof; the policy is not part of it
     """
-    return self._registration_id(owner, dataset, version, log_rows, rows, schema_hash, kinds)
-
-
-@internal
-@pure
-def _dataset_id(owner: address, name_hash: bytes32) -> uint256:
-    return convert(sha256(concat(convert(convert(owner, uint256), bytes32), name_hash)), uint256) >> 128
-
-
-@internal
-@pure
-def _registration_id(
-    owner: address, dataset: uint256, version: uint256, log_rows: uint256, rows: uint256, schema_hash: bytes32, kinds: uint256
-) -> bytes32:
-    return sha256(abi_encode(
-        LABEL_REGISTRATION, convert(7, uint256), owner, dataset, version, log_rows, rows, schema_hash, kinds
-    ))
+    return ids._registration_id(owner, dataset, version, log_rows, rows, schema_hash, kinds)
 
 
 @internal

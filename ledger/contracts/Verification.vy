@@ -6,6 +6,7 @@
 @dev    A module. The verifier's address is fixed at deployment; what it returns is paired here, once, by whoever accepts the proof.
 """
 
+import Labels as labels
 import Precompiles as precompiles
 import ProofVerifier as verifier
 import RelationShape as shape
@@ -116,4 +117,4 @@ def _binding(statement_hash: bytes32, terms: uint256, head: uint256) -> bytes32:
     """
     @dev What the verifier answers as binding when asked this statement, under these terms, with the registered range table
     """
-    return sha256(abi_encode(verifier.LABEL_BINDING, convert(4, uint256), statement_hash, terms, self._table(head)))
+    return sha256(abi_encode(labels.BINDING, convert(4, uint256), statement_hash, terms, self._table(head)))

@@ -17,16 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 from contract_machine import CHAIN_ID, Reverted
 from contract_scene import LOG_ROWS, OWNER_A, STRANGER, ApprovedQuery, refused
 from study_cases import joint_relation, table
-from tiny_prover import (
-    Lie,
-    Message,
-    TinySrs,
-    domain_of,
-    points_bytes,
-    register_column,
-    statement_bytes,
-    word,
-)
+from tiny_prover import Lie, Message, domain_of, points_bytes, statement_bytes
+from tiny_string import TinySrs, register_column, word
 
 from zk.relation import Relation, Term, relation_of
 from zk.transcript import FR_MODULUS

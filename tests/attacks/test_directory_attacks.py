@@ -27,7 +27,8 @@ from contract_scene import (
     refused,
 )
 from study_cases import POLICY_HASH, joint_relation, table
-from tiny_prover import Committed, Lie, TinySrs, register_column, rehint
+from tiny_prover import Lie, rehint, statement_bytes
+from tiny_string import Committed, TinySrs, register_column
 
 from zk.relation import Term, relation_of
 from zk.transcript import FR_MODULUS
@@ -205,6 +206,31 @@ def test_change_of_a_dataset_the_query_does_not_use(scene: ApprovedQuery) -> Non
     scene.registry.send("setPolicy", other.dataset, POLICY_HASH, 50, sender=OWNER_A)
     scene.registry.send("withdraw", other.dataset, 1, sender=OWNER_A)
     scene.publish(scene.query, scene.statement, scene.message)
+
+
+def test_datasets_on_several_pages(scene: ApprovedQuery) -> None:
+    """Sixteen datasets share a page; a query over two pages asks the directory for each of its datasets."""
+    few = replace(scene.a.table, columns=scene.a.table.columns[:1])
+    made = [scene.register(OWNER_A, replace(few, name_hash=bytes([64 + k]) * 32)) for k in range(15)]
+    last = scene.register(OWNER_A, replace(scene.a.table, name_hash=b"z" * 32))
+    assert last.dataset not in {data.dataset for data in made}
+    relation = joint_relation(LOG_ROWS, [last.columns[0], scene.b.columns[0], last.columns[1]])
+    committed = [last.committed[0], scene.b.committed[0], last.committed[1]]
+    query = scene.propose(relation, nonce=30)
+    assert scene.terms[query] >> 64 == 0 and scene.terms[scene.query] >> 64 != 0
+    scene.approve(query, relation, [last, scene.b])
+    statement = statement_bytes(relation, [column.point for column in committed])
+    message = scene.message_for(scene.prove(relation, query, registered=committed), query, statement)
+    for function, arguments, reason in (
+        ("setPolicy", (last.dataset, POLICY_HASH, 5), "policy version"), ("withdraw", (last.dataset, 1), "not active"),
+    ):
+        with scene.trial():
+            scene.registry.send(function, *arguments, sender=OWNER_A)
+            with pytest.raises(Reverted, match=reason):
+                scene.publish(query, statement, message)
+    scene.registry.send("withdraw", made[0].dataset, 1, sender=OWNER_A)
+    scene.publish(query, statement, message)
+    assert scene.state(query) == 3
 
 
 def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:

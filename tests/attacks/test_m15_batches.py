@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 from contract_machine import Reverted
 from contract_scene import STRANGER, ApprovedQuery
 from py_ecc.optimized_bn128 import G1, add, multiply, normalize
-from tiny_prover import Header, Message, R, points_bytes, sha, word
+from tiny_prover import Challenges, Header, Message, points_bytes
+from tiny_string import R, sha, word
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,6 @@ def test_one_false_proof_stops_the_batch(scene: ApprovedQuery) -> None:
 
 def z_of(scene: ApprovedQuery, query: bytes, statement: bytes, message: Message) -> int:
     """The last challenge of a message."""
-    from tiny_prover import Challenges
-
     transcript = Challenges(scene.studies_domain, query, statement)
     for label, data in (
         (b"round1", message.round1), (b"round2", message.round2), (b"accumulator", points_bytes(message.accumulator)),

@@ -24,7 +24,8 @@ from study_cases import (
     registration_relation,
     table,
 )
-from tiny_prover import Committed, Header, Lie, Message, TinySrs, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_prover import Header, Lie, Message, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_string import Committed, TinySrs
 
 from ledger.identifiers import dataset_id, registration_id
 from zk.encoding import encode_relation

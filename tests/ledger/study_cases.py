@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tiny_prover import Committed, TinySrs, register_column
+from tiny_string import Committed, TinySrs, register_column
 
 from zk.builder import RelationBuilder
 from zk.relation import ColumnKind, RegisteredColumn, Relation, Term, relation_of
