@@ -69,11 +69,11 @@ def domain_of(chain_id: int, contract: int, srs_id: bytes) -> bytes:
 
 
 class Challenges:
-    """The transcript of docs/protocol.md §2. Args: statement: its bytes; sums: those of a plain relation, as words."""
+    """The transcript of docs/protocol.md §2. Args: statement: its bytes; more: [T], and the sums of a plain relation."""
 
-    def __init__(self, domain: bytes, subject: bytes, statement: bytes, sums: bytes = b"") -> None:
+    def __init__(self, domain: bytes, subject: bytes, statement: bytes, more: bytes = b"") -> None:
         self.state = word(b"tallystick.proof.v1")
-        self.absorb(b"statement", domain + subject + sha(statement) + sums)
+        self.absorb(b"statement", domain + subject + sha(statement) + more)
 
     def absorb(self, label: bytes, data: bytes) -> None:
         self.state = sha(self.state, word(label), word(len(data) // 32), data)
@@ -133,7 +133,7 @@ def rehint(message: Message, domain: bytes, subject: bytes, statement: bytes) ->
     head = Header(statement)
     log_rows, rows = head.field(1), head.field(6) * head.cells
     shown = 32 * rows if head.plain else 0
-    transcript = Challenges(domain, subject, statement, message.opening[:shown])
+    transcript = Challenges(domain, subject, statement, message.table + message.opening[:shown])
     transcript.absorb(b"round1", message.round1)
     betas = [transcript.draw(b"beta", 1 + k) for k in range(len(head.codes))]
     transcript.absorb(b"round2", message.round2)
@@ -282,7 +282,10 @@ def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], dom
         sums[v] = value % R
     if statement is None:
         statement = statement_bytes(relation, [c.point for c in registered])
-    transcript = Challenges(domain, subject, statement, b"".join(map(word, sums)) if plain else b"")
+    table = b""
+    if relation.lookups:
+        table = points_bytes(srs.commit(srs.interpolate([row % (1 << relation.table_bits) for row in range(n)])))
+    transcript = Challenges(domain, subject, statement, table + (b"".join(map(word, sums)) if plain else b""))
     poly: dict[int, Polynomial] = {0: [1], **{i: c.polynomial for i, c in enumerate(registered, start=1)}}
     poly.update({column: srs.blind(rows[column], 2) for column in relation.round1_indices()})
     s = srs.blind([*sums, *(srs.rng.randrange(R) for _ in range(n - len(sums)))], 1)
