@@ -60,8 +60,9 @@ class VerifierScene:
 
     def arguments(self, question: Question, minimum: int = 3) -> list[Any]:
         statement, proof = question.statement, question.proof
+        table = relation_table(self.srs, statement.relation)
         return [
-            SUBJECT, minimum, *encode_contract_proof(statement, proof, relation_table(self.srs, statement.relation)).arguments(),
+            SUBJECT, minimum, *encode_contract_proof(statement, proof, table).arguments(),
             encode_statement(statement.relation, statement.commitments),
         ]
 
