@@ -1,4 +1,4 @@
-"""Range tables on the ledger: registering one, and reading it back with the proof that it is right. Public data only."""
+"""Range tables on the ledger: registering one, and reading it back with its proof. Public data only."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ def test_terms_other_than_the_querys(scene: ApprovedQuery) -> None:
     for forged in (page, terms & 2**116 - 1, terms + (1 << 120)):
         with pytest.raises(Reverted, match="statement"):
             scene.studies.send("publish", arguments[0], forged, *arguments[2:], sender=STRANGER)
-    with pytest.raises(Reverted, match="dataset version|policy version"):
+    with pytest.raises(Reverted, match=r"dataset version|policy version"):
         scene.studies.send("publish", arguments[0], terms & 2**64 - 1, *arguments[2:], sender=STRANGER)
 
 

@@ -74,7 +74,8 @@ def z_of(scene: ApprovedQuery, query: bytes, statement: bytes, message: Message)
     transcript = Challenges(scene.studies_domain, query, statement)
     for label, data in (
         (b"round1", message.round1), (b"round2", message.round2), (b"accumulator", points_bytes(message.accumulator)),
-        (b"quotient", points_bytes(message.quotient)), (b"evaluations", message.evaluations), (b"opening", message.opening),
+        (b"quotient", points_bytes(message.quotient)), (b"evaluations", message.evaluations),
+        (b"opening", message.opening),
     ):
         transcript.absorb(label, data)
     assert Header(statement).field(0) == 2
@@ -87,7 +88,7 @@ def shifted(point: tuple[int, int], by: int) -> tuple[int, int]:
 
 
 def test_errors_that_cancel_in_a_plain_sum(scene: ApprovedQuery) -> None:
-    """Whoever knows τ can spoil two proofs so that the product of their pairings is 1; the challenge joins them unevenly."""
+    """Whoever knows τ can spoil two proofs so that their pairings multiply to 1; the challenge weighs them."""
     first, second = another(scene, 24), another(scene, 25)
     gaps = [(z_of(scene, *one) - scene.srs.tau) % R for one in (first, second)]
     error = 12345

@@ -104,7 +104,7 @@ def made_bundle(srs: Srs, claimed: Srs | None = None) -> AuditBundle:
         bundle,
         proof=encode_proof(answer),
         publication=replace(
-            bundle.publication, record=record_hash(statement.hash, answer.sums, answer.release, answer.rows)
+            bundle.publication, record=record_hash(statement, answer)
         ),
         registrations=(BundleRegistration(encode_statement(demanded, points), encode_proof(proof)),),
         tables=tuple(prove_table(srs, *size) for size in tables),

@@ -24,7 +24,7 @@ from study_cases import (
     registration_relation,
     table,
 )
-from tiny_prover import Header, Lie, Message, domain_of, message_of, prove, rehint, statement_bytes
+from tiny_prover import HONEST, Header, Lie, Message, domain_of, message_of, prove, rehint, statement_bytes
 from tiny_string import Committed, TinySrs
 
 from ledger.identifiers import dataset_id, registration_id
@@ -99,7 +99,7 @@ class Scene:
 
     def registration(self, owner: str, data: Table, *, version: int = 1, rows: int | None = None,
                      committed: Sequence[Committed] | None = None, relation: Relation | None = None,
-                     release: int = REGISTRATION_RELEASE, lie: Lie = Lie(),
+                     release: int = REGISTRATION_RELEASE, lie: Lie = HONEST,
                      behind: bytes = b"") -> Registration:
         dataset = dataset_id(owner, data.name_hash)
         columns = data.registered(dataset, version)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -37,6 +36,7 @@ from zk.pairing import G2_GENERATOR, multiply_g2
 from zk.proof import decode_proof
 from zk.range_table import TableProof
 from zk.srs import decode_g2
+from zk.statement import Statement
 from zk.transcript import FR_MODULUS
 
 REFUSED = (BundleContradictedError, ProofRejectedError)
@@ -61,7 +61,9 @@ def resealed(bundle: AuditBundle) -> AuditBundle:
     relation, commitments = decode_statement(bundle.statement)
     proof, query, chain = decode_proof(relation, bundle.proof), bundle.query, bundle.chain
     identity = query_id(chain.chain_id, chain.studies, query.proposer, query.nonce, relation_hash(relation))
-    record = record_hash(hashlib.sha256(bundle.statement).digest(), proof.sums, proof.release, proof.rows)
+    tables = {(table.log_rows, table.bits): table.commitment for table in bundle.tables}
+    table = tables[relation.log_rows, relation.table_bits] if relation.lookups else None
+    record = record_hash(Statement(relation, bundle.domain(chain.studies), identity, commitments, table), proof)
     assert len(commitments) == len(relation.registered)
     return replace(
         bundle, query=replace(query, query_id=identity), publication=replace(bundle.publication, record=record)

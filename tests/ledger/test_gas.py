@@ -1,4 +1,4 @@
-"""What publications cost, for docs/gas.md. Sizes do not depend on N: a power of zeta costs 200 gas at every exponent."""
+"""What publications cost, for docs/gas.md. Nothing depends on N: a power of zeta costs 200 gas at every exponent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def questions(node: NodeProcess) -> Questions:
 
 
 def test_joint(questions: Questions) -> None:
-    """Three columns of two owners, a copy and a product, four sealed sums, one guard opened; whatever the directory does."""
+    """Three columns of two owners, a copy and a product, four sealed sums, one guard; whatever the directory does."""
     scene = questions.scene
     relation = joint_relation(LOG_ROWS, [questions.a[0], questions.b[0], questions.a[1]])
     gas = scene.publish(scene.answer(relation)).gas_used

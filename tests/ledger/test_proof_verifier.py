@@ -1,4 +1,4 @@
-"""The universal verifier against the product's prover: lookups, groups, plain sums, range tables, and what a batch joins."""
+"""The universal verifier against the product's prover: lookups, groups, plain sums, range tables, and pages."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_contract_and_verifier_agree(scene: VerifierScene, name: str, plain: boo
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_every_word_of_a_proof_counts(scene: VerifierScene, plain: bool) -> None:
-    """Sums, commitments of both rounds, values, rows: changed with the hint left as it is, or within what the hint allows."""
+    """Sums, commitments of both rounds, values, rows: nothing can be changed."""
     arguments = scene.arguments(question(scene, everything, plain), minimum=0)
     proof = arguments[4]
     for at in range(0, len(proof), 32):

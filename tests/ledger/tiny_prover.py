@@ -32,6 +32,7 @@ from zk.proof import Proof
 from zk.range_table import TableProof
 from zk.relation import Challenge, Form, Hint, HintKind, Relation
 
+
 @dataclass(frozen=True)
 class Message:
     """What a transaction carries between terms and statement, cut where the transcript absorbs it."""
@@ -51,8 +52,8 @@ class Message:
     def abi(self, shown: int = 0) -> tuple[object, ...]:
         """Args: shown: bytes of the plain sums, with which `opening` begins."""
         points = points_bytes(self.accumulator, self.quotient)
-        parts = (self.opening[:shown], self.round1, self.round2, points, self.evaluations, self.opening[shown:], self.table)
-        return self.final, self.hint, b"".join(parts)
+        commitments = (self.opening[:shown], self.round1, self.round2, points)
+        return self.final, self.hint, b"".join((*commitments, self.evaluations, self.opening[shown:], self.table))
 
 
 def points_bytes(*points: Point) -> bytes:
@@ -266,8 +267,11 @@ class Lie:
     release_only: Sequence[int] | None = None
 
 
+HONEST = Lie()
+
+
 def prove(srs: TinySrs, relation: Relation, registered: Sequence[Committed], domain: bytes, subject: bytes,
-          release: int, *, lie: Lie = Lie(), statement: bytes | None = None) -> Proof:
+          release: int, *, lie: Lie = HONEST, statement: bytes | None = None) -> Proof:
     """Prove a relation.
 
     Args:
@@ -369,5 +373,5 @@ def table_proof(srs: TinySrs, bits: int, *, rows: Sequence[int] | None = None) -
     z = int.from_bytes(sha(word(b"tallystick.table.v1"), word(4), word(srs.log_rows), word(bits), points_bytes(point)),
                        "big") % R
     roots = (1, 0, z, z * srs.omega % R)
-    quotients = [srs.commit(divide_linear(t, root)) for root in roots]
-    return TableProof(srs.log_rows, bits, point, evaluate(t, z), (quotients[0], quotients[1], quotients[2], quotients[3]))
+    one, two, three, four = (srs.commit(divide_linear(t, root)) for root in roots)
+    return TableProof(srs.log_rows, bits, point, evaluate(t, z), (one, two, three, four))

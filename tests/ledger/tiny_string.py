@@ -1,4 +1,4 @@
-"""Field, polynomials, hashing and a reference string with a known τ for `tiny_prover`, written from docs/protocol.md alone."""
+"""Field, polynomials, hashing and a reference string with a known τ, for `tiny_prover`."""
 
 from __future__ import annotations
 
