@@ -127,14 +127,25 @@ def publish(
     bound: bytes32 = sha256(statement)
     domain: bytes32 = sha256(abi_encode(labels.DOMAIN, string.THREE, string.CHAIN_ID, msg.sender, string.SRS_ID))
     state: bytes32 = empty(bytes32)
-    if plain | lookups == 0:
-        state = sha256(abi_encode(labels.PROOF, labels.STATEMENT, string.THREE, domain, subject, bound))
+    # [T] comes first of all: chosen after zeta, one of the tables that pass could give T(zeta) any value (M9)
+    if lookups == 0:
+        if plain == 0:
+            state = sha256(abi_encode(labels.PROOF, labels.STATEMENT, string.THREE, domain, subject, bound))
+        else:
+            word = unsafe_add(3, count)
+            state = sha256(concat(
+                labels.PROOF, labels.STATEMENT, convert(word, bytes32), domain, subject, bound, slice(proof, 0, round1_at)
+            ))
+    elif plain == 0:
+        state = sha256(abi_encode(
+            labels.PROOF, labels.STATEMENT, convert(5, bytes32), domain, subject, bound,
+            extract32(proof, table_at), extract32(proof, unsafe_add(table_at, 32)),
+        ))
     else:
-        # [T] comes first of all: chosen after zeta, one of the tables that pass could give T(zeta) any value (M9)
-        word = unsafe_mul(64, lookups)
+        word = unsafe_add(5, count)
         state = sha256(concat(
-            labels.PROOF, labels.STATEMENT, convert(unsafe_add(3, unsafe_add(word, round1_at) >> 5), bytes32), domain, subject, bound,
-            slice(proof, table_at, word), slice(proof, 0, round1_at),
+            labels.PROOF, labels.STATEMENT, convert(word, bytes32), domain, subject, bound,
+            extract32(proof, table_at), extract32(proof, unsafe_add(table_at, 32)), slice(proof, 0, round1_at),
         ))
     word = unsafe_sub(round2_at, round1_at)
     state = sha256(concat(state, labels.ROUND1, convert(word >> 5, bytes32), slice(proof, round1_at, word)))

@@ -79,8 +79,8 @@ class Asked(Scene):
         if release is None:
             release = (1 << relation.sum_rows) - 1
         proof = prove(self.srs, relation, committed, self.studies_domain, query, release, lie=lie, statement=statement)
-        message = message_of(proof, self.studies_domain, query, statement)
-        return replace(message, table=points_bytes(self.table.commitment) if relation.lookups else b"")
+        table = points_bytes(self.table.commitment) if relation.lookups else b""
+        return message_of(proof, self.studies_domain, query, statement, table)
 
     def send(self, query: bytes, statement: bytes, message: Message) -> None:
         head = Header(statement)
@@ -213,7 +213,8 @@ def test_range_table_of_the_ledger_or_none(scene: Asked) -> None:
     message = scene.message(relation, query, statement)
     for point, reason in ((scene.srs.commit([3]), "statement"), ((1, 3), "point"), ((0, 0), "point")):
         with pytest.raises(Reverted, match=reason):
-            scene.send(query, statement, replace(message, table=points_bytes(point)))
+            changed = replace(message, table=points_bytes(point))
+            scene.send(query, statement, rehint(changed, scene.studies_domain, query, statement))
     with pytest.raises(Reverted):
         scene.send(query, statement, replace(message, table=b""))
     scene.send(query, statement, message)

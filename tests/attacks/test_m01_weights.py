@@ -27,7 +27,8 @@ OPENING = ("guards/opened", "session/final")
 
 def test_m1_sums_are_plain_only_where_the_relation_says_so() -> None:
     """Every other sum stands in a row of s; a statement has nothing else that a sum could be written into."""
-    assert [f.name for f in dataclasses.fields(Statement)] == ["relation", "domain", "subject", "commitments", "table", "hash"]
+    names = ["relation", "domain", "subject", "commitments", "table", "hash"]
+    assert [f.name for f in dataclasses.fields(Statement)] == names
     sealed, plain = two_tables_sample(3), plain_sample()
     assert (sealed.relation.plain, plain.relation.plain) == (False, True)
     with pytest.raises(RelationInvalidError):

@@ -70,7 +70,7 @@ def domain_of(chain_id: int, contract: int, srs_id: bytes) -> bytes:
 
 
 class Challenges:
-    """The transcript of docs/protocol.md §2. Args: statement: its bytes; more: [T], and the sums of a plain relation."""
+    """The transcript of docs/protocol.md §2. Args: statement: its bytes; more: [T], the sums of a plain relation."""
 
     def __init__(self, domain: bytes, subject: bytes, statement: bytes, more: bytes = b"") -> None:
         self.state = word(b"tallystick.proof.v1")
@@ -157,7 +157,7 @@ def rehint(message: Message, domain: bytes, subject: bytes, statement: bytes) ->
     return replace(message, hint=pow(product, -1, R) if product else 0)
 
 
-def message_of(proof: Proof, domain: bytes, subject: bytes, statement: bytes) -> Message:
+def message_of(proof: Proof, domain: bytes, subject: bytes, statement: bytes, table: bytes = b"") -> Message:
     """A proof in the form of the contract's arguments."""
     plain = proof.sums is None
     shown = proof.constants if plain else (proof.release, *proof.rows)
@@ -166,6 +166,7 @@ def message_of(proof: Proof, domain: bytes, subject: bytes, statement: bytes) ->
         b"".join(map(word, (*proof.values, proof.shifted_value))),
         b"".join(map(word, shown)) + points_bytes(proof.opening), proof.final, 0,
     )
+    message = replace(message, table=table)
     return rehint(message, domain, subject, statement)
 
 
