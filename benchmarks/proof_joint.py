@@ -29,6 +29,7 @@ from zk.witness import OPENED_BLINDERS
 
 PARTIES: Final = 3
 VALUES_WEIGHT: Final = 31_337
+SHARES_WEIGHT: Final = FR.modulus // 3
 Pair = tuple[Words, Words]
 Step = Callable[[Any, Words], Words]
 
@@ -120,13 +121,19 @@ class JointProof:
     def _commit(self) -> None:
         relation = self.relation
         self._round("commit_round1", "absorb_round1", relation.round1_count + 1)
+        self._bind(second=False)
         self._upload(2)
         self._round("commit_round2", "absorb_round2", relation.round2_count)
-        for party in self.parties:
-            for column in party.prover.crossing:
-                party.prover.commit_shares(column)
+        self._bind(second=True)
         self._round("commit_accumulator", "absorb_accumulator", 1)
         self._round("commit_quotient", "absorb_quotient", 1)
+
+    def _bind(self, *, second: bool) -> None:
+        """The combination of a round's uploads, by both holders of each component."""
+        late = self.relation.round2_indices()
+        columns = [column for column in self.parties[0].prover.crossing if (column in late) == second]
+        for party in self.parties if columns else []:
+            party.prover.commit_share_combination(columns, SHARES_WEIGHT)
 
     def _round(self, commit: str, absorb: str, count: int) -> None:
         points = self._points(lambda prover, mask: getattr(prover, commit)(mask), count)
@@ -146,9 +153,13 @@ class JointProof:
             values[column] = sum(mine[column][0] for mine in held) % FR.modulus
         for party in self.parties:
             party.prover.absorb_values(values)
-        opening = self._points(lambda prover, mask: prover.values_opening(VALUES_WEIGHT, mask))
-        for party in self.parties:
-            party.prover.verify_values_opening(VALUES_WEIGHT, opening)
+        if set(values) <= set(self.parties[0].prover.crossing):
+            for party in self.parties:
+                party.prover.skip_values_opening()
+        else:
+            opening = self._points(lambda prover, mask: prover.values_opening(VALUES_WEIGHT, mask))
+            for party in self.parties:
+                party.prover.verify_values_opening(VALUES_WEIGHT, opening)
         if FR.to_integers(_total([party.prover.remainder_part() for party in self.parties])) != [0]:
             raise WitnessUnsatisfiedError("the columns do not satisfy the relation")
         shifted = [p.prover.shifted_part(mask) for p, mask in zip(self.parties, _zeros(1), strict=True)]

@@ -11,19 +11,22 @@ from ledger.bundle import (
     BundlePublication,
     BundleQuery,
     BundleQuestion,
+    BundleRegistration,
     BundleString,
 )
 from ledger.bundle_source import read_bundle_dataset
 from ledger.bundle_verify import verify_bundle
-from ledger.proof_codec import encode_statement
+from ledger.proof_codec import decode_statement, encode_statement
 from query.errors import QueryError
 from query.schema import encode_schema, parse_schema, schema_hash
 from services.ledger_access import LedgerAccess
 from services.party.client import TableDocument
+from services.range_tables import table_proof
 from services.results import RowOpening
 from services.verify import verify_published
 from zk.proof import encode_proof
 from zk.range_table import TableProof
+from zk.relation import Relation
 from zk.srs import encode_g2
 
 
@@ -34,7 +37,6 @@ def make_bundle(
     documents: Iterable[TableDocument] = (),
     question: BundleQuestion | None = None,
     openings: Sequence[RowOpening] = (),
-    tables: Sequence[TableProof] = (),
 ) -> AuditBundle:
     """Collect what shows a published query, and verify it.
 
@@ -44,7 +46,6 @@ def make_bundle(
         documents: schemas that may be made public, untrusted; those that fit a dataset's hash are put in.
         question: the SQL text with the salt of its hash; with the salt, the stated purpose can be guessed and compared.
         openings: released sums that the reader may see; the agency's to give.
-        tables: proofs of the range tables that the relations look up.
 
     Raises:
         ProofRejectedError, RecordInvalidError, StateConflictError: as `services.verify.verify_published`.
@@ -67,13 +68,24 @@ def make_bundle(
         ),
         tuple(dataset for dataset, _ in parts),
         tuple(registration for _, registration in parts),
-        tuple(sorted(tables, key=lambda table: (table.log_rows, table.bits))),
+        _tables(ledger, [verified.statement.relation, *(_relation(registration) for _, registration in parts)]),
         schemas if any(schemas) else (),
         question,
         tuple(BundleOpening(o.row, o.value, o.point) for o in sorted(openings, key=lambda o: o.row)),
     )
     verify_bundle(bundle)
     return bundle
+
+
+def _relation(registration: BundleRegistration) -> Relation:
+    relation, _ = decode_statement(registration.statement)
+    return relation
+
+
+def _tables(ledger: LedgerAccess, relations: Iterable[Relation]) -> tuple[TableProof, ...]:
+    """The range tables that relations look up, from the ledger, by increasing size."""
+    sizes = {(relation.log_rows, relation.table_bits) for relation in relations if relation.lookups}
+    return tuple(table_proof(ledger, *size) for size in sorted(sizes))
 
 
 def _schemas(documents: Iterable[TableDocument]) -> dict[bytes, bytes]:

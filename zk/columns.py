@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
@@ -29,15 +30,36 @@ class Column:
         self.plain = plain
         self.shares = shares
 
-    def mapped(self, linear: Callable[[Words], Words]) -> Column:
-        """The same column under a linear map of its values."""
-        return Column(
-            None if self.plain is None else linear(self.plain),
-            None if self.shares is None else (linear(self.shares[0]), linear(self.shares[1])),
-        )
+    def mapped(self, linear: Callable[[Words], Words]) -> Mapped:
+        """The same column under a linear map of its values, which is applied to a view when that is first asked for."""
+        return Mapped(self, linear)
 
     def __repr__(self) -> str:
         return f"Column(plain={self.plain is not None}, shares={self.shares is not None}, values redacted)"
+
+    def __reduce__(self) -> str:
+        raise ProtocolStateError("a column view is secret and is not pickled or copied")
+
+
+class Mapped:
+    """A column under a linear map, computed view by view as they are needed. Secret."""
+
+    def __init__(self, column: Column, linear: Callable[[Words], Words]) -> None:
+        self._column, self._linear = column, linear
+
+    @cached_property
+    def plain(self) -> Words | None:
+        """The plaintext's image."""
+        return None if self._column.plain is None else self._linear(self._column.plain)
+
+    @cached_property
+    def shares(self) -> tuple[Words, Words] | None:
+        """The components' images."""
+        shares = self._column.shares
+        return None if shares is None else (self._linear(shares[0]), self._linear(shares[1]))
+
+    def __repr__(self) -> str:
+        return "Mapped(values redacted)"
 
     def __reduce__(self) -> str:
         raise ProtocolStateError("a column view is secret and is not pickled or copied")
@@ -62,7 +84,7 @@ class ProductSum:
     """
 
     def __init__(
-        self, contributor: int, owners: Mapping[int, int], columns: Callable[[int], Column], size: int
+        self, contributor: int, owners: Mapping[int, int], columns: Callable[[int], Column | Mapped], size: int
     ) -> None:
         self._contributor = contributor
         self._owners = owners
@@ -73,9 +95,9 @@ class ProductSum:
         """Return the (size, 4) part. Terms of one right factor share one multiplication; left factors are kept."""
         mine = (self._contributor, EVERYBODY)
         held = {w.term.left for w in terms if w.term.left != ONE}
-        kept: dict[int, Column] = {}
+        kept: dict[int, Column | Mapped] = {}
 
-        def view(index: int) -> Column:
+        def view(index: int) -> Column | Mapped:
             if index in kept:
                 return kept[index]
             found = self._columns(index)
@@ -96,7 +118,7 @@ class ProductSum:
                 total = FR.add(total, self._local_product(cross, self._shares(right, view(right)), view))
         return total
 
-    def _own_product(self, own: list[Weighted], right: Words, view: Callable[[int], Column]) -> Words:
+    def _own_product(self, own: list[Weighted], right: Words, view: Callable[[int], Column | Mapped]) -> Words:
         constant = FR.from_integers([sum(w.scalar for w in own if w.term.left == ONE)])
         factors = [(self._plain(w.term.left, view(w.term.left)), w.scalar) for w in own if w.term.left != ONE]
         if not factors:
@@ -106,7 +128,9 @@ class ProductSum:
             left = FR.add_scaled(left, values, scalar)
         return FR.mul(right, left)
 
-    def _local_product(self, cross: list[Weighted], right: tuple[Words, Words], view: Callable[[int], Column]) -> Words:
+    def _local_product(
+        self, cross: list[Weighted], right: tuple[Words, Words], view: Callable[[int], Column | Mapped]
+    ) -> Words:
         first, second = right
         total = FR.scale(first, sum(w.scalar for w in cross if w.term.left == ONE))
         lefts = [(w.scalar, self._shares(w.term.left, view(w.term.left))) for w in cross if w.term.left != ONE]
@@ -119,12 +143,12 @@ class ProductSum:
             total = FR.add(total, product)
         return total
 
-    def _plain(self, index: int, column: Column) -> Words:
+    def _plain(self, index: int, column: Column | Mapped) -> Words:
         if column.plain is None or len(column.plain) != self._size:
             raise SizeMismatchError(f"column {index} is not held in plaintext on {self._size} points")
         return column.plain
 
-    def _shares(self, index: int, column: Column) -> tuple[Words, Words]:
+    def _shares(self, index: int, column: Column | Mapped) -> tuple[Words, Words]:
         if column.shares is None or len(column.shares[0]) != self._size:
             raise ProtocolStateError(f"the shares of column {index} have not been accepted")
         return column.shares

@@ -12,6 +12,7 @@ are sums of a few points instead of N. Public tables; the scalars may be secret,
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -20,24 +21,35 @@ from zk.errors import SizeMismatchError
 from zk.field import FR, FR_MODULUS, Words
 from zk.msm import msm
 from zk.ntt import root_of_unity
-from zk.polynomial import divide_by_linear
+from zk.polynomial import blind, divide_by_linear, resize
 from zk.srs import Srs
 
 FEW_ROWS: Final = 16
 """Up to as many rows the table is worth its price: a joint proof commits to s or its quotients about ten times."""
+MOST_ROWS: Final = 128
+TABLE_WORK: Final = MOST_ROWS << 14
+"""Up to as many rows times N more rows are served. A row costs two multi-scalar multiplications once, and without the
+table one in every joint proof that releases it: the second proof has them back, and the first waits a second or two."""
 
 _LOCK = threading.Lock()
 _TABLES: dict[tuple[bytes, int], tuple[Words, Words]] = {}
+
+
+def serves(log_rows: int, rows: int) -> bool:
+    """Whether commitments to so many rows come from the table."""
+    return 0 <= rows <= min(max(FEW_ROWS, min(MOST_ROWS, TABLE_WORK >> log_rows)), 1 << log_rows)
 
 
 def row_table(srs: Srs, log_rows: int, rows: int) -> tuple[Words, Words]:
     """Return [L_v] and [D_v] for v < rows, (rows, 8) each; computed once for each reference string and N.
 
     Raises:
-        SizeMismatchError: more rows than FEW_ROWS or than N, or a reference string that is too small.
+        SizeMismatchError: rows that are not served, or a reference string that is too small.
     """
-    if not 0 <= rows <= min(FEW_ROWS, 1 << log_rows) or log_rows > srs.log_rows:
-        raise SizeMismatchError(f"the table serves up to {FEW_ROWS} rows of at most 2^{srs.log_rows}")
+    if not serves(log_rows, rows) or log_rows > srs.log_rows:
+        raise SizeMismatchError(
+            f"the table does not serve {rows} rows of 2^{log_rows}, or the string ends at 2^{srs.log_rows}"
+        )
     with _LOCK:
         empty = np.zeros((0, 8), dtype=np.uint64)
         basis, quotients = _TABLES.get((srs.id, log_rows), (empty, empty))
@@ -58,31 +70,51 @@ def _basis_polynomial(log_rows: int, row: int) -> Words:
 
 
 def commit_rows(srs: Srs, log_rows: int, rows: Words, blinder: Words) -> Words:
-    """Commit to Σ rows_v·L_v + blinder·Z_H.
+    """Commit to s = Σ rows_v·L_v + blinder·Z_H.
 
     Args:
-        rows: (k, 4), k ≤ FEW_ROWS; secret.
+        rows: (k, 4), k ≤ N; secret.
         blinder: (1, 4); secret.
 
     Returns:
         (1, 8) point.
     """
+    if not serves(log_rows, len(rows)):
+        return srs.commit(blind(resize(rows, 1 << log_rows), blinder))
     basis, _ = row_table(srs, log_rows, len(rows))
     points = np.concatenate([basis, srs.vanishing(1 << log_rows)])
     return msm(points, np.concatenate([rows, blinder]))
 
 
-def commit_row_quotient(srs: Srs, log_rows: int, rows: Words, blinder: Words, row: int) -> Words:
-    """Commit to (s − S_row)/(X − ω^row) for s = Σ rows_v·L_v + blinder·Z_H; arguments as in `commit_rows`."""
+def commit_row_quotients(srs: Srs, log_rows: int, rows: Words, polynomial: Words, weights: Mapping[int, int]) -> Words:
+    """Commit to Σ weight_v·(s − S_v)/(X − ω^v) over some rows v.
+
+    Args:
+        rows: (k, 4) rows of s, k ≤ N; secret.
+        polynomial: (N + 1, 4) coefficients of s; secret.
+        weights: public, by row; rows < k, at least one.
+
+    Returns:
+        (1, 8) point.
+    """
+    omega, n = root_of_unity(log_rows), 1 << log_rows
+    if not serves(log_rows, len(rows)):
+        total = FR.zeros(n)
+        for row, weight in weights.items():
+            total = FR.add_scaled(total, divide_by_linear(polynomial, pow(omega, row, FR_MODULUS)), weight)
+        return srs.commit(total)
     basis, quotients = row_table(srs, log_rows, len(rows))
-    omega = root_of_unity(log_rows)
-    here = pow(omega, row, FR_MODULUS)
-    others = [v for v in range(len(rows)) if v != row]
-    gaps = [pow(pow(omega, v, FR_MODULUS) - here, -1, FR_MODULUS) for v in others]
-    scaled = FR.mul(rows[others], FR.from_integers(gaps)) if others else FR.zeros(0)
-    ratios = [pow(omega, v - row, FR_MODULUS) for v in others]
-    own = FR.scale(blinder, (1 << log_rows) * pow(here, -1, FR_MODULUS))
-    if others:
-        own = FR.sub(own, FR.inner(scaled, FR.from_integers(ratios)))
-    points = np.concatenate([basis[others], quotients[row : row + 1], basis[row : row + 1]])
-    return msm(points, np.concatenate([scaled, rows[row : row + 1], own]))
+    places, scalars = FR.powers(omega, len(rows)), FR.zeros(len(rows))
+    for row, weight in weights.items():
+        back = pow(omega, -row, FR_MODULUS)
+        own = FR.scale(polynomial[n:], weight * n * back)
+        others = [v for v in range(len(rows)) if v != row]
+        if others:
+            gaps = FR.inverse(FR.sub(places[others], places[row : row + 1]))
+            scaled = FR.scale(FR.mul(rows[others], gaps), weight)
+            scalars[others] = FR.add(scalars[others], scaled)
+            own = FR.sub(own, FR.scale(FR.inner(scaled, places[others]), back))
+        scalars[row : row + 1] = FR.add(scalars[row : row + 1], own)
+    chosen = list(weights)
+    weighted = FR.mul(rows[chosen], FR.from_integers([weights[row] for row in chosen]))
+    return msm(np.concatenate([basis, quotients[chosen]]), np.concatenate([scalars, weighted]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zk.errors import SizeMismatchError
+from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.owners import FIRST, NOBODY
-from zk.polynomial import divide_by_linear
+from zk.polynomial import add_scaled, divide_by_linear
 from zk.statement import Rounds, opened_rows
 from zk.transcript import FR_MODULUS
 from zk.witness import HeldColumns
@@ -44,7 +44,8 @@ class Openings:
         self._linear: Words = FR.zeros(0)
         self._batched: Words = FR.zeros(0)
         self._opening: Words = FR.zeros(0)
-        self._points: list[tuple[Words, int, int]] = []
+        self._row_weights: dict[int, int] = {}
+        self._shifted_weight = self._next_weight = 0
 
     def __repr__(self) -> str:
         return "Openings(secrets redacted)"
@@ -67,7 +68,7 @@ class Openings:
         return self._columns.plain(index) if self._columns.holds_part(index) else None
 
     def linearised(self) -> Words:
-        """My part of r(X) without A(ωζ), the constant that is opened last. Computed once; do not change it."""
+        """My part of r(X) without A(ωζ), the constant that is opened last. Kept until W is made; do not change it."""
         if not len(self._linear):
             self._linear = self._linear_part()
         return self._linear
@@ -87,45 +88,58 @@ class Openings:
                 _add(total, part, weight)
         return total
 
+    @property
+    def row_weights(self) -> Mapping[int, int]:
+        """The power of γ of every row that W opens."""
+        return self._row_weights
+
     def opening(self, release: int, row_count: int) -> Words:
-        """My part of W for a release word that opens row_count rows.
+        """My part of W for a release word that opens row_count rows; after one without rows, one with rows.
 
         Raises:
             SizeMismatchError: the release word opens another number of rows.
+            ProtocolStateError: rows were opened before.
         """
         numbers = opened_rows(self._rounds.relation, release)
         if row_count != len(numbers):
             raise SizeMismatchError("one value for each opened row")
+        if self._row_weights:
+            raise ProtocolStateError("rows are opened once")
+        if not len(self._opening):
+            self._open_without_rows()
+        # the opening with rows is the one without and their quotients: γ is older than the release word
+        gamma, power, omega = self._rounds.gamma, self._next_weight, self._rounds.omega
+        for row in numbers:
+            self._row_weights[row] = power
+            _add(self._opening, divide_by_linear(self._sums, pow(omega, row, FR_MODULUS)), power)
+            power = power * gamma % FR_MODULUS
+        return self._opening
+
+    def _open_without_rows(self) -> None:
         gamma, power = self._rounds.gamma, 1
-        self._batched = self.linearised().copy()
+        self._batched, self._linear = self.linearised(), FR.zeros(0)
         for index in self._rounds.relation.opened:
             power = power * gamma % FR_MODULUS
             part = self.part(index)
             if part is not None:
                 _add(self._batched, part, power)
-        power = power * gamma % FR_MODULUS
-        self._points = [(self._accumulator, power, self.shifted_point)]
-        for row in numbers:
-            power = power * gamma % FR_MODULUS
-            self._points.append((self._sums, power, pow(self._rounds.omega, row, FR_MODULUS)))
-        total = divide_by_linear(self._batched, self._rounds.zeta)
-        for polynomial, weight, point in self._points:
-            _add(total, divide_by_linear(polynomial, point), weight)
-        self._opening = total
-        return total
+        self._shifted_weight = power * gamma % FR_MODULUS
+        self._next_weight = self._shifted_weight * gamma % FR_MODULUS
+        self._opening = divide_by_linear(self._batched, self._rounds.zeta)
+        _add(self._opening, divide_by_linear(self._accumulator, self.shifted_point), self._shifted_weight)
 
     def final(self) -> Words:
         """My part of V; z is drawn."""
-        z, zeta = self._rounds.z, self._rounds.zeta
-        total = self._batched
-        scalars: dict[int, int] = {}
-        for polynomial, weight, point in self._points:
-            scalar = weight * (z - zeta) * pow(z - point, -1, FR_MODULUS)
-            scalars[id(polynomial)] = (scalars.get(id(polynomial), 0) + scalar) % FR_MODULUS
-        for polynomial in (self._accumulator, self._sums):
-            if id(polynomial) in scalars:
-                _add(total, polynomial, scalars[id(polynomial)])
-        _add(total, self._opening, zeta - z)
+        z, zeta, omega = self._rounds.z, self._rounds.zeta, self._rounds.omega
+
+        def scalar(weight: int, point: int) -> int:
+            return weight * (z - zeta) * pow(z - point, -1, FR_MODULUS) % FR_MODULUS
+
+        total = add_scaled(self._batched, self._opening, zeta - z)
+        _add(total, self._accumulator, scalar(self._shifted_weight, self.shifted_point))
+        weights = [scalar(weight, pow(omega, row, FR_MODULUS)) for row, weight in self._row_weights.items()]
+        if weights:
+            _add(total, self._sums, sum(weights) % FR_MODULUS)
         scale = pow(self._rounds.vanishing(), -1, FR_MODULUS)
         return FR.scale(divide_by_linear(total, z), scale)
 

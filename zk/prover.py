@@ -14,15 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from zk.curve import add_points, decode_points, encode_points, multiply_generator, multiply_points
 from zk.errors import ProtocolStateError, RelationInvalidError, SizeMismatchError
 from zk.field import FR, Words
-from zk.lagrange import FEW_ROWS, commit_row_quotient, commit_rows
+from zk.lagrange import commit_row_quotients, commit_rows, serves
 from zk.openings import Openings
 from zk.owners import EVERYBODY, NOBODY
-from zk.polynomial import blind, divide_by_linear, resize
+from zk.polynomial import blind, resize
 from zk.proof import Proof
 from zk.quotient import ACCUMULATOR_BLINDERS, accumulator_rows, quotient_polynomial
 from zk.range_table import relation_table
@@ -32,7 +30,6 @@ from zk.srs import Srs
 from zk.statement import Point, Rounds, Statement
 from zk.steps import once
 from zk.sums import SumParts
-from zk.transcript import FR_MODULUS
 from zk.uploads import uploads_of
 from zk.verifier import verify_values
 from zk.witness import HeldColumns, RegisteredSecret
@@ -94,7 +91,7 @@ class Contributor(Sharing):
         self._step = "columns"
         self._sums_rows = self._sums = FR.zeros(0)
         self._constants: tuple[int, ...] = ()
-        self._accumulator = self._quotient = FR.zeros(0)
+        self._accumulator = self._quotient = self._opening = FR.zeros(0)
         self._round1: list[Point] = []
         self._round2: list[Point] = []
         self._values: dict[int, int] = {}
@@ -122,8 +119,8 @@ class Contributor(Sharing):
         """Take my additive component of s: (sums · cells, 4) rows and (1, 4) blinder; secret."""
         if self.relation.plain:
             raise ProtocolStateError("the sums of a plain relation stand in its statement")
-        self._sums_rows = part
-        self._sums = self._sealed(part, blinder)
+        self._require_rows(part)
+        self._sums_rows, self._sums = part, blind(resize(part, self._n), blinder)
 
     @once("sums", "round1")
     def publish_sums(self, sums: Sequence[int]) -> None:
@@ -133,10 +130,9 @@ class Contributor(Sharing):
         self._constants = tuple(sums)
         self._rounds = Rounds(self._statement, self._constants)
 
-    def _sealed(self, part: Words, blinder: Words) -> Words:
+    def _require_rows(self, part: Words) -> None:
         if len(part) != self.relation.sum_rows:
             raise SizeMismatchError("one value for each row of s")
-        return blind(resize(part, self._n), blinder)
 
     # --- rounds 1 to 4 -------------------------------------------------------------------------------------------
 
@@ -173,16 +169,10 @@ class Contributor(Sharing):
             total = add_points(total, step)
         return total
 
-    def commit_shares(self, column: int) -> Words:
-        """Commitments of my two components of a crossing column, (2, 8): a bound upload (M13)."""
-        return np.concatenate([self._srs.commit(share) for share in self._columns.shares(column)])
-
     def commit_sums(self, part: Words, blinder: Words) -> Words:
         """Commitment of a component of s, (1, 8), for binding the shares of the sums to the proof (M2)."""
-        sealed = self._sealed(part, blinder)
-        if len(part) <= FEW_ROWS:
-            return commit_rows(self._srs, self.relation.log_rows, part, blinder)
-        return self._srs.commit(sealed)
+        self._require_rows(part)
+        return commit_rows(self._srs, self.relation.log_rows, part, blinder)
 
     @once("absorb_round1", "round2")
     def absorb_round1(self, points: Words) -> None:
@@ -207,6 +197,7 @@ class Contributor(Sharing):
     def commit_accumulator(self, mask: Words) -> Words:
         """My part of [A], (1, 8)."""
         rows = accumulator_rows(self._rounds, self._me, self._owners, self._columns, self._sums_rows)
+        self._columns.drop_rows()
         self._accumulator = blind(rows, FR.random(ACCUMULATOR_BLINDERS))
         return self._masked(self._accumulator, mask)
 
@@ -285,6 +276,13 @@ class Contributor(Sharing):
         return self._masked(self._openings.batch(weight, self._opened), mask)
 
     @once("values_opening", "remainder")
+    def skip_values_opening(self) -> None:
+        """Go on without the batch opening where every opened column is shared, else ProtocolStateError: each component
+        of its value was told alike by two holders, one of them honest, and is bound to the commitment (M13)."""
+        if not set(self._opened) <= set(self.crossing):
+            raise ProtocolStateError("an opened column is not shared: its value must be opened")
+
+    @once("values_opening", "remainder")
     def prove_alone(self) -> None:
         """Go on without opening the values first and without a proof without rows: nobody else is there to be lied to.
 
@@ -330,7 +328,14 @@ class Contributor(Sharing):
         if not self._openings_left or (first != (release == 0) and not self.relation.plain):
             raise ProtocolStateError("the opening is made without rows first, then once with rows")
         self._openings_left -= 1
-        return self._masked(self._openings.opening(release, len(rows)), mask)
+        self._require_masks(mask, 1)
+        polynomial = self._openings.opening(release, len(rows))
+        if not first and not self._alone and serves(self.relation.log_rows, len(self._sums_rows)):
+            # [W] with rows is [W] without and the rows' quotients: a few points. Unmasked it never leaves.
+            self._opening = add_points(self._opening, self._commit_row_quotients(self._openings.row_weights))
+        else:
+            self._opening = self._srs.commit(polynomial)
+        return add_points(self._opening, multiply_generator(mask))
 
     @once("absorb_opening", "final")
     def absorb_opening(self, release: int, rows: Sequence[int], point: Words) -> None:
@@ -374,15 +379,12 @@ class Contributor(Sharing):
         values = FR.add(self._sums_rows[list(rows)], value_masks)
         points = multiply_generator(point_masks)
         for place, row in enumerate(rows):
-            points[place : place + 1] = add_points(points[place : place + 1], self._commit_row_quotient(row))
+            points[place : place + 1] = add_points(points[place : place + 1], self._commit_row_quotients({row: 1}))
         return values, points
 
-    def _commit_row_quotient(self, row: int) -> Words:
-        """[(s − S_row)/(X − ω^row)] for my part of s."""
-        if len(self._sums_rows) <= FEW_ROWS:
-            blinder = self._sums[self._n :]
-            return commit_row_quotient(self._srs, self.relation.log_rows, self._sums_rows, blinder, row)
-        return self._srs.commit(divide_by_linear(self._sums, pow(self._rounds.omega, row, FR_MODULUS)))
+    def _commit_row_quotients(self, weights: Mapping[int, int]) -> Words:
+        """Σ weight·[(s − S_row)/(X − ω^row)] for my part of s."""
+        return commit_row_quotients(self._srs, self.relation.log_rows, self._sums_rows, self._sums, weights)
 
     def _masked(self, polynomial: Words, mask: Words) -> Words:
         self._require_masks(mask, 1)

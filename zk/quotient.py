@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from zk.columns import Column, ProductSum, Weighted
+from zk.columns import Mapped, ProductSum, Weighted
 from zk.field import FR, Words
 from zk.forms import ONE, Form
 from zk.ntt import COSET_SHIFT, coset_intt, coset_ntt, intt, ntt, root_of_unity
@@ -141,7 +141,7 @@ def _highest(
     def top(polynomial: Words) -> Words:
         return ntt(resize(resize(polynomial, n + 2)[n - 1 :], 1 << _OVERLAP_LOG))
 
-    def view(index: int) -> Column:
+    def view(index: int) -> Mapped:
         return columns.polynomial(index).mapped(top)
 
     products = [w for w in weighted if w.term.left != ONE]

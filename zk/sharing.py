@@ -5,11 +5,15 @@ Nothing here leaves a contributor but its own columns, which its caller shares; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from zk.errors import ProtocolStateError, SizeMismatchError
-from zk.field import Words
+from zk.field import FR, Words
 from zk.polynomial import resize
+from zk.srs import Srs
 from zk.steps import InOrder
 from zk.sums import SumParts
 from zk.uploads import Upload
@@ -23,6 +27,7 @@ class Sharing(InOrder):
     """The part of a contributor that shares columns; see `zk.prover.Contributor`. Secret."""
 
     _me: int
+    _srs: Srs
     _columns: HeldColumns
     _parts: SumParts
     _uploads: tuple[Upload, ...]
@@ -66,6 +71,29 @@ class Sharing(InOrder):
             self._columns.accept_shares(upload.column, first, second)
         else:
             self._parts.accept(upload.key, first, second)
+
+    def commit_shares(self, column: int) -> Words:
+        """Commitments of my two components of a crossing column, (2, 8): a bound upload (M13)."""
+        return np.concatenate([self._srs.commit(share) for share in self._columns.shares(column)])
+
+    def commit_share_combination(self, columns: Sequence[int], weight: int) -> Words:
+        """Commitments of my two components of Σ weight^k·(k-th of some crossing columns), k = 0.., (2, 8).
+
+        Args:
+            columns: at least one; their shares are all there.
+            weight: drawn after the shares were accepted and the columns committed to.
+
+        Raises:
+            SizeMismatchError: no column.
+            ProtocolStateError: there are no shares of a column.
+        """
+        if not columns:
+            raise SizeMismatchError("a combination of no columns")
+        first, second = self._columns.shares(columns[-1])
+        for column in reversed(columns[:-1]):
+            shares = self._columns.shares(column)
+            first, second = FR.add_scaled(shares[0], first, weight), FR.add_scaled(shares[1], second, weight)
+        return np.concatenate([self._srs.commit(first), self._srs.commit(second)])
 
     @property
     def mixed(self) -> tuple[int, ...]:

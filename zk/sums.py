@@ -17,7 +17,7 @@ from itertools import product as combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from zk.columns import Column, ProductSum, Weighted
+from zk.columns import ProductSum, Weighted
 from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.forms import ONE, Term
@@ -66,7 +66,6 @@ class SumParts:
         self._bases: dict[int, Words] = {}
         self._codes: dict[int, NDArray[np.uint64]] = {}
         self._shares: dict[CellKey, tuple[Words, Words]] = {}
-        self._views: dict[int, Column] = {}
 
     def __repr__(self) -> str:
         return "SumParts(values redacted)"
@@ -101,7 +100,7 @@ class SumParts:
         self._shares[key] = (first, second)
 
     def parts(self) -> Words:
-        """My additive part of every row of s, (sums · cells, 4)."""
+        """My additive part of every row of s, (sums · cells, 4). Once: cell columns are dropped."""
         if not self._relation.groups:
             return np.concatenate([FR.total(self._ungrouped(form)) for form in self._relation.sum_forms])
         rows = []
@@ -114,6 +113,7 @@ class SumParts:
                 elif owner is None:
                     total = FR.add(total, FR.scale(self._crossed(term), term.coefficient))
             rows.append(total)
+        self._shares, self._bases, self._codes = {}, {}, {}
         return np.concatenate(rows)
 
     def _ungrouped(self, form: tuple[Term, ...]) -> Words:
@@ -185,10 +185,7 @@ class SumParts:
         return self._shares[key]
 
     def _plain_shares(self, column: int) -> tuple[Words, Words]:
-        view = self._views.get(column)
-        if view is None:
-            view = self._columns.rows_view(column)
-            self._views[column] = view
+        view = self._columns.rows_view(column)
         if view.shares is None:
             raise ProtocolStateError(f"the shares of column {column} have not been accepted")
         return view.shares

@@ -56,7 +56,18 @@ class HeldColumns:
         WitnessUnsatisfiedError: a value lies outside the range that the relation claims for it.
     """
 
-    __slots__ = ("_me", "_n", "_owners", "_polynomials", "_positions", "_relation", "_rows", "_sources", "crossing")
+    __slots__ = (
+        "_me",
+        "_n",
+        "_owners",
+        "_polynomials",
+        "_positions",
+        "_relation",
+        "_rows",
+        "_share_rows",
+        "_sources",
+        "crossing",
+    )
 
     def __init__(
         self, relation: Relation, contributor: int, owners: Mapping[int, int], secrets: Mapping[int, RegisteredSecret]
@@ -71,6 +82,7 @@ class HeldColumns:
         self._rows: dict[int, Words] = {}
         self._positions: dict[int, NDArray[np.int64]] = {}
         self._sources: dict[int, tuple[int, Words]] = {}
+        self._share_rows: dict[int, tuple[Words, Words]] = {}
         for index, secret in secrets.items():
             if len(secret.rows) != self._n or len(secret.blinder) != 1:
                 raise SizeMismatchError(f"registered column {index} needs {self._n} rows and one blinder")
@@ -171,12 +183,15 @@ class HeldColumns:
         return self._rows[index]
 
     def rows_view(self, index: int) -> Column:
-        """Every view of a column on the domain: its plaintext rows and its shares' rows."""
-        held = self._polynomials.get(index, Column())
-        shares = held.shares
-        if shares is not None:
-            shares = (rows_of(shares[0], self._n), rows_of(shares[1], self._n))
-        return Column(self._rows.get(index), shares)
+        """Every view of a column on the domain: its plaintext rows, and its shares' rows, kept until dropped."""
+        shares = self._polynomials.get(index, Column()).shares
+        if shares is not None and index not in self._share_rows:
+            self._share_rows[index] = (rows_of(shares[0], self._n), rows_of(shares[1], self._n))
+        return Column(self._rows.get(index), self._share_rows.get(index))
+
+    def drop_rows(self) -> None:
+        """Forget all rows, mine and those of shares: what follows [A] is made of polynomials."""
+        self._rows, self._share_rows = {}, {}
 
     def polynomial(self, index: int) -> Column:
         """Every view of a column as coefficients."""

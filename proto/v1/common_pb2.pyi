@@ -37,7 +37,7 @@ class Statement(_message.Message):
     subject: _builtins.bytes
     """32 bytes: query id or registration id."""
     commitments: _builtins.bytes
-    """One point for each registered column of the relation, in its order."""
+    """One point for each registered column of the relation, in its order, then the range table's if it has lookups."""
     def __init__(
         self,
         *,

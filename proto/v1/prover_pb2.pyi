@@ -610,6 +610,8 @@ class StepRequest(_message.Message):
     COMMIT_SUMS_FIELD_NUMBER: _builtins.int
     COMMIT_ROUND2_FIELD_NUMBER: _builtins.int
     ABSORB_ROUND2_FIELD_NUMBER: _builtins.int
+    COMMIT_SHARE_COMBINATION_FIELD_NUMBER: _builtins.int
+    SKIP_VALUES_OPENING_FIELD_NUMBER: _builtins.int
     session: _builtins.bytes
     @_builtins.property
     def sum_parts(self) -> Global___NoInput: ...
@@ -663,6 +665,10 @@ class StepRequest(_message.Message):
     def commit_round2(self) -> Global___Masks: ...
     @_builtins.property
     def absorb_round2(self) -> Global___Points: ...
+    @_builtins.property
+    def commit_share_combination(self) -> Global___ShareCombination: ...
+    @_builtins.property
+    def skip_values_opening(self) -> Global___NoInput: ...
     def __init__(
         self,
         *,
@@ -693,12 +699,14 @@ class StepRequest(_message.Message):
         commit_sums: Global___SumsComponent | None = ...,
         commit_round2: Global___Masks | None = ...,
         absorb_round2: Global___Points | None = ...,
+        commit_share_combination: Global___ShareCombination | None = ...,
+        skip_values_opening: Global___NoInput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_round1", "commit_shares", "absorb_round1", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums", "commit_round2", "absorb_round2"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_round1", "commit_shares", "absorb_round1", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums", "commit_round2", "absorb_round2", "commit_share_combination", "skip_values_opening"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -803,6 +811,30 @@ class CommitShares(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommitShares: _TypeAlias = CommitShares  # noqa: Y015
+
+@_typing.final
+class ShareCombination(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    weight: _builtins.bytes
+    """A field element: the k-th column counts with its k-th power."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        columns: _abc.Iterable[_builtins.int] | None = ...,
+        weight: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShareCombination: _TypeAlias = ShareCombination  # noqa: Y015
 
 @_typing.final
 class ValuesOpening(_message.Message):

@@ -2,8 +2,9 @@
 
     seeds → shares of the columns that meet → columns of several owners → sums sealed → round 1, its shares bound →
     shares of round 2 → round 2, its shares and cells bound → [A] → [t] → digests compared → SPENT → opened columns →
-    batch opening checked → r(ζ) = 0 tested → A(ωζ) → proof without rows → verified → shares bound to it → disclosure
-    checked on those shares, cell by cell → guards of the cells released opened → final proof → row parts
+    batch opening checked unless all are shared → r(ζ) = 0 tested → A(ωζ) → proof without rows → verified → shares
+    bound to it → disclosure checked on those shares, cell by cell → guards of the cells released opened → final proof →
+    row parts
 
 Until the proof without rows has verified, nothing that depends on data has left a contributor unmasked, except values
 that the finished proof shows anyway; a lying contributor is caught before A(ωζ) is opened (M3). Every failure raises,
@@ -185,12 +186,14 @@ class JointSession:
         self._spend()
         values = self._collect_values()
         self._prover.absorb_values(values)
+        if set(values) <= set(self._prover.crossing):
+            # both holders told each component alike, one of them is honest, and the uploads are bound: values are right
+            self._prover.skip_values_opening()
+            return
         words = [int.from_bytes(digest, "big"), *(values[i] for i in committed_openings(self._relation))]
         weight = int.from_bytes(hash_words("tallystick.values.v1", words), "big") % FR_MODULUS
         part = self._prover.values_opening(weight, self._messages.zero("values/mask", 1))
-        if values:  # a relation without products opens no column
-            point = self._messages.sum_of_points("values/opening", part)
-            self._prover.verify_values_opening(weight, point)
+        self._prover.verify_values_opening(weight, self._messages.sum_of_points("values/opening", part))
 
     def _collect_values(self) -> dict[int, int]:
         mine = ValueShares(self._prover.own_values(), self._prover.share_values())

@@ -3,8 +3,10 @@
 What an owner shares is held against what the proof commits to before anything that depends on data is opened (M13);
 else an owner could share something else, see whether the attempt fails, and learn a bit about another's data.
 
-* Shares of a committed column: both holders of each component publish its commitment; the two agree, and the three sum
-  to the column's.
+* Shares of the committed columns of a round: when all are there and the commitments summed, a coin is tossed, and both
+  holders of each component publish the commitment of its combination Σ ρ^j·column_j; the two agree, and the three sum
+  to Σ ρ^j·C_j. Other shares than those committed to pass for less than one ρ per column. Where it fails, the same is
+  done for every column by itself, which names the liar.
 * Shares of a *cell column*, which stands in no commitment: with P = Σ_c P_c/(β_c + code_c) for the column P of round 2
   that it is a restriction of, a random combination of the rows of both sides is opened and found equal. The P_c are
   shared before β, and as functions of β the two sides are equal only if every P_c is P's restriction. Rows outside all
@@ -18,7 +20,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from mpc.coin import toss_coin
+from mpc.errors import MpcError
 from mpc.replicated import Engine
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare, concatenate_shares
 from services.errors import ContributionRejectedError
@@ -27,6 +32,7 @@ from services.party.session_messages import SessionMessages
 from zk.curve import decode_points, encode_points
 from zk.expansion import GROUP_CHALLENGES
 from zk.field import FR, Words
+from zk.msm import msm
 from zk.polynomial import rows_of
 from zk.relation_rules import group_weights
 from zk.statement import Rounds, Statement
@@ -125,23 +131,62 @@ class SessionColumns:
         return kept
 
     def _bind(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
-        """Both holders of a component publish its commitment; the three must sum to the column's (M13)."""
+        """Hold the shares of a round's columns against their commitments (M13) at once; name the liar if that fails.
+
+        Raises:
+            ContributionRejectedError: a share, or a commitment of one, is false.
+        """
         if not columns:
             return
+        coin = toss_coin(self._engine, f"{tag}/coin")
+        found: ContributionRejectedError | None = None
+        try:
+            self._bind_combination(tag, columns, round_points, int.from_bytes(coin, "big") % FR_MODULUS)
+        except ContributionRejectedError as error:
+            found = error
+        # whoever finds fault tells the others, who then commit column by column, too
+        digest = hashlib.sha256(coin).digest()
+        verdict = digest + bytes([found is None])
+        told = self._messages.exchange(f"{tag}/verdict", verdict)
+        if found is None and all(other == verdict for other in told.values()):
+            return
+        if found is None or any(other[: len(digest)] != digest for other in told.values()):
+            # with different coins honest holders disagree: nobody is named for that
+            found = ContributionRejectedError("comparing what was found of the uploads")
+        try:
+            self._bind_each(f"{tag}/each", columns, round_points)
+        except MpcError as error:
+            raise found from error
+        raise found
+
+    def _bind_combination(self, tag: str, columns: Sequence[int], round_points: Words, weight: int) -> None:
+        """Both holders of a component publish the commitment of its combination; the three must sum to that of the
+        columns' commitments."""
+        mine = self._prover.commit_share_combination(columns, weight)
+        (found,) = self._messages.replicated_points(tag, [mine], ["combination of uploads"])
+        powers = FR.powers(weight, len(columns))
+        committed = np.concatenate([self._commitment(column, round_points) for column in columns])
+        if not (found == msm(committed, powers)).all():
+            raise ContributionRejectedError("binding the shares of a round's columns")
+
+    def _bind_each(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
+        """Both holders of a component publish its commitment; the three must sum to the column's."""
         mine = [self._prover.commit_shares(column) for column in columns]
         sums = self._messages.replicated_points(tag, mine, [f"upload of column {column}" for column in columns])
-        registered = len(self._relation.registered)
-        second = self._relation.round2_indices()
         for column, found in zip(columns, sums):
-            if column <= registered:
-                expected = encode_points([self._statement.commitments[column - 1]])
-            else:
-                place = column - (second.start if column in second else registered + 1)
-                expected = round_points[place : place + 1]
-            if not (found == expected).all():
+            if not (found == self._commitment(column, round_points)).all():
                 # anybody can spoil the sum behind a masked commitment; a registered one stands in the directory
-                suspects = (self._owners[column],) if column <= registered else tuple(range(PARTIES))
+                registered = column <= len(self._relation.registered)
+                suspects = (self._owners[column],) if registered else tuple(range(PARTIES))
                 raise ContributionRejectedError(f"binding the shares of column {column}", suspects)
+
+    def _commitment(self, column: int, round_points: Words) -> Words:
+        """What the directory or the round has for a column, (1, 8)."""
+        registered, second = len(self._relation.registered), self._relation.round2_indices()
+        if column <= registered:
+            return encode_points([self._statement.commitments[column - 1]])
+        place = column - (second.start if column in second else registered + 1)
+        return round_points[place : place + 1]
 
     # --- cell columns --------------------------------------------------------------------------------------------
 

@@ -173,6 +173,11 @@ class RemoteProver:
         """Commitments of our two components of a crossing column, (2, 8)."""
         return self._points(2, commit_shares=prover_pb2.CommitShares(column=column))
 
+    def commit_share_combination(self, columns: Sequence[int], weight: int) -> Words:
+        """Commitments of our two components of a combination of crossing columns, (2, 8)."""
+        message = prover_pb2.ShareCombination(columns=columns, weight=encode_scalars([weight]))
+        return self._points(2, commit_share_combination=message)
+
     def commit_sums(self, part: Words, blinder: Words) -> Words:
         """Commitment of a component of s, (1, 8)."""
         return self._points(1, commit_sums=_component(part, blinder))
@@ -216,6 +221,10 @@ class RemoteProver:
         """Our part of the batch opening, (1, 8)."""
         message = prover_pb2.ValuesOpening(weight=encode_scalars([weight]), mask=encode_elements(mask))
         return self._points(1, values_opening=message)
+
+    def skip_values_opening(self) -> None:
+        """Go on without the batch opening."""
+        self._step(skip_values_opening=prover_pb2.NoInput())
 
     def verify_values_opening(self, weight: int, point: Words) -> None:
         """Check the summed batch opening; raises ProofRejectedError."""

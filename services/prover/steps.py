@@ -47,7 +47,7 @@ def take_step(contributor: Contributor, relation: Relation, request: prover_pb2.
     name = request.WhichOneof("step")
     if name is None:
         raise RequestInvalidError("step", "no step is named")
-    if name.startswith(("absorb_", "accept_", "verify_")):
+    if name.startswith(("absorb_", "accept_", "skip_", "verify_")):
         _take_in(name, contributor, relation, request)
         return _Reply()
     return _give_out(name, contributor, relation, request)
@@ -71,6 +71,8 @@ def _take_in(name: str, contributor: Contributor, relation: Relation, request: p
             contributor.absorb_quotient(_point(request.absorb_quotient.points))
         case "absorb_values":
             contributor.absorb_values(_column_values(request.absorb_values, relation))
+        case "skip_values_opening":
+            contributor.skip_values_opening()
         case "verify_values_opening":
             check = request.verify_values_opening
             contributor.verify_values_opening(_scalar("weight", check.weight), _point(check.point))
@@ -102,6 +104,8 @@ def _give_out(
             if column not in contributor.crossing:
                 raise RequestInvalidError("column", f"column {column} is not shared")
             return _points(contributor.commit_shares(column))
+        case "commit_share_combination":
+            return _share_combination(contributor, request.commit_share_combination)
         case "commit_sums":
             return _points(contributor.commit_sums(*_component(request.commit_sums, relation)))
         case "commit_accumulator":
@@ -137,6 +141,13 @@ def _give_out(
             return _row_openings(contributor, relation, request.row_opening_parts)
         case _:
             raise RequestInvalidError("step", f"{name} is not a step")
+
+
+def _share_combination(contributor: Contributor, message: prover_pb2.ShareCombination) -> prover_pb2.StepReply:
+    columns = tuple(message.columns)
+    if not columns or not set(columns) <= set(contributor.crossing):
+        raise RequestInvalidError("columns", "expected columns that are shared")
+    return _points(contributor.commit_share_combination(columns, _scalar("weight", message.weight)))
 
 
 def _row_openings(

@@ -4,12 +4,14 @@ and nobody else is made to look like the liar."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from joint_harness import Outcome, run_session
+from joint_harness import Outcome, lying, run_session
 from relations import two_groups_sample
 from samples import two_tables_sample
 
+from mpc.errors import MpcError
 from services.party.session import ContributionRejectedError
 from zk.curve import GENERATOR, add_points, points_from_bytes, points_to_bytes
 from zk.field import FR, Words
@@ -99,6 +101,78 @@ def test_m13_a_holder_who_publishes_another_commitment_is_contradicted(liar: int
         assert liar in error.suspects
         assert error.suspects != (0, 1, 2)
     opened_nothing(outcome, *({0, 1, 2} - {liar}))
+
+
+def raised(points: Words, place: int) -> Words:
+    out = points.copy()
+    out[place : place + 1] = add_points(out[place : place + 1], GENERATOR)
+    return out
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_m13_a_holder_who_lies_about_one_column_too_is_named_with_its_other_holder(liar: int, place: int) -> None:
+    """Whoever spoils the combination is asked for every column by itself."""
+
+    def spoilt(prover: Contributor, method: str, *given: Any) -> Words:
+        return raised(getattr(prover, method)(*given), place)
+
+    class Spoiling:
+        def __init__(self, prover: Contributor) -> None:
+            self._prover = prover
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("commit_share_combination", "commit_shares"):
+                return lambda *given: spoilt(self._prover, name, *given)
+            return getattr(self._prover, name)
+
+    outcome = run_session(two_tables_sample(3), SPLIT, wrap=lambda p, c: Spoiling(c) if p == liar else c)
+    for party in {0, 1, 2} - {liar}:
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert "upload of column" in error.check
+        assert set(error.suspects) == {liar, (liar + (1 if place else 2)) % 3}
+    opened_nothing(outcome, *({0, 1, 2} - {liar}))
+
+
+@pytest.mark.parametrize("verdict", ["another finding", "another coin"])
+def test_m13_a_finding_that_only_the_liar_has_abandons_the_proof(verdict: str) -> None:
+    """The others then commit column by column, find nothing, and open nothing."""
+
+    def tamper(sender: int, receiver: int, name: str, payload: bytes) -> bytes:
+        if sender == 2 and name == "session/uploads/round1/verdict":
+            place = -1 if verdict == "another finding" else 0
+            changed = bytearray(payload)
+            changed[place] ^= 1
+            return bytes(changed)
+        return payload
+
+    outcome = run_session(two_tables_sample(3), SPLIT, tamper=tamper)
+    for party in (0, 1):
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError | MpcError)
+    opened_nothing(outcome, 0, 1)
+
+
+def test_m13_a_spoilt_column_does_not_pass_in_the_combination_of_all() -> None:
+    """Two columns bent so that their plain sum is right."""
+
+    def bent(prover: Contributor, stage: int) -> dict[int, Words]:
+        found = prover.own_uploads(stage)
+        if len(found) > 1:
+            first, second = sorted(found)[:2]
+            found[first] = bumped(0)(found[first])
+            found[second] = found[second].copy()
+            found[second][:1] = FR.sub(found[second][:1], FR.from_integers([1]))
+        return found
+
+    outcome = run_session(two_tables_sample(3), SPLIT, wrap=lying(0, "own_uploads", bent))
+    for party in (1, 2):
+        error = outcome.results[party]
+        assert isinstance(error, ContributionRejectedError)
+        assert 0 in error.suspects
+        assert "binding the shares of column" in error.check
+    opened_nothing(outcome, 1, 2)
 
 
 # --- two rounds: group inverses and products after β, cell columns, columns of several owners -----------------------

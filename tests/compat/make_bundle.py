@@ -31,6 +31,9 @@ QUESTIONS = {
     "join": "SELECT COUNT(*) AS n, AVG(h.age) AS age, COVAR_SAMP(h.age, l.hba1c) AS c\n"
     "FROM hospital h JOIN laboratory l ON h.person = l.person",
     "alone": "SELECT COUNT(*) AS n, VAR_POP(age) AS v FROM hospital WHERE diabetic",
+    "filter": "SELECT COUNT(*) AS n, SUM(age) AS years FROM hospital WHERE age BETWEEN 40 AND 70",
+    "groups": "SELECT h.diabetic, COUNT(*) AS n, AVG(l.hba1c) AS level\n"
+    "FROM hospital h JOIN laboratory l ON h.person = l.person GROUP BY h.diabetic",
 }
 
 

@@ -288,6 +288,9 @@ def test_arguments_of_another_size_are_refused(remote: RemoteProver) -> None:
             remote.accept_mixed(column, (FR.zeros(rows), FR.zeros(rows)), (FR.zeros(2), FR.zeros(2)))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
         remote.commit_shares(99)
+    for columns in ((), (99,), (1, 99)):
+        with pytest.raises(RemoteError, match="REQUEST_INVALID"):
+            remote.commit_share_combination(columns, 5)
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):
         remote.commit_round1(FR.zeros(1))
     with pytest.raises(RemoteError, match="REQUEST_INVALID"):

@@ -37,6 +37,8 @@ from zk.prover import Contributor  # noqa: E402
 from zk.verifier import verify_proof, verify_row_openings  # noqa: E402
 
 SPLIT = {1: 0, 2: 0, 3: 1, 4: 1}
+UNSHARED = {1: 0, 2: 0, 3: 0, 4: 1}
+"""Here an opened column is its owner's alone; in SPLIT all are shared."""
 ABANDONED = (ContributionRejectedError, ProofRejectedError, MpcError)
 
 
@@ -85,8 +87,8 @@ LIES: dict[str, tuple[str, Callable[..., Any]]] = {
     "commitment of the sums": bump("commit_round1", lambda points: shifted_points(points, len(points) - 1)),
     "shares of other columns": bump("own_uploads", lambda p: off_rows(p, 0)),
     "shares with another blinder": bump("own_uploads", lambda p: off_rows(p, 10)),
-    "commitment of a share": bump("commit_shares", lambda points: shifted_points(points, 0)),
-    "commitment of the other share": bump("commit_shares", lambda points: shifted_points(points, 1)),
+    "combination of shares": bump("commit_share_combination", lambda points: shifted_points(points, 0)),
+    "combination of other shares": bump("commit_share_combination", lambda points: shifted_points(points, 1)),
     "part of a sum": bump("sum_parts", plus_one),
     "part of the last sum": bump("sum_parts", lambda parts: plus_one(parts, 5)),
     "sealed sums": ("accept_sums", keep_back),
@@ -103,8 +105,9 @@ LIES: dict[str, tuple[str, Callable[..., Any]]] = {
     "final part": bump("final_part", lambda point: shifted_points(point, 0)),
     "binding of the sums": bump("commit_sums", lambda point: shifted_points(point, 0)),
 }
+ABOUT_UNSHARED = {"own value", "opening of the values"}
 BEFORE_SHIFTED = {
-    "shares of other columns", "shares with another blinder", "commitment of a share", "commitment of the other share",
+    "shares of other columns", "shares with another blinder", "combination of shares", "combination of other shares",
     "part of a sum", "part of the last sum", "sealed sums", "own value",
     "first share of a value", "second share of a value", "opening of the values", "remainder",
 }
@@ -123,7 +126,8 @@ def test_m3_a_lying_contributor_is_caught_and_nothing_is_released(lie: str, liar
         return result
 
     sample = two_tables_sample(3)
-    outcome = run_session(sample, SPLIT, wrap=lying(liar, method, told))
+    owners = UNSHARED if lie in ABOUT_UNSHARED else SPLIT
+    outcome = run_session(sample, owners, wrap=lying(liar, method, told))
     if not any(changed):  # the liar had nothing of its own to lie about in this message
         check_success(sample, outcome, 3)
         return
@@ -157,7 +161,7 @@ def test_m13_a_bad_upload_names_its_owner() -> None:
 
 
 @pytest.mark.parametrize(("lie", "check"), [
-    ("commitment of a share", "upload"), ("first share of a value", "share values"), ("binding of the sums", "bind"),
+    ("combination of shares", "upload"), ("first share of a value", "share values"), ("binding of the sums", "bind"),
 ])
 def test_two_holders_who_disagree_are_both_named(lie: str, check: str) -> None:
     outcome = run_session(two_tables_sample(3), SPLIT, wrap=lying(2, *LIES[lie]))
@@ -167,6 +171,15 @@ def test_two_holders_who_disagree_are_both_named(lie: str, check: str) -> None:
         assert check in error.check
         assert 2 in error.suspects
         assert len(error.suspects) == 2
+
+
+def test_m3_values_are_opened_unless_every_column_of_them_is_shared() -> None:
+    """Shared ones were told alike by both holders, and bound."""
+    for owners, asked in ((SPLIT, False), (UNSHARED, True)):
+        sample = two_tables_sample(3)
+        outcome = run_session(sample, owners)
+        check_success(sample, outcome, 3)
+        assert ("session/values/opening" in outcome.tags()) == asked
 
 
 def test_wrong_row_parts_do_not_open_the_sealed_sums() -> None:
@@ -254,10 +267,11 @@ def tampered(payload: bytes) -> bytes:
     return payload[:-1] + bytes([payload[-1] ^ 1])
 
 
-def test_every_message_changed_on_its_way_is_noticed() -> None:
+@pytest.mark.parametrize("owners", [SPLIT, UNSHARED], ids=["all shared", "one unshared"])
+def test_every_message_changed_on_its_way_is_noticed(owners: dict[int, int]) -> None:
     """Each tag of an honest run, from a rotating liar, to both peers and to one of them."""
     sample = two_tables_sample(3)
-    tags = sorted({tag for *_, tag, _ in run_session(sample, SPLIT).messages})
+    tags = sorted({tag for *_, tag, _ in run_session(sample, owners).messages})
     assert len(tags) > 30
     tried = 0
     for number, tag in enumerate(tags):
@@ -272,7 +286,7 @@ def test_every_message_changed_on_its_way_is_noticed() -> None:
                     return tampered(payload)
                 return payload
 
-            outcome = run_session(sample, SPLIT, tamper=tamper)
+            outcome = run_session(sample, owners, tamper=tamper)
             if not hit:
                 check_success(sample, outcome, 3)
                 continue
@@ -322,7 +336,8 @@ def test_a_party_that_waits_and_cancels_everyones_points_is_noticed(tag: str) ->
         first, second = (points_from_bytes(data) for data in parts.values())
         return points_to_bytes(neg_points(add_points(first, second)))
 
-    outcome = run_session(two_tables_sample(3), SPLIT, tamper=tamper)
+    outcome = run_session(two_tables_sample(3), UNSHARED, tamper=tamper)
+    assert tag in outcome.tags()
     for party in (0, 1):
         assert isinstance(outcome.results[party], (*ABANDONED, ProtocolStateError)), outcome.results[party]
     nothing_released(outcome, {0, 1})

@@ -145,14 +145,18 @@ class Views:
         prover.absorb_shifted(shifted)
         free += [*values.values(), *FR.to_integers(shifted)]
         opened = FR.to_integers(sums)
+        determined: list[int] = []
         for release in (0, self.release):
             rows = tuple(opened[v] for v in opened_rows(relation, release))
-            prover.absorb_opening(release, rows, prover.opening_part(release, rows, none))
+            point = prover.opening_part(release, rows, none)
+            determined.append(FR.evaluate(prover._openings._opening, TAU))
+            assert decode_points(multiply_generator(FR.from_integers(determined[-1:]))) == decode_points(point)
+            prover.absorb_opening(release, rows, point)
             prover.finish(prover.final_part(none))
         if not relation.plain:
             count = relation.sum_rows
             prover.row_opening_parts(range(count), FR.zeros(count), FR.zeros(count))
-        return free, srs.seen[2:]  # type: ignore[attr-defined]
+        return free, determined + srs.seen[2:]  # type: ignore[attr-defined]
 
     def draws(self) -> list[int]:
         """How many scalars each call of one query asks for."""

@@ -13,10 +13,11 @@ from oracle import holds
 from relations import everything_sample, grouped_sample, ranged_sample, t, two_groups_sample
 from samples import R, Sample, boolean, integer, release_word, sample, two_tables_sample
 
-from zk.curve import add_points, decode_points, multiply_generator
+from zk.curve import add_points, decode_points, encode_points, multiply_generator
 from zk.errors import ProofRejectedError, ProtocolStateError, RelationInvalidError, SizeMismatchError, ZkError
 from zk.field import FR, Words
 from zk.forms import Group, Hint, HintKind, Term
+from zk.msm import msm
 from zk.owners import NOBODY, column_owners
 from zk.relation import Relation, relation_of
 from zk.statement import opened_rows
@@ -102,8 +103,40 @@ def test_bound_uploads_sum_to_the_commitments() -> None:
             assert decode_points(held[i][1:]) == decode_points(held[(i + 1) % 3][:1])
         total = add_points(add_points(held[0][:1], held[1][:1]), held[2][:1])
         assert decode_points(total) == [committed[column]]
+    weight, expected = 2**200 + 7, [committed[column] for column in crossing]
+    powers = FR.powers(weight, len(crossing))
+    combined = [party.commit_share_combination(crossing, weight) for party in joint.parties]
+    for i in range(3):
+        assert decode_points(combined[i][1:]) == decode_points(combined[(i + 1) % 3][:1])
+    total = add_points(add_points(combined[0][:1], combined[1][:1]), combined[2][:1])
+    assert (total == msm(encode_points(expected), powers)).all()
+    assert not (total == msm(encode_points(expected), FR.powers(weight + 1, len(crossing)))).all()
+    with pytest.raises(SizeMismatchError):
+        joint.parties[0].commit_share_combination((), weight)
+    with pytest.raises(ProtocolStateError):
+        joint.parties[0].commit_share_combination((*crossing, 99), weight)
     parts = [p.commit_sums(rows[0], b[0]) for p, rows, b in zip(joint.parties, *joint.components)]
     assert decode_points(add_points(add_points(parts[0], parts[1]), parts[2])) == [proof.sums]
+
+
+@pytest.mark.parametrize(("owners", "shared"), [({1: 0, 2: 0, 3: 1, 4: 1}, True), ({1: 0, 2: 0, 3: 0, 4: 1}, False)])
+def test_m3_only_shared_values_go_without_their_opening(owners: dict[int, int], shared: bool) -> None:
+    joint = Joint(two_tables_sample(3), owners)
+    joint.sums()
+    joint.commit()
+    values = joint.values()
+    for party in joint.parties:
+        with pytest.raises(ProtocolStateError):
+            party.skip_values_opening()
+        party.absorb_values(values)
+        if shared:
+            party.skip_values_opening()
+            assert len(party.remainder_part()) == 1
+            continue
+        with pytest.raises(ProtocolStateError, match="not shared"):
+            party.skip_values_opening()
+        with pytest.raises(ProtocolStateError):
+            party.remainder_part()
 
 
 @pytest.mark.parametrize("name", list(SPLITS))

@@ -158,7 +158,7 @@ def test_nothing_secret_is_shown_or_leaves_by_pickling() -> None:
     contributor = lone(target)
     column = Column(secret.rows, (secret.rows, secret.rows))
     limbs = {str(word) for word in secret.rows.ravel().tolist()}
-    for held in (secret, contributor, column):
+    for held in (secret, contributor, column, column.mapped(lambda rows: rows)):
         assert not any(limb in repr(held) for limb in limbs | {"987654321987654321", "123123123", "array"})
         for export in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(ProtocolStateError):
