@@ -212,9 +212,10 @@ def test_range_table_of_the_ledger_or_none(scene: Asked) -> None:
     query, statement = scene.ask(relation)
     message = scene.message(relation, query, statement)
     for point, reason in ((scene.srs.commit([3]), "statement"), ((1, 3), "point"), ((0, 0), "point")):
+        changed = replace(message, table=points_bytes(point))
+        changed = rehint(changed, scene.studies_domain, query, statement)
         with pytest.raises(Reverted, match=reason):
-            changed = replace(message, table=points_bytes(point))
-            scene.send(query, statement, rehint(changed, scene.studies_domain, query, statement))
+            scene.send(query, statement, changed)
     with pytest.raises(Reverted):
         scene.send(query, statement, replace(message, table=b""))
     scene.send(query, statement, message)
