@@ -32,7 +32,7 @@ QUESTIONS = {
     "FROM hospital h JOIN laboratory l ON h.person = l.person",
     "alone": "SELECT COUNT(*) AS n, VAR_POP(age) AS v FROM hospital WHERE diabetic",
     "filter": "SELECT COUNT(*) AS n, SUM(age) AS years FROM hospital WHERE age BETWEEN 40 AND 70",
-    "groups": "SELECT h.diabetic, COUNT(*) AS n, AVG(l.hba1c) AS level\n"
+    "groups": "SELECT h.diabetic, COUNT(*) AS n, AVG(l.sodium) AS level\n"
     "FROM hospital h JOIN laboratory l ON h.person = l.person GROUP BY h.diabetic",
 }
 
