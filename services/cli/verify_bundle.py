@@ -76,20 +76,37 @@ def report_lines(audit: Audit, digest: bytes) -> list[str]:
             lines.append(f"  {closed} more stay sealed in this file")
     if audit.outputs:
         lines += ["", "Result"]
-        lines += [f"  {_visible(output.name)} = {_value(output)}" for output in audit.outputs]
+        grouped = audit.plan is not None and audit.plan.keys
+        lines += (
+            ["  " + ", ".join(f"{_visible(name)} = {value}" for name, value in row.items()) for row in _rows(audit)]
+            if grouped
+            else [f"  {_visible(output.name)} = {_value(output)}" for output in audit.outputs]
+        )
     lines += ["", "Not shown", *(f"  - {text}" for text in (*_gaps(audit), *_NEVER_SHOWN))]
     lines += ["", "Only the ledger can confirm; compare there, at a node you trust"]
     return lines + [f"  {name}: {value}" for name, value in _to_compare(audit)]
 
 
 def _sum_words(audit: Audit, row: int) -> str:
-    """A row of s by the number of its sum and, with groups, the codes of its cell."""
+    """A row of s in words, or by the number of its sum and, with groups, the codes of its cell."""
+    if audit.plan is not None:
+        return f"sum {row}: {audit.plan.sums[row].words}"
     relation = audit.verified.statement.relation
     number, cell = divmod(row, relation.cells)
     words = f"sum {number}"
     if relation.groups:
         words += f" of group {', '.join(map(str, relation.cell_codes(cell)))}"
-    return words if audit.plan is None else f"{words} ({audit.plan.sums[number].words})"
+    return words
+
+
+def _rows(audit: Audit) -> list[dict[str, str | None]]:
+    """The result as a table, one row for each group; None where nothing was released."""
+    from query.statistics import result_rows
+
+    if audit.plan is None or not audit.outputs:
+        return []
+    table = result_rows(audit.plan, audit.outputs)
+    return [{name: None if value is None else str(value) for name, value in row.items()} for row in table]
 
 
 def _visible(text: str) -> str:
@@ -197,8 +214,7 @@ def _document(audit: Audit, digest: bytes) -> dict[str, Any]:
         "sql_recompiled": audit.plan is not None,
         "guards": {str(number): value for number, value in verified.opened.items()},
         "released": {str(number): value for number, value in verified.released.items()},
-        "result": {output.name: None if output.value is None else str(output.value) for output in audit.outputs
-                   if not output.suppressed},
+        "result": _rows(audit),
         "minimum_group": bundle.query.minimum_group,
         "proof_bytes": len(bundle.proof),
         "not_shown": [*_gaps(audit), *_NEVER_SHOWN],

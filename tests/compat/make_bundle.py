@@ -59,7 +59,7 @@ def main() -> None:
                     "digest": bundle_digest(encoded).hex(),
                     "query": result.query_id.hex(),
                     "sums": list(result.sums),
-                    "values": {name: str(value) for name, value in result.values.items()},
+                    "values": [f"{output.name} = {output.value}" for output in result.outputs],
                     "guards": {str(number): value for number, value in result.guards.items()},
                 }
     (HERE / f"{arguments.name}.json").write_text(json.dumps(expected, indent=2) + "\n")
