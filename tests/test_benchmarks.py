@@ -106,8 +106,10 @@ def test_every_question_is_proved(question: str, provers: str) -> None:
 def test_columns_that_do_not_satisfy_a_question_are_no_measurement() -> None:
     question = QUESTIONS["ranges"](6, False)
     question.columns[0][:] = 2  # the first dataset's column ``present``
+    instance = Instance(question)
+    instance.commit_table()
     with pytest.raises(WitnessUnsatisfiedError):
-        Instance(question).single()
+        instance.single()
 
 
 def test_a_worker_that_fails_ends_the_benchmark() -> None:

@@ -17,12 +17,13 @@ from bundle_bytes import (
     SCHEMAS,
     STATEMENT,
     STRING,
+    TABLES,
     sample,
     split,
 )
 from py_ecc.optimized_bn128 import FQ, FQ2, G1, G2, add, curve_order, multiply, neg, pairing
 
-NAMES = ["v1-alone", "v1-join"]
+NAMES = ["v1-alone", "v1-join", "v1-filter", "v1-groups"]
 
 
 def words(body: bytes) -> list[bytes]:
@@ -54,6 +55,31 @@ class Reader:
         self.release_at = 2 * (self.first_round + 1 + second + 2) + opened + 1
         self.proof = words(self.body[PROOF])
         self.sums = self.proof[2 * self.first_round : 2 * self.first_round + 2]
+        self.round2_words = 2 * second
+        self.table: list[bytes] = []
+        for at in range(0, len(words(self.body.get(TABLES, b""))) if lookups else 0, 13):
+            entry = words(self.body[TABLES])[at : at + 13]
+            if [number(entry[0]), number(entry[1])] == [self.log_rows, self.header[11]]:
+                self.table = entry[2:4]
+
+    def record(self, stated: list[bytes]) -> bytes:
+        """The transcript of docs/protocol.md §2 up to round 6."""
+        second = 2 * self.first_round + 2
+        accumulator = second + self.round2_words
+        parts = {
+            b"statement": [*stated, *self.table],
+            b"round1": self.proof[:second],
+            b"round2": self.proof[second:accumulator],
+            b"accumulator": self.proof[accumulator : accumulator + 2],
+            b"quotient": self.proof[accumulator + 2 : accumulator + 4],
+            b"evaluations": self.proof[accumulator + 4 : self.release_at],
+            b"opening": self.proof[self.release_at : -2],
+        }
+        state = b"tallystick.proof.v1".ljust(32, b"\0")
+        for label, absorbed in parts.items():
+            count = len(absorbed).to_bytes(32, "big")
+            state = hashlib.sha256(state + label.ljust(32, b"\0") + count + b"".join(absorbed)).digest()
+        return state
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,9 +90,8 @@ def test_every_identifier_follows_from_the_text(name: str) -> None:
     relation_hash = hashlib.sha256(found.relation).digest()
     assert labelled(b"tallystick.query.v1", [chain_id, studies, proposer, nonce, relation_hash]) == query_id
     statement_hash = hashlib.sha256(found.body[STATEMENT]).digest()
-    release, rows = found.proof[found.release_at], found.proof[found.release_at + 1 : -4]
-    record = labelled(b"tallystick.record.v1", [statement_hash, *found.sums, release, *rows])
-    assert record == found.body[PUBLICATION][:32]
+    domain = labelled(b"tallystick.domain.v1", [chain_id, studies, words(found.body[STRING])[0]])
+    assert found.record([domain, query_id, statement_hash]) == found.body[PUBLICATION][:32]
     salt, sql = found.body[QUESTION][:32], found.body[QUESTION][32:]
     assert hashlib.sha256(b"tallystick.sql.v1" + salt + sql).digest() == sql_hash
 

@@ -41,7 +41,7 @@ def test_a_bundle_is_written_with_the_result_and_again_by_anybody(deployment: Lo
     found = json.loads(run("verify", full, *string, *pinned, "--json"))
     assert found["verified"]
     assert (found["sql"], found["sql_recompiled"]) == (SQL, True)
-    assert found["result"] == answer["rows"][0]
+    assert found["result"] == answer["rows"]
     assert found["released"] == {"0": len(SAMPLES.hospital), "1": sum(row[0] for row in SAMPLES.hospital.values())}
 
     exported = ["bundle", "export", answer["query"], public, *pinned, "--url", deployment.ledger_url]

@@ -24,7 +24,7 @@ def test_statement_travels_unchanged_and_a_changed_one_is_refused() -> None:
         ("relation", message.relation + bytes(32), RelationInvalidError),
         ("relation", message.relation[:-1], RequestInvalidError),
         ("domain", b"", NonCanonicalEncodingError),
-        ("commitments", message.commitments[:-64], RelationInvalidError),
+        ("commitments", message.commitments[:-64], RequestInvalidError),
         ("commitments", bytes(64) + message.commitments[64:], RequestInvalidError),
     ]
     for field, value, error in changes:
