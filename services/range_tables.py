@@ -1,8 +1,8 @@
 """Range tables as the ledger has them, each verified here before it is used.
 
 A relation with lookups is proved against one table for each (N, κ). Its commitment stands on the ledger once, with a
-proof that it is the only right one. Whoever verifies a proof takes it from there and checks it against the [τ]_2 that
-he pins, so that neither a node nor whoever registered it is trusted (M9).
+proof that it is right on every row. Whoever verifies a proof takes it from there and checks it against the [τ]_2 that
+he pins, so that neither a node nor whoever registered it is trusted (M9). Provers refuse one that is not canonical.
 """
 
 from __future__ import annotations

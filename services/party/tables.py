@@ -13,7 +13,7 @@ _log = get_logger("services.party.tables")
 
 
 def ensure_table(ledger: LedgerAccess, prover: ProverClient, relation: Relation) -> None:
-    """Register the table a relation looks up, unless somebody has done so. Anyone may: there is one right table.
+    """Register the table a relation looks up, unless somebody has done so. Anyone may, once for each size.
 
     Raises:
         TransactionRevertedError: the contract refused it.
