@@ -53,8 +53,8 @@ contracts: $(VENV)/.dev ## recompile the contracts into ledger/artifacts
 
 lock: $(VENV)/.python ## recompute the locks from pyproject.toml
 	@$(INSTALL) uv
-	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo pyproject.toml requirements/build.in -o requirements/demo.lock
-	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo --extra dev pyproject.toml requirements/build.in -c requirements/demo.lock -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo --extra connectors pyproject.toml requirements/build.in -o requirements/demo.lock
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --extra demo --extra connectors --extra dev pyproject.toml requirements/build.in -c requirements/demo.lock -o requirements/dev.lock
 	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes requirements/peers.in -o requirements/peers.lock
 
 $(PEERS)/.peers: requirements/peers.lock benchmarks/peers/package-lock.json
