@@ -99,7 +99,7 @@ def register_tables(
     Raises:
         TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `RangeTables.register` and `verify_table`.
     """
-    tables, found = RangeTables(client, deployment.verifier), []
+    tables, found = RangeTables(client, deployment.registry), []
     for log_rows, bits in sizes:
         proof = tables.proof(log_rows, bits)
         if proof is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zk.expansion import expanded_sum_forms, expanded_zero_forms
 from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, term_order
 from zk.relation import (
+    GUARD_BITS_LOG,
     MAX_CELLS,
     MAX_CODE,
     MAX_CODES,
@@ -17,6 +18,7 @@ from zk.relation import (
     MAX_TABLE_BITS,
     MAX_WITNESSES,
     MAX_ZERO_FORMS,
+    MIN_GUARD_LOG_ROWS,
     MIN_LOG_ROWS,
     MIN_TABLE_LOG_ROWS,
     Relation,
@@ -42,6 +44,17 @@ def validate(relation: Relation) -> None:
     _validate_sums(relation)
 
 
+def hides_guards(log_rows: int, last_guard: int, cells: int) -> bool:
+    """Whether guards may be hidden: every guard row stands in the first N/32 rows of s.
+
+    Args:
+        log_rows: log2 of N.
+        last_guard: the largest number of a sum that guards one.
+        cells: cells of every sum.
+    """
+    return log_rows >= MIN_GUARD_LOG_ROWS and (last_guard + 1) * cells <= 1 << log_rows >> GUARD_BITS_LOG
+
+
 def _validate_shape(relation: Relation) -> None:
     registered = len(relation.registered)
     require(MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]")
@@ -63,6 +76,9 @@ def _validate_shape(relation: Relation) -> None:
         require(relation.log_rows >= MIN_TABLE_LOG_ROWS, f"lookups need 2^{MIN_TABLE_LOG_ROWS} rows")
     else:
         require(relation.table_bits == 0, "without lookups there is no range table")
+    if relation.hidden_guards:
+        require(relation.bits_index in relation.opened, "the bits of hidden guards are opened")
+        openable |= {relation.bits_index}
     require(openable >= set(relation.opened), "only witnesses, columns of round 2 and the table are opened")
     for group in relation.groups:
         require(1 <= len(group.codes) <= MAX_CODES, f"a group column has 1 to {MAX_CODES} codes")
@@ -178,6 +194,12 @@ def _validate_sums(relation: Relation) -> None:
     for form in relation.sum_forms:
         require(_form_weight(form, weights) == everything, "every sum is taken over every group column")
     require(len(relation.guards) == len(relation.sum_forms), "every sum names its guard")
+    if relation.hidden_guards:
+        require(not relation.plain, "the guards of plain sums stand in the statement and are not hidden")
+        require(
+            hides_guards(relation.log_rows, max(relation.guards), relation.cells),
+            "hidden guards stand in the first N/32 rows of s",
+        )
     inverses = {relation.group_index(place) for place in range(len(relation.groups))}
     masked = relation.boolean_columns()
     counting = masked | inverses | {ONE}

@@ -30,6 +30,7 @@ class Statement(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     COMMITMENTS_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
     relation: _builtins.bytes
     """Canonical words of the relation, 32 bytes each."""
     domain: _builtins.bytes
@@ -38,6 +39,8 @@ class Statement(_message.Message):
     """32 bytes: query id or registration id."""
     commitments: _builtins.bytes
     """One point for each registered column of the relation, in its order, then the range table's if it has lookups."""
+    minimum: _builtins.int
+    """The minimum group that hidden guards are proved to reach; 0 where guards are opened."""
     def __init__(
         self,
         *,
@@ -45,10 +48,11 @@ class Statement(_message.Message):
         domain: _builtins.bytes = ...,
         subject: _builtins.bytes = ...,
         commitments: _builtins.bytes = ...,
+        minimum: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitments", b"commitments", "domain", b"domain", "relation", b"relation", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitments", b"commitments", "domain", b"domain", "minimum", b"minimum", "relation", b"relation", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

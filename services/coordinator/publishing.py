@@ -34,7 +34,7 @@ class LedgerPublisher:
         if query.state is not QueryState.PUBLISHED:
             commitments = tuple(self._ledger.registry.commitment(column) for column in query.relation.registered)
             table = range_table(self._ledger, query.relation)
-            statement = studies.statement(query_id, query.relation, commitments, table)
+            statement = studies.statement(query_id, query.relation, commitments, table, query.minimum_group)
             try:
                 receipt = studies.publish(statement, decoded)
                 return receipt.tx_hash, receipt.gas_used

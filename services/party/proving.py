@@ -159,7 +159,7 @@ class Proving:
         relation, registry = query.relation, self._ledger.registry
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
-        statement = self._ledger.studies.statement(query.query_id, relation, commitments, table)
+        statement = self._ledger.studies.statement(query.query_id, relation, commitments, table, query.minimum_group)
         if statement.hash != query.statement_hash:
             raise RecordInvalidError("the directory's commitments are not those the query was proposed for")
         owners = {dataset: self._owner(dataset) for dataset in {column.dataset for column in relation.registered}}

@@ -244,7 +244,7 @@ class JointSession:
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)
         verify_proof(self._plan.tau_g2, self._plan.statement, proof)
-        verify_guards(self._relation, proof, self._plan.minimum)
+        verify_guards(self._plan.statement, proof, self._plan.minimum)
         rows = released_rows(release)
         zero = self._messages.zero
         values, quotients = self._prover.row_opening_parts(

@@ -86,10 +86,12 @@ class LedgerScene:
         self.owners[dataset] = owner
         return columns
 
-    def relation(self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False) -> Relation:
+    def relation(
+        self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False, hidden: bool = False
+    ) -> Relation:
         builder = RelationBuilder(self.log_rows)
         ask(builder, [builder.registered(column) for column in columns])
-        return builder.build(plain=plain)
+        return builder.build(plain=plain, hidden_guards=hidden)
 
     def answer(self, relation: Relation, *, public: bool = False) -> Answer:
         """Propose, approve and prove; every sum released, and opened on the ledger on request."""

@@ -51,11 +51,14 @@ class VerifierScene:
         arguments = table_arguments(prove_table(self.srs, log_rows, bits))
         self.contract.send("registerTable", *arguments, sender=account(5))
 
-    def question(self, relation: Relation, columns: Mapping[int, Sequence[int]], release: int) -> Question:
+    def question(
+        self, relation: Relation, columns: Mapping[int, Sequence[int]], release: int, minimum: int = 3
+    ) -> Question:
         """Register columns in the clear and prove a relation about them."""
         secrets = {i: RegisteredSecret(FR.from_integers(list(v)), FR.random(1)) for i, v in columns.items()}
         points = tuple(commit_registered(self.srs, secrets[i]) for i in sorted(secrets))
-        statement = Statement(relation, self.domain, SUBJECT, points, relation_table(self.srs, relation))
+        asked = minimum if relation.hidden_guards else None
+        statement = Statement(relation, self.domain, SUBJECT, points, relation_table(self.srs, relation), asked)
         return Question(statement, *prove(self.srs, statement, secrets, release))
 
     def arguments(self, question: Question, minimum: int = 3) -> list[Any]:
