@@ -14,6 +14,7 @@ Modules in dependency order:
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
     compare     disclosure checks: is a shared count below a bound?
+    bits        bits of shared integers, as shares, with nothing opened
     ideal       the same functionality in the clear: the oracle of the tests
 
 This package imports nothing else of ours.

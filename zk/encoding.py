@@ -17,7 +17,7 @@ Layout (32-byte words; fields of the header are 16 bits from its low end):
 A pair is 16 bits: i | j << 8, two indices into the table of scalars
 
     0: 1   1: −1   challenges β (with lookups), β_1, β_2 (with groups)   constants   opened values
-    weights of opened values (γ^i/Z_H(ζ))   with hidden guards the weight of b in equations and opened rows (`zk.guards`)
+    weights of opened values (γ^i/Z_H(ζ))   with hidden guards the weight of b in equations and opened rows
     −α^v/Z_H(ζ) for v = 0.. (one more with lookups)   δ^u/Z_H(ζ) for u = 1..   products
 
 and the program's slot k gives the scalar of commitment k as Σ table[i]·table[j] (slot 0 the generator, then registered,
