@@ -310,9 +310,9 @@ def publish(
                     word = bits._half(start)
                     difference = bits._sixteenth(start)
                     if log_rows >= 16:
-                        second = uint256_mulmod(bits._half(uint256_mulmod(start, bits.BACK, FR)), bits.UPPER, FR)
-                        second = uint256_mulmod(second, unsafe_add(difference, FR - 1), FR)
-                        word = unsafe_add(uint256_mulmod(word, unsafe_sub(FR - 1, difference), FR), second)
+                        second_bottom = uint256_mulmod(bits._half(uint256_mulmod(start, bits.BACK, FR)), bits.UPPER, FR)
+                        second_bottom = uint256_mulmod(second_bottom, unsafe_add(difference, FR - 1), FR)
+                        word = unsafe_add(uint256_mulmod(word, unsafe_sub(FR - 1, difference), FR), second_bottom)
                         difference = uint256_mulmod(unsafe_add(difference, FR - 1), unsafe_sub(FR - 1, difference), FR)
                     else:
                         difference = unsafe_add(difference, FR - 1)

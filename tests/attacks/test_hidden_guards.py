@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
+
+from contract_machine import Reverted
 from forger import Forger
 from relations import hidden
-from samples import R, Sample, release_word, sample
+from samples import R, Sample, known_srs, release_word, sample
+from verifier_scene import SUBJECT, Question, VerifierScene
 
 from zk.errors import ProofRejectedError, RelationInvalidError, WitnessUnsatisfiedError
 from zk.guards import bit_row, equation_rows, guard_bits
@@ -18,15 +25,17 @@ from zk.verifier import verify_guards, verify_proof
 MINIMUM, LARGE, SMALL = 5, 40, 4
 RELATION = hidden()
 N, TOP = RELATION.rows, RELATION.log_rows
+SCENE = VerifierScene(TOP, known_srs(TOP))
 ALL, SAFE = 0b1111, 0b0101
 """Every sum; those that the large group guards."""
 
 
 @pytest.fixture(scope="module")
 def target() -> Sample:
-    """Guards 40 and 4, minimum 5: sums 0 and 2 may be released, 1 and 3 not."""
+    """Guards 40 and 4, minimum 5: sums 0 and 2 may be released, 1 and 3 not. The contract's own statement."""
     columns = {1: [1] * LARGE + [0] * (N - LARGE), 2: [1] * SMALL + [0] * (N - SMALL), 3: list(range(N))}
-    return sample(RELATION, columns, minimum=MINIMUM)
+    found = sample(RELATION, columns, minimum=MINIMUM)
+    return replace(found, statement=found.asked(domain=SCENE.domain, subject=SUBJECT))
 
 
 def check(target: Sample, proof: Proof, minimum: int = MINIMUM) -> None:
@@ -34,9 +43,20 @@ def check(target: Sample, proof: Proof, minimum: int = MINIMUM) -> None:
     verify_guards(target.statement, proof, minimum)
 
 
+def accepted(target: Sample, proof: Proof, minimum: int = MINIMUM) -> bool:
+    """Whether the contract accepts a proof with the hint that fits it."""
+    arguments = SCENE.arguments(Question(target.statement, proof, ()), minimum)
+    try:
+        return SCENE.ask(arguments)
+    except Reverted:
+        return False
+
+
 def rejected(target: Sample, proof: Proof, reason: str = "pairing") -> None:
     with pytest.raises(ProofRejectedError, match=reason):
         check(target, proof)
+    if reason != "shape":  # such a proof has no arguments
+        assert not accepted(target, proof)
 
 
 class Bits(Forger):
@@ -52,9 +72,11 @@ class Bits(Forger):
 def test_what_the_minimum_allows_is_released_and_nothing_is_opened(target: Sample) -> None:
     for proof in (target.prove(SAFE), Forger(target, SAFE).prove()):
         check(target, proof)
+        assert accepted(target, proof)
         assert proof.rows == () and LARGE not in proof.words()
     public = target.prove(release_word(SAFE, 0b0001))
     check(target, public)
+    assert accepted(target, public)
     assert public.rows == (LARGE,)
 
 
@@ -218,6 +240,7 @@ def test_the_minimum_is_the_statements(target: Sample) -> None:
         other = replace(target, statement=target.asked(minimum=minimum))
         proof = other.prove(SAFE)
         check(other, proof, minimum)
+        assert accepted(other, proof, minimum)
         rejected(target, proof)
         with pytest.raises(ProofRejectedError, match="guard"):
             check(other, proof, minimum + 1)
