@@ -25,7 +25,7 @@ from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, SqlUnsupportedError
 from query.expressions import ColumnName, Condition, Junction, all_names, text_of
-from query.groups import group_form
+from query.groups import group_form, table_form
 from query.joint import Joint, JointConditions
 from query.kinds import stored_offset, stored_scale
 from query.masks import Factor, Key, Product, TableProducts
@@ -78,11 +78,15 @@ class SumCompiler:
         self._joint_words, self._joint = self._joint_condition(question)
         self.groups: list[GroupSpec] = []
         self._inverses: dict[int, int] = {}
+        self._tables_of_groups = [bound.table for bound in question.groups]
+        for table in dict.fromkeys(self._tables_of_groups):
+            side = self._sides[table]
+            mine = [bound for bound in question.groups if bound.table == table]
+            form, codes = table_form([group_form(bound, side.products, side.values) for bound in mine], side.values)
+            self._inverses[table] = self._builder.group(dict(self._algebra.flat(form).linear()), codes)
         for bound in question.groups:
             side = self._sides[bound.table]
-            form, spec = group_form(bound, side.products, side.values)
-            self._inverses[bound.table] = self._builder.group(dict(form.linear()), spec.codes)
-            self.groups.append(spec)
+            self.groups.append(group_form(bound, side.products, side.values)[1])
 
     def _joint_condition(self, question: BoundQuestion) -> tuple[list[str], Joint | None]:
         """The conditions over several tables, in words, and their conjunction."""
@@ -110,8 +114,13 @@ class SumCompiler:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The labels of every cell; one empty cell without GROUP BY."""
-        return tuple(cartesian(*(group.labels for group in self.groups)))
+        """The labels of every cell; one empty cell without GROUP BY. The groups of the first table vary slowest."""
+        order = sorted(range(len(self.groups)), key=lambda g: self._tables_of_groups.index(self._tables_of_groups[g]))
+        found = []
+        for labels in cartesian(*(self.groups[group].labels for group in order)):
+            by_group = dict(zip(order, labels, strict=True))
+            found.append(tuple(by_group[group] for group in range(len(order))))
+        return tuple(found)
 
     @property
     def counts(self) -> list[tuple[str, bool]]:
@@ -142,8 +151,8 @@ class SumCompiler:
         """
         if len(self._sums) > MAX_SUMS or len(self._sums) * len(self.cells) > MAX_CELLS:
             raise BoundExceededError(
-                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells, of at most "
-                f"{MAX_SUMS} sums and {MAX_CELLS} cells of all sums (MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums)"
+                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells; there may be "
+                f"{MAX_SUMS} sums and {MAX_CELLS} cells of sums (MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums)"
             )
         relation = self._builder.build(plain)
         encode_relation(relation)

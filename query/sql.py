@@ -2,11 +2,11 @@
 
     SELECT output [[AS] name], ...
     FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key] [[INNER] JOIN table ...]
-    [WHERE condition] [GROUP BY column [, column]] [;]
+    [WHERE condition] [GROUP BY v [, v ...]] [;]
 
     output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
                STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), MOMENTS(v, ...), or a
-               column of GROUP BY
+               value of GROUP BY
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
@@ -28,7 +28,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from query.aggregates import Statistic
 from query.errors import DuplicateNameError, Position, SqlSyntaxError, SqlUnsupportedError
-from query.expressions import ColumnName, Condition, Expression, text_of
+from query.expressions import ColumnName, Condition, Expression, Literal, text_of
 from query.reading import TreeReader, bare, construct
 from query.tokens import check_tokens
 
@@ -66,9 +66,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class KeyOutput:
-    """A column of GROUP BY among the outputs."""
+    """A column or value of GROUP BY among the outputs."""
 
-    column: ColumnName
+    value: Expression
     name: str
     position: Position | None
 
@@ -82,14 +82,14 @@ class Question:
         tables: one to three tables.
         on: the two sides of each join condition.
         where: the condition of WHERE, or None.
-        groups: the columns of GROUP BY.
+        groups: the columns and values of GROUP BY.
     """
 
     outputs: tuple[Aggregate | KeyOutput, ...]
     tables: tuple[TableName, ...]
     on: tuple[tuple[ColumnName, ColumnName], ...]
     where: Condition | None
-    groups: tuple[ColumnName, ...]
+    groups: tuple[Expression, ...]
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -158,11 +158,16 @@ class _Reader(TreeReader):
         _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
         return Question(outputs, tuple(tables), tuple(on), condition, groups)
 
-    def _groups(self, node: exp.Expr | None) -> tuple[ColumnName, ...]:
+    def _groups(self, node: exp.Expr | None) -> tuple[Expression, ...]:
         if node is None:
             return ()
         self.only(node, {"expressions"})
-        return tuple(self.column(part, "GROUP BY takes columns by name") for part in node.expressions)
+        groups = tuple(self.value(part) for part in node.expressions)
+        for group in groups:
+            if isinstance(group, Literal):
+                hint = "write out the columns and values to group by"
+                raise SqlUnsupportedError("GROUP BY of a literal", group.position, hint)
+        return groups
 
     def _output(self, node: exp.Expr, grouped: bool) -> Aggregate | KeyOutput:
         alias = None
@@ -175,6 +180,9 @@ class _Reader(TreeReader):
         if grouped and isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
             column = self.column(inner, "")
             return KeyOutput(column, alias or column.name, position)
+        if grouped and isinstance(inner, exp.Case | exp.Add | exp.Sub | exp.Mul):
+            value = self.value(inner)
+            return KeyOutput(value, alias or text_of(value, str), position)
         statistic = _statistic(inner)
         if inner is None or statistic is None:
             raise SqlUnsupportedError(construct(inner), position, f"select {_LIST}")
