@@ -151,7 +151,7 @@ class SumCompiler:
         """
         if len(self._sums) > MAX_SUMS or len(self._sums) * len(self.cells) > MAX_CELLS:
             raise BoundExceededError(
-                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells; there may be "
+                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells, at most "
                 f"{MAX_SUMS} sums and {MAX_CELLS} cells of sums (MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums)"
             )
         relation = self._builder.build(plain)
