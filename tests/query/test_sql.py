@@ -83,11 +83,12 @@ REFUSED = {
     "this number": f"SELECT SUM(age + {'9' * 30}) FROM hospital",
     "so many negations": f"SELECT COUNT(*) FROM hospital WHERE {'NOT ' * 65} diabetic",
     "a comparison over two tables": f"SELECT COUNT(*) {J} WHERE diabetic OR NOT age < chol",
-    "grouping by two columns under a condition over two tables":
+    "grouping by two tables' columns under a condition over two tables":
         f"SELECT COUNT(*) {J} WHERE diabetic OR abnormal GROUP BY region, abnormal",
     "arithmetic over two tables": f"SELECT SUM(age + chol) {J}",
     "CASE over two tables": f"SELECT SUM(CASE WHEN abnormal THEN age END) {J}",
-    "grouping by two columns of one table": "SELECT COUNT(*) FROM hospital GROUP BY region, smoker",
+    "GROUP BY of a literal": "SELECT COUNT(*) FROM hospital GROUP BY 1",
+    "age + 1, neither grouped nor aggregated,": "SELECT age + 1, COUNT(*) FROM hospital GROUP BY age",
     "age, neither grouped nor aggregated,": "SELECT age, COUNT(*) FROM hospital GROUP BY region",
     "the key person outside ON": "SELECT COUNT(*) FROM hospital GROUP BY person",
     "cast": "SELECT SUM(age::int) FROM hospital",
@@ -204,6 +205,8 @@ WRONG_NAMES: list[tuple[type[PlacedError], str, Position]] = [
     (ColumnKindError, "SELECT COUNT(*) FROM hospital WHERE diabetic = 1", Position(1, 48)),
     (ColumnKindError, "SELECT SUM(region + 1) FROM hospital", Position(1, 12)),
     (ColumnKindError, "SELECT COUNT(*) FROM hospital GROUP BY bmi", Position(1, 40)),
+    (ColumnKindError, "SELECT COUNT(*) FROM hospital GROUP BY bmi + 1", Position(1, 40)),
+    (DuplicateNameError, "SELECT COUNT(*) FROM hospital GROUP BY age, age", Position(1, 45)),
     (UnknownColumnError, "SELECT COUNT(*) FROM hospital WHERE height > 1", Position(1, 37)),
     (UnknownColumnError, "SELECT COUNT(*) FROM hospital GROUP BY height", Position(1, 40)),
     (DuplicateNameError, "SELECT SUM(age), SUM(age) FROM hospital", Position(1, 18)),
