@@ -49,7 +49,8 @@ class Leases:
     def _take(self, words: int) -> Words:
         with self._lock:
             for kept, _ in reversed(tuple(self._kept.values())):
-                if words <= len(kept) <= words + words // 4 + LEAST_WORDS and self._kept.pop(id(kept), None) is not None:
+                fits = words <= len(kept) <= words + words // 4 + LEAST_WORDS
+                if fits and self._kept.pop(id(kept), None) is not None:
                     self._lent_bytes += kept.nbytes
                     return kept
             memory = arena(words)
