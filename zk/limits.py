@@ -1,8 +1,8 @@
 """How large a statement and a proof the contracts take, known before anything is proposed. Public.
 
 Counts of columns, sums, cells and forms are limits of the language (`zk.relation`), words of a relation and entries
-of the verifier's table those of its encoding (`zk.encoding`): the contracts have the same (`RelationShape.vy`). Here are
-the two that are the contracts' alone.
+of the verifier's table those of its encoding (`zk.encoding`): the contracts have the same (`RelationShape.vy`). Here
+are the two that are the contracts' alone.
 """
 
 from __future__ import annotations
