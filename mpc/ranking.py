@@ -6,7 +6,8 @@ the ranks that are wanted. Ties go to the lower row number, so the answers alway
 It is a quicksort with several pivots, all segments at once. A segment of m rows takes as pivots its first p rows, p the
 largest 2^k - 1 at most √m, and compares them all with one another (at most m/2 questions, one round); the other rows
 find their place among the pivots by k rounds of halving. Segments of up to five rows compare all their pairs.
-About n·log2 n questions, 1.75 million in some 31 rounds for 10^5 rows (a plain quicksort: 2.3 million in 40). For one wanted rank only the parts that contain it go on: 2.5·n questions.
+About n·log2 n questions, 1.75 million in some 31 rounds for 10^5 rows (a plain quicksort: 2.3 million in 40).
+For one wanted rank only the parts that contain it go on: about 2.5·n questions.
 
 **Leakage.** Whoever sees the questions and answers learns how the rows lie to one another, and nothing else. If the
 rows stand in a uniform order that nobody knows, that is a uniform permutation whatever the values: a simulator draws
