@@ -1,4 +1,4 @@
-"""Secret sharing among three parties, exact on integers, with an honest majority.
+"""Secret sharing with an honest majority, exact on integers: among three parties, and among n.
 
 Modules in dependency order:
 
@@ -15,11 +15,18 @@ Modules in dependency order:
     replicated  the engine: input, linear operations, products, resharing, opening
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
+    shuffle     rows in a secret order that no party knows, and back
+    checked_shuffle   the same, safe against one malicious party
     compare     disclosure checks: is a shared count below a bound?
     circuits    carry trees and conjunctions on bit-sliced shares
     conversion  shared integers to shared bits and back
     computation the engines of one computation, its mode and its labels
     ordering    less than, equal, select, minimum and maximum of shared integers
+    reed_solomon      which of n received shares are wrong, and what the right ones say
+    shamir_shares     shares of n parties with a threshold, and masks of zero
+    pair_seeds  a seed for every pair of n parties
+    shamir_link, shamir_dealing   rounds of n parties, some of whom may be gone; one party deals to all
+    shamir      the engine of n parties: sums and inner products that survive losses and lies
     ideal       the same functionality in the clear: the oracle of the tests
 
 This package imports nothing else of ours.

@@ -7,6 +7,11 @@
     │   └── MessageRejectedError     a message that does not belong here: replayed, reordered, foreign or malformed
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
     ├── ProductCheckError            a product of shared values is false: abort, release nothing
+    ├── ShuffleCheckError            shuffled rows are not the rows that went in: abort, release nothing
+    ├── ReconstructionError          shares of n parties do not determine a secret: nothing is returned
+    │   ├── TooFewSharesError        more parties are gone than the threshold allows
+    │   └── TooManyWrongSharesError  more shares are wrong than can be told from the right ones
+    ├── DealingCheckError            a party dealt shares that lie on no polynomial of the degree: abort
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
     ├── KernelPathError              TALLYSTICK_MPC_KERNELS asks for kernels this processor cannot run
@@ -54,6 +59,43 @@ class ShareMismatchError(MpcError):
 
 class ProductCheckError(MpcError):
     """A party bent a product of shared values. Nothing is released; the attempt is over."""
+
+
+class ShuffleCheckError(MpcError):
+    """A party changed, dropped or repeated a row while shuffling. Nothing is released; the attempt is over."""
+
+
+class ReconstructionError(MpcError):
+    """The shares received do not determine the secret."""
+
+
+class TooFewSharesError(ReconstructionError):
+    """Too many parties are gone.
+
+    Args:
+        needed, received: public numbers of shares.
+    """
+
+    def __init__(self, needed: int, received: int) -> None:
+        super().__init__(f"{needed} shares are needed, {received} were received")
+        self.needed = needed
+        self.received = received
+
+
+class TooManyWrongSharesError(ReconstructionError):
+    """More shares are wrong than can be told from the right ones.
+
+    Args:
+        allowed: public number of wrong shares that would have been corrected.
+    """
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(f"more than {allowed} of the shares received are wrong")
+        self.allowed = allowed
+
+
+class DealingCheckError(MpcError):
+    """Someone dealt shares that lie on no polynomial of the due degree, or a mask that is not zero. Abort."""
 
 
 class SeedMismatchError(MpcError):
