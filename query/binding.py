@@ -11,11 +11,22 @@ from query.errors import (
     AmbiguousColumnError,
     CohortMismatchError,
     ColumnKindError,
+    DuplicateNameError,
     SqlUnsupportedError,
     UnknownColumnError,
     UnknownTableError,
 )
-from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Junction, Negation, all_names
+from query.expressions import (
+    Arithmetic,
+    Case,
+    ColumnName,
+    Condition,
+    Expression,
+    Junction,
+    Negation,
+    all_names,
+    text_of,
+)
 from query.kinds import Category, ScaledDecimal
 from query.schema import ColumnSchema
 from query.sql import KeyOutput, Question, TableName
@@ -52,7 +63,7 @@ class BoundAggregate:
 
 @dataclass(frozen=True, slots=True)
 class BoundKey:
-    """A column of GROUP BY among the outputs: its number in GROUP BY and its place among the outputs."""
+    """A value of GROUP BY among the outputs: its number in GROUP BY and its place among the outputs."""
 
     name: str
     group: int
@@ -68,8 +79,8 @@ class BoundQuestion:
         aggregates: the aggregates in order.
         where: for each table the conditions that must all hold, in order.
         joint: conditions of WHERE over several tables, each of whose parts concerns one table; they must hold, too.
-        groups: the columns of GROUP BY, at most one of each table.
-        keys: columns of GROUP BY among the outputs.
+        groups: the columns and values of GROUP BY, of at most two tables.
+        keys: those among the outputs.
         columns: what every name means.
     """
 
@@ -77,7 +88,7 @@ class BoundQuestion:
     aggregates: tuple[BoundAggregate, ...]
     where: tuple[tuple[Condition, ...], ...]
     joint: tuple[Condition, ...]
-    groups: tuple[BoundColumn, ...]
+    groups: tuple[Argument, ...]
     keys: tuple[BoundKey, ...]
     columns: Mapping[ColumnName, BoundColumn]
 
@@ -107,17 +118,17 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
         arguments = tuple(_argument(names, aggregate.statistic, argument) for argument in aggregate.arguments)
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
     groups = _groups(question, names)
-    if joint and len(groups) > 1:
-        raise SqlUnsupportedError("grouping by two columns under a condition over two tables",
-                                  question.groups[1].position, "group by one column")
+    if joint and len({group.table for group in groups}) > 1:
+        raise SqlUnsupportedError("grouping by two tables' columns under a condition over two tables",
+                                  question.groups[1].position, "group by columns of one table")
     keys = []
     for place, output in enumerate(question.outputs):
         if isinstance(output, KeyOutput):
-            bound = names.column(output.column)
-            if bound not in groups:
-                construct = f"{output.column}, neither grouped nor aggregated,"
+            written = [names.text(group) for group in question.groups]
+            if names.text(output.value) not in written:
+                construct = f"{text_of(output.value, str)}, neither grouped nor aggregated,"
                 raise SqlUnsupportedError(construct, output.position, "add it to GROUP BY")
-            keys.append(BoundKey(output.name, groups.index(bound), place))
+            keys.append(BoundKey(output.name, written.index(names.text(output.value)), place))
     conditions = tuple(map(tuple, where))
     return BoundQuestion(tables, tuple(aggregates), conditions, tuple(joint), groups, tuple(keys), names.found)
 
@@ -143,23 +154,29 @@ def _argument(names: _Names, statistic: Statistic, argument: Expression) -> Argu
     return bound
 
 
-def _groups(question: Question, names: _Names) -> tuple[BoundColumn, ...]:
-    found: list[BoundColumn] = []
-    for name in question.groups:
-        bound = names.column(name)
-        if isinstance(bound.column.kind, ScaledDecimal):
-            hint = "GROUP BY takes categories, booleans and small integers"
-            raise ColumnKindError(f"{name} is a decimal", name.position, hint)
-        if any(other.table == bound.table for other in found):
-            hint = "group by one column, or by one of each of two tables"
-            raise SqlUnsupportedError("grouping by two columns of one table", name.position, hint)
+def _groups(question: Question, names: _Names) -> tuple[Argument, ...]:
+    found: list[Argument] = []
+    seen: set[str] = set()
+    for group in question.groups:
+        bound: Argument
+        if isinstance(group, ColumnName):
+            bound = names.column(group)
+            if isinstance(bound.column.kind, ScaledDecimal):
+                hint = "GROUP BY takes categories, booleans and small integers"
+                raise ColumnKindError(f"{group} is a decimal", group.position, hint)
+        else:
+            bound = BoundExpression(names.only_table(group), group)
+        if names.text(group) in seen:
+            raise DuplicateNameError("GROUP BY names a value twice", group.position)
+        seen.add(names.text(group))
         found.append(bound)
-    if len(found) > MAX_GROUPS:
-        raise SqlUnsupportedError(f"grouping by {len(found)} columns", question.groups[MAX_GROUPS].position,
-                                  f"group by at most {MAX_GROUPS}")
-    if len(found) > 1 and len(question.tables) > MAX_GROUPS:
-        raise SqlUnsupportedError("grouping by two columns in a join of three tables", question.groups[1].position,
-                                  "group by one column, or join two tables")
+    tables = {bound.table for bound in found}
+    if len(tables) > MAX_GROUPS:
+        raise SqlUnsupportedError(f"grouping by columns of {len(tables)} tables", question.groups[-1].position,
+                                  f"group by columns of at most {MAX_GROUPS}")
+    if len(tables) > 1 and len(question.tables) > MAX_GROUPS:
+        raise SqlUnsupportedError("grouping by two tables' columns in a join of three", question.groups[1].position,
+                                  "group by columns of one table, or join two tables")
     return tuple(found)
 
 
@@ -216,6 +233,15 @@ class _Names:
         if name not in self.found:
             self.found[name] = self._resolve(name)
         return self.found[name]
+
+    def text(self, node: Expression) -> str:
+        """Canonical text with full names."""
+
+        def full_name(name: ColumnName) -> str:
+            bound = self.column(name)
+            return f"{self._tables[bound.table].schema.name}.{bound.column.name}"
+
+        return text_of(node, full_name)
 
     def _resolve(self, name: ColumnName) -> BoundColumn:
         candidates = self.candidates(name)

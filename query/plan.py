@@ -9,12 +9,12 @@ from query.binding import BoundColumn, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
-from query.errors import BoundExceededError, SqlUnsupportedError
-from query.expressions import condition_names, value_names
+from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
+from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.sql import parse_question
 from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
-from zk.errors import RelationInvalidError
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
 __all__ = [
@@ -76,7 +76,7 @@ class Plan:
         disclosures: what is disclosed, in plain words, one line for each sum (for all its cells together).
         uses: the tables, for their policies.
         minimum_group: smallest guard that may be released: the largest demanded by anyone.
-        groups: the columns of GROUP BY.
+        groups: the columns and values of GROUP BY.
         keys: those of them that stand among the results.
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
     """
@@ -119,6 +119,8 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         compiler = SumCompiler(question)
         outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
         relation = compiler.relation(plain)
+    except RelationTooLargeError as fault:
+        raise QuestionTooLargeError(fault.limit, fault.needed, fault.allowed) from fault
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
@@ -163,7 +165,9 @@ def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
         for name in condition_names(condition, True):
             filters[question.columns[name].table].add(question.columns[name].column.name)
     for bound in question.groups:
-        filters[bound.table].add(bound.column.name)
+        names = [bound.column.name] if isinstance(bound, BoundColumn) else [
+            question.columns[name].column.name for name in all_names(bound.expression)]
+        filters[bound.table] |= set(names)
     uses = []
     for number, table in enumerate(question.tables):
         partners = {other.owner for other in question.tables} - {table.owner}

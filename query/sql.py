@@ -2,10 +2,11 @@
 
     SELECT output [[AS] name], ...
     FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key] [[INNER] JOIN table ...]
-    [WHERE condition] [GROUP BY column [, column]] [;]
+    [WHERE condition] [GROUP BY v [, v ...]] [;]
 
     output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
-               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), or a column of GROUP BY
+               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), MOMENTS(v, ...), or a
+               value of GROUP BY
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
@@ -17,6 +18,7 @@ else is refused by name: nodes are accepted one by one, so what is not listed he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +28,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from query.aggregates import Statistic
 from query.errors import DuplicateNameError, Position, SqlSyntaxError, SqlUnsupportedError
-from query.expressions import ColumnName, Condition, Expression, text_of
+from query.expressions import ColumnName, Condition, Expression, Literal, text_of
 from query.reading import TreeReader, bare, construct
 from query.tokens import check_tokens
 
@@ -39,6 +41,7 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.StddevPop: Statistic.STDDEV_POP, exp.StddevSamp: Statistic.STDDEV_SAMP, exp.Stddev: Statistic.STDDEV_SAMP,
     exp.CovarPop: Statistic.COVAR_POP, exp.CovarSamp: Statistic.COVAR_SAMP, exp.Corr: Statistic.CORR,
 }
+_NAMED: Final = {"MOMENTS": Statistic.MOMENTS}
 _LIST: Final = ", ".join(Statistic)
 
 
@@ -63,9 +66,9 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class KeyOutput:
-    """A column of GROUP BY among the outputs."""
+    """A column or value of GROUP BY among the outputs."""
 
-    column: ColumnName
+    value: Expression
     name: str
     position: Position | None
 
@@ -79,14 +82,14 @@ class Question:
         tables: one to three tables.
         on: the two sides of each join condition.
         where: the condition of WHERE, or None.
-        groups: the columns of GROUP BY.
+        groups: the columns and values of GROUP BY.
     """
 
     outputs: tuple[Aggregate | KeyOutput, ...]
     tables: tuple[TableName, ...]
     on: tuple[tuple[ColumnName, ColumnName], ...]
     where: Condition | None
-    groups: tuple[ColumnName, ...]
+    groups: tuple[Expression, ...]
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -155,11 +158,16 @@ class _Reader(TreeReader):
         _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
         return Question(outputs, tuple(tables), tuple(on), condition, groups)
 
-    def _groups(self, node: exp.Expr | None) -> tuple[ColumnName, ...]:
+    def _groups(self, node: exp.Expr | None) -> tuple[Expression, ...]:
         if node is None:
             return ()
         self.only(node, {"expressions"})
-        return tuple(self.column(part, "GROUP BY takes columns by name") for part in node.expressions)
+        groups = tuple(self.value(part) for part in node.expressions)
+        for group in groups:
+            if isinstance(group, Literal):
+                hint = "write out the columns and values to group by"
+                raise SqlUnsupportedError("GROUP BY of a literal", group.position, hint)
+        return groups
 
     def _output(self, node: exp.Expr, grouped: bool) -> Aggregate | KeyOutput:
         alias = None
@@ -172,7 +180,10 @@ class _Reader(TreeReader):
         if grouped and isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
             column = self.column(inner, "")
             return KeyOutput(column, alias or column.name, position)
-        statistic = None if inner is None else _STATISTICS.get(type(inner))
+        if grouped and isinstance(inner, exp.Case | exp.Add | exp.Sub | exp.Mul):
+            value = self.value(inner)
+            return KeyOutput(value, alias or text_of(value, str), position)
+        statistic = _statistic(inner)
         if inner is None or statistic is None:
             raise SqlUnsupportedError(construct(inner), position, f"select {_LIST}")
         arguments = self._arguments(inner, statistic)
@@ -180,14 +191,23 @@ class _Reader(TreeReader):
         return Aggregate(statistic, arguments, alias or f"{statistic.lower()}({text})", position)
 
     def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
+        if isinstance(node, exp.Anonymous):
+            self.only(node, {"this", "expressions"})
+            return self._counted(node, statistic, node.expressions)
         self.only(node, {"this", "expression", "big_int"})
         if statistic is Statistic.COUNT and isinstance(node.this, exp.Star):
             self.only(node.this, ())
             return ()
         found = [part for part in (node.args.get("this"), node.args.get("expression")) if part is not None]
-        if len(found) != statistic.arguments:
+        return self._counted(node, statistic, found)
+
+    def _counted(self, node: exp.Expr, statistic: Statistic, found: Sequence[exp.Expr]) -> tuple[Expression, ...]:
+        """The arguments of a statistic, if they are as many as it takes."""
+        least, most = statistic.arguments
+        if not least <= len(found) <= most:
+            takes = str(least) if least == most else f"{least} to {most}"
             raise SqlUnsupportedError(f"{statistic} of {len(found)} arguments", self.position(node),
-                                      f"{statistic} takes {statistic.arguments}")
+                                      f"{statistic} takes {takes}")
         return tuple(self.value(part) for part in found)
 
     def _table(self, node: exp.Expr | None) -> TableName:
@@ -212,6 +232,12 @@ class _Reader(TreeReader):
         if not isinstance(condition, exp.EQ):
             raise SqlUnsupportedError("this join condition", self.position(condition), hint)
         return self._table(join.this), (self.column(condition.left, hint), self.column(condition.right, hint))
+
+
+def _statistic(node: exp.Expr | None) -> Statistic | None:
+    if isinstance(node, exp.Anonymous) and isinstance(node.this, str):
+        return _NAMED.get(node.this.upper())
+    return None if node is None else _STATISTICS.get(type(node))
 
 
 def _check_different(names: list[tuple[str, Position | None]], what: str, hint: str) -> None:

@@ -6,7 +6,7 @@ stored columns are 0 where a value is null or a row absent. The bounds follow by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -16,7 +16,7 @@ from query.errors import BoundExceededError, ColumnKindError, SqlUnsupportedErro
 from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Literal, text_of
 from query.kinds import MAX_SCALE, Category, stored_bound, stored_offset, stored_scale
 from query.masks import Factor, TableProducts
-from query.polynomial import ZERO, Algebra, Polynomial
+from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.registration import registered_column
 from query.schema import PRESENT_INDEX
 from zk.relation import ONE
@@ -135,6 +135,17 @@ class ValueCompiler:
         if factor.polynomial is not None and not factor.boolean:
             return factor.polynomial
         return Polynomial.column(self.handle(number))
+
+    def product(self, numbers: Iterable[int]) -> Polynomial:
+        """The product of factors."""
+        found = UNIT
+        for number in numbers:
+            found = self._algebra.multiply(found, self.polynomial(number))
+        return found
+
+    def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
+        """The product of two polynomials."""
+        return self._algebra.multiply(left, right)
 
     def number_of(self, polynomial: Polynomial) -> int | None:
         """The physical factor that a polynomial is, if it is one."""

@@ -37,6 +37,8 @@ ENCODED = {
 TWO = "FROM hospital h JOIN laboratory l ON h.person = l.person"
 THREE = f"{TWO} JOIN credit c ON c.person = l.person"
 
+BAND = "(CASE WHEN bmi >= 30 THEN 1 ELSE 0 END) + (CASE WHEN age >= 60 THEN 2 ELSE 0 END)"
+
 QUESTIONS = [
     "SELECT COUNT(*), SUM(age) FROM hospital WHERE age >= 40 AND region <> 'west'",
     "SELECT region, COUNT(*), SUM(CASE WHEN bmi > 30 THEN age ELSE 0 END) FROM hospital GROUP BY region",
@@ -45,6 +47,8 @@ QUESTIONS = [
     f"SELECT region, COUNT(*), SUM(chol) {TWO} WHERE smoker OR chol > 250 GROUP BY region",
     f"SELECT SUM(debt), CORR(debt, chol) {THREE} WHERE diabetic",
     f"SELECT band, COUNT(*), AVG(age) {THREE} GROUP BY band",
+    f"SELECT region, smoker, abnormal, COUNT(*) {TWO} GROUP BY region, smoker, abnormal",
+    f"SELECT {BAND} AS band, abnormal, COUNT(*), SUM(chol) {TWO} GROUP BY {BAND}, abnormal",
     f"SELECT COUNT(*), SUM(debt), SUM(age) {THREE} WHERE (diabetic OR abnormal) AND (band = 'a' OR chol < 300)",
 ]
 
