@@ -8,6 +8,10 @@
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
     ├── ProductCheckError            a product of shared values is false: abort, release nothing
     ├── ShuffleCheckError            shuffled rows are not the rows that went in: abort, release nothing
+    ├── AlignmentError               an alignment cannot be finished
+    │   ├── AlignmentAbortedError    a party deviated, or by rare chance a mask was zero: abort, release nothing
+    │   ├── DuplicateIdentifierError an owner's list has an identifier twice
+    │   └── CohortFullError          more persons than rows
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
     ├── ProtocolStateError           an operation out of order: a repeated label, a share of another party
@@ -58,6 +62,46 @@ class ProductCheckError(MpcError):
 
 class ShuffleCheckError(MpcError):
     """A party changed, dropped or repeated a row while shuffling. Nothing is released; the attempt is over."""
+
+
+class AlignmentError(MpcError):
+    """An alignment cannot be finished."""
+
+
+class AlignmentAbortedError(AlignmentError):
+    """What a party sent does not fit what was shared. Nothing is released; the next attempt starts afresh.
+
+    Args:
+        phase: public name of the step.
+        detail: public.
+    """
+
+    def __init__(self, phase: str, detail: str) -> None:
+        super().__init__(f"alignment aborted at {phase!r}: {detail}")
+        self.phase = phase
+
+
+class DuplicateIdentifierError(AlignmentError):
+    """An owner's list has an identifier twice. Nothing was compared with other lists.
+
+    Args:
+        owner: public number of the owner.
+    """
+
+    def __init__(self, owner: int) -> None:
+        super().__init__(f"the list of owner {owner} has an identifier twice")
+        self.owner = owner
+
+
+class CohortFullError(AlignmentError):
+    """More persons and dummies than rows.
+
+    Args:
+        persons, rows: public numbers.
+    """
+
+    def __init__(self, persons: int, rows: int) -> None:
+        super().__init__(f"{persons} persons and dummies do not fit {rows} rows")
 
 
 class SeedMismatchError(MpcError):

@@ -297,17 +297,35 @@ class Engine:
             ChannelError: a peer's message is missing or does not belong here.
         """
         self._check(a)
-        tag = self._claim("open", label, index)
         ring = self.ring
-        self._send(self._next, tag, ring.encode_bytes(a.first))
-        self._send(self._previous, tag, hashlib.sha256(ring.encode_bytes(a.second)).digest())
-        payload = self._channel.receive(self._previous, tag, self._timeout_s)
-        missing = self._decode(self._previous, payload, len(a))
-        digest = self._channel.receive(self._next, tag, self._timeout_s)
-        self.traffic.rounds += 1
-        if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
-            raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")
+        first, second = ring.encode_bytes(a.first), ring.encode_bytes(a.second)
+        missing = self._decode(self._previous, self.exchange_components(first, second, label, index=index), len(a))
         return ring.add(ring.add(a.first, a.second), missing)
+
+    def open_to(self, receiver: int, a: ReplicatedShare, label: str, *, index: int = 0) -> RingArray | None:
+        """Open a shared vector to one party. Both holders of the component it misses must agree. One round.
+
+        Returns:
+            The vector at the receiver, None at the others.
+
+        Raises:
+            RingValueError: there is no such party.
+            ShareMismatchError, ProtocolStateError, ChannelError: as `open`.
+        """
+        if receiver not in range(PARTIES):
+            raise RingValueError(f"parties are 0, 1 and 2, got {receiver}")
+        self._check(a)
+        tag = self._claim("open-to", label, index)
+        ring = self.ring
+        self.traffic.rounds += 1
+        if receiver == self._next:
+            self._send(receiver, tag, ring.encode_bytes(a.first))
+        elif receiver == self._previous:
+            self._send(receiver, tag, hashlib.sha256(ring.encode_bytes(a.second)).digest())
+        else:
+            payload = self._confirmed(tag, label, len(a) * ring.element_bytes)
+            return ring.add(ring.add(a.first, a.second), self._decode(self._previous, payload, len(a)))
+        return None
 
     def open_additive(self, additive: AdditiveShare, label: str, *, index: int = 0) -> RingArray:
         """Open the sum of the three parties' summands to all of them, each masked by a fresh zero-share. One round.
@@ -342,6 +360,44 @@ class Engine:
         return {peer: self._channel.receive(peer, tag, self._timeout_s) for peer in (self._next, self._previous)}
 
     # For protocols in files of their own
+
+    def exchange_components(self, first: bytes, second: bytes, label: str, *, index: int = 0) -> bytes:
+        """Give a function of both components of a share away and return that of the missing one. One round.
+
+        Args:
+            first, second: encodings of the same public function of either component; the bytes of ``first`` go to the
+                next party, the SHA-256 digest of ``second`` to the previous one. The opened value becomes public.
+                They have one length.
+
+        Raises:
+            ShareMismatchError: the two holders of the missing component disagree.
+            ProtocolStateError: a repeated label.
+            ChannelError: a peer's message is missing or does not belong here.
+        """
+        tag = self._claim("open", label, index)
+        self._send(self._next, tag, first)
+        self._send(self._previous, tag, hashlib.sha256(second).digest())
+        self.traffic.rounds += 1
+        return self._confirmed(tag, label, len(first))
+
+    def confirm(self, a: ReplicatedShare, label: str, *, index: int = 0) -> None:
+        """Compare digests of a share that came from outside between the holders of each component. One round.
+
+        A component has to be uniform: its digest goes to the other holder, who has it.
+
+        Raises:
+            ShareMismatchError: a holder was given something else.
+            ProtocolStateError, ChannelError: as `open`.
+        """
+        self._check(a)
+        tag = self._claim("confirm", label, index)
+        first, second = (hashlib.sha256(self.ring.encode_bytes(x)).digest() for x in (a.first, a.second))
+        self._send(self._previous, tag, first)
+        self._send(self._next, tag, second)
+        self.traffic.rounds += 1
+        for peer, own in ((self._next, second), (self._previous, first)):
+            if not hmac.compare_digest(own, self._channel.receive(peer, tag, self._timeout_s)):
+                raise ShareMismatchError(f"the holders of a component of {label!r} were given different values")
 
     def component_stream(self, component: int, label: str, *, index: int = 0) -> Stream | None:
         """Return a stream that the two holders of a component know and the third party does not. No message.
@@ -425,6 +481,17 @@ class Engine:
             return self.ring.decode_bytes(payload)
         except self._decode_errors as error:
             raise MessageRejectedError("encoding", f"party {peer}: not canonical in {self.ring.name}") from error
+
+    def _confirmed(self, tag: str, label: str, n_bytes: int) -> bytes:
+        """What the previous party says of the component this party misses, if the next one says the same."""
+        payload = self._channel.receive(self._previous, tag, self._timeout_s)
+        if len(payload) != n_bytes:
+            detail = f"party {self._previous}: expected {n_bytes} bytes, got {len(payload)}"
+            raise MessageRejectedError("length", detail)
+        digest = self._channel.receive(self._next, tag, self._timeout_s)
+        if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
+            raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")
+        return payload
 
     def _make(self, first: RingArray, second: RingArray) -> ReplicatedShare:
         return ReplicatedShare(self.party, first, second)

@@ -90,8 +90,6 @@ def open_tags(engine: Engine, group: TagGroup, exponents: ReplicatedShare, label
         first, second = group.exponentiate(part.first), group.exponentiate(part.second)
         given, confirmed = group.encode_bytes(first), group.encode_bytes(second)
         data = engine.exchange_components(given, confirmed, label, index=number)
-        if len(data) != len(given):
-            raise MessageRejectedError("length", f"expected {len(given)} bytes of group elements, got {len(data)}")
         try:
             missing = group.decode_bytes(data)
         except group.decode_errors as error:

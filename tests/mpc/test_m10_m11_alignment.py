@@ -1,4 +1,4 @@
-"""What an alignment gives away, and three attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11).
+"""What an alignment gives away, and attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11).
 
 A toy group whose tags are the exponents carries the many runs; what is compared here are numbers of equal tags, orders
 and rows, which do not depend on the group.
