@@ -1,4 +1,4 @@
-"""Secret sharing among three parties, exact on integers, with an honest majority.
+"""Secret sharing with an honest majority, exact on integers: among three parties, and among n.
 
 Modules in dependency order:
 
@@ -21,6 +21,11 @@ Modules in dependency order:
     align       owners' identifiers to rows in one secret common order
     ideal_align the same in the clear
     compare     disclosure checks: is a shared count below a bound?
+    reed_solomon      which of n received shares are wrong, and what the right ones say
+    shamir_shares     shares of n parties with a threshold, and masks of zero
+    pair_seeds  a seed for every pair of n parties
+    shamir_link, shamir_dealing   rounds of n parties, some of whom may be gone; one party deals to all
+    shamir      the engine of n parties: sums and inner products that survive losses and lies
     ideal       the same functionality in the clear: the oracle of the tests
 
 This package imports nothing else of ours.

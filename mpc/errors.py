@@ -12,6 +12,10 @@
     │   ├── AlignmentAbortedError    a party deviated, or by rare chance a mask was zero: abort, release nothing
     │   ├── DuplicateIdentifierError an owner's list has an identifier twice
     │   └── CohortFullError          more persons than rows
+    ├── ReconstructionError          shares of n parties do not determine a secret: nothing is returned
+    │   ├── TooFewSharesError        more parties are gone than the threshold allows
+    │   └── TooManyWrongSharesError  more shares are wrong than can be told from the right ones
+    ├── DealingCheckError            a party dealt shares that lie on no polynomial of the degree: abort
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
     ├── ProtocolStateError           an operation out of order: a repeated label, a share of another party
@@ -102,6 +106,39 @@ class CohortFullError(AlignmentError):
 
     def __init__(self, persons: int, rows: int) -> None:
         super().__init__(f"{persons} persons and dummies do not fit {rows} rows")
+
+
+class ReconstructionError(MpcError):
+    """The shares received do not determine the secret."""
+
+
+class TooFewSharesError(ReconstructionError):
+    """Too many parties are gone.
+
+    Args:
+        needed, received: public numbers of shares.
+    """
+
+    def __init__(self, needed: int, received: int) -> None:
+        super().__init__(f"{needed} shares are needed, {received} were received")
+        self.needed = needed
+        self.received = received
+
+
+class TooManyWrongSharesError(ReconstructionError):
+    """More shares are wrong than can be told from the right ones.
+
+    Args:
+        allowed: public number of wrong shares that would have been corrected.
+    """
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(f"more than {allowed} of the shares received are wrong")
+        self.allowed = allowed
+
+
+class DealingCheckError(MpcError):
+    """Someone dealt shares that lie on no polynomial of the due degree, or a mask that is not zero. Abort."""
 
 
 class SeedMismatchError(MpcError):
