@@ -17,6 +17,11 @@ Modules in dependency order:
     checked     products that one malicious party cannot bend unnoticed
     shuffle     rows in a secret order that no party knows, and back
     checked_shuffle   the same, safe against one malicious party
+    authentic   linear checks that bind a batch to one secret key
+    tag_group   tags g^(1/(k + x)) of shared values, in a group that is handed in
+    dummies     persons who do not exist, so that what an alignment shows is noisy
+    align       owners' identifiers to rows in one secret common order
+    ideal_align the same in the clear
     compare     disclosure checks: is a shared count below a bound?
     circuits    carry trees and conjunctions on bit-sliced shares
     conversion  shared integers to shared bits and back

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc.channel import Channel
-from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError
+from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.frames import check_session
 from mpc.prg import Seed, Stream
 from mpc.rings import FusedRing, Ring, RingArray
@@ -108,6 +110,44 @@ class Endpoint:
 
     # For protocols in files of their own
 
+    def exchange_components(self, first: bytes, second: bytes, label: str, *, index: int = 0) -> bytes:
+        """Give a function of both components of a share away and return that of the missing one. One round.
+
+        Args:
+            first, second: encodings of the same public function of either component; the bytes of ``first`` go to the
+                next party, the SHA-256 digest of ``second`` to the previous one. The opened value becomes public.
+                They have one length.
+
+        Raises:
+            ShareMismatchError: the two holders of the missing component disagree.
+            ProtocolStateError: a repeated label.
+            ChannelError: a peer's message is missing or does not belong here.
+        """
+        tag = self._claim("open", label, index)
+        self._send(self._next, tag, first)
+        self._send(self._previous, tag, hashlib.sha256(second).digest())
+        self.traffic.rounds += 1
+        return b"".join(self._confirmed(tag, label, len(first)))
+
+    def confirm(self, a: ReplicatedShare, label: str, *, index: int = 0) -> None:
+        """Compare digests of a share that came from outside between the holders of each component. One round.
+
+        A component has to be uniform: its digest goes to the other holder, who has it.
+
+        Raises:
+            ShareMismatchError: a holder was given something else.
+            ProtocolStateError, ChannelError: as `open`.
+        """
+        self._check(a)
+        tag = self._claim("confirm", label, index)
+        first, second = (hashlib.sha256(self._encode(x)).digest() for x in (a.first, a.second))
+        self._send(self._previous, tag, first)
+        self._send(self._next, tag, second)
+        self.traffic.rounds += 1
+        for peer, own in ((self._next, second), (self._previous, first)):
+            if not hmac.compare_digest(own, self._channel.receive(peer, tag, self._timeout_s)):
+                raise ShareMismatchError(f"the holders of a component of {label!r} were given different values")
+
     def component_stream(self, component: int, label: str, *, index: int = 0) -> Stream | None:
         """Return a stream that the two holders of a component know and the third party does not. No message.
 
@@ -197,6 +237,19 @@ class Endpoint:
             return self.ring.decode_bytes(b"".join(parts))
         except self._decode_errors as error:
             raise MessageRejectedError("encoding", f"party {peer}: not canonical in {self.ring.name}") from error
+
+    def _confirmed(self, tag: str, label: str, n_bytes: int) -> Sequence[bytes | memoryview]:
+        """What the previous party says of the component this party misses, if the next one says the same."""
+        parts = self._channel.receive_parts(self._previous, tag, self._timeout_s)
+        if sum(map(len, parts)) != n_bytes:
+            detail = f"party {self._previous}: expected {n_bytes} bytes, got {sum(map(len, parts))}"
+            raise MessageRejectedError("length", detail)
+        digest, received = self._channel.receive(self._next, tag, self._timeout_s), hashlib.sha256()
+        for part in parts:
+            received.update(part)
+        if not hmac.compare_digest(digest, received.digest()):
+            raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")
+        return parts
 
     def _make(self, first: RingArray, second: RingArray) -> ReplicatedShare:
         return ReplicatedShare(self.party, first, second)

@@ -25,14 +25,13 @@ Source: Araki et al., CCS 2016, section 2 (products, zero-shares); docs/protocol
 from __future__ import annotations
 
 import hashlib
-import hmac
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from mpc.endpoint import Endpoint
-from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
+from mpc.errors import ProtocolStateError, RingValueError
 from mpc.prg import Stream
 from mpc.rings import RingArray
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
@@ -261,20 +260,38 @@ class Engine(Endpoint):
             ChannelError: a peer's message is missing or does not belong here.
         """
         self._check(a)
-        tag = self._claim("open", label, index)
         ring = self.ring
+        tag = self._claim("open", label, index)
         self._send(self._next, tag, self._encode(a.first))
         self._send(self._previous, tag, hashlib.sha256(self._encode(a.second)).digest())
-        parts = self._channel.receive_parts(self._previous, tag, self._timeout_s)
-        missing = self._decode(self._previous, parts, len(a))
-        digest = self._channel.receive(self._next, tag, self._timeout_s)
         self.traffic.rounds += 1
-        received = hashlib.sha256()
-        for part in parts:
-            received.update(part)
-        if not hmac.compare_digest(digest, received.digest()):
-            raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")
+        missing = self._decode(self._previous, self._confirmed(tag, label, len(a) * ring.element_bytes), len(a))
         return ring.add(ring.add(a.first, a.second), missing)
+
+    def open_to(self, receiver: int, a: ReplicatedShare, label: str, *, index: int = 0) -> RingArray | None:
+        """Open a shared vector to one party. Both holders of the component it misses must agree. One round.
+
+        Returns:
+            The vector at the receiver, None at the others.
+
+        Raises:
+            RingValueError: there is no such party.
+            ShareMismatchError, ProtocolStateError, ChannelError: as `open`.
+        """
+        if receiver not in range(PARTIES):
+            raise RingValueError(f"parties are 0, 1 and 2, got {receiver}")
+        self._check(a)
+        tag = self._claim("open-to", label, index)
+        ring = self.ring
+        self.traffic.rounds += 1
+        if receiver == self._next:
+            self._send(receiver, tag, self._encode(a.first))
+        elif receiver == self._previous:
+            self._send(receiver, tag, hashlib.sha256(self._encode(a.second)).digest())
+        else:
+            payload = self._confirmed(tag, label, len(a) * ring.element_bytes)
+            return ring.add(ring.add(a.first, a.second), self._decode(self._previous, payload, len(a)))
+        return None
 
     def open_additive(self, additive: AdditiveShare, label: str, *, index: int = 0) -> RingArray:
         """Open the sum of the three parties' summands to all of them, each masked by a fresh zero-share. One round.

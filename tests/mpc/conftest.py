@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from mpc.replicated import Engine
 from mpc.rings import Z2_64, Ring, RingArray
 from mpc.seeds import PairwiseSeeds
 from zk.field import FR
+
+sys.path.insert(0, str(Path(__file__).parent))  # scenes that several files share
 
 
 class MersenneField:
@@ -80,6 +84,11 @@ RINGS: list[Ring] = [Z2_64, *FIELDS]
 @pytest.fixture(params=RINGS, ids=lambda ring: ring.name)
 def ring(request: pytest.FixtureRequest) -> Ring:
     return request.param
+
+
+@pytest.fixture
+def mersenne() -> Ring:
+    return MERSENNE
 
 
 @pytest.fixture(params=FIELDS, ids=lambda ring: ring.name)
