@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import RingValueError
+from mpc.kernels import halving
 
 Rows = npt.NDArray[np.int64]
 Below = Callable[[Rows, Rows], npt.NDArray[np.bool_]]
@@ -114,7 +115,9 @@ def _divide(segments: _Segments, below: Below, ranked: Rows, needed: Rows) -> _S
     ranks = segments.ranks[slot_owner] + filled - filled[slots_before][slot_owner] + in_segment
     has_pivot = in_segment < pivots[slot_owner]
     ranked[(ranks + counts)[has_pivot]] = ordered
-    return _Segments(rows[np.argsort(slot, kind="stable")], counts, ranks)
+    grouped = np.empty_like(rows)
+    halving.distribute(rows, slot, filled.copy(), grouped)
+    return _Segments(grouped, counts, ranks)
 
 
 def _order_pivots(segments: _Segments, pivots: Rows, first: Rows, below: Below) -> Rows:
@@ -126,14 +129,16 @@ def _order_pivots(segments: _Segments, pivots: Rows, first: Rows, below: Below) 
         members = segments.rows[starts[chosen][:, None] + np.arange(width)]
         lower, upper = np.triu_indices(width, 1)
         groups.append((chosen, members, lower, upper))
-    left = [members[:, lower].ravel() for _, members, lower, _ in groups]
-    right = [members[:, upper].ravel() for _, members, _, upper in groups]
+    lefts = [members[:, lower].ravel() for _, members, lower, _ in groups]
+    rights = [members[:, upper].ravel() for _, members, _, upper in groups]
     ordered = np.empty(int(pivots.sum()), np.int64)
     single = pivots == 1
     ordered[first[single]] = segments.rows[starts[single]]
     if not groups:
         return ordered
-    answers = _ask(np.concatenate(right), np.concatenate(left), below)
+    left, right = np.concatenate(lefts), np.concatenate(rights)
+    swapped = right < left
+    answers = below(np.maximum(left, right), np.minimum(left, right)) ^ swapped
     position = 0
     for chosen, members, lower, upper in groups:
         n_pairs, width = len(chosen) * len(lower), members.shape[1]
@@ -160,15 +165,14 @@ def _find_slots(
     needed: Rows,
 ) -> Rows:
     """Halve until every row knows between which pivots it lies; rows in parts without a wanted rank stop early."""
-    low, high = np.zeros(len(rows), np.int64), pivots[owner].copy()
+    low, high, own_first = np.zeros(len(rows), np.int64), pivots[owner], first[owner]
     active = np.flatnonzero(high > low)
     everything = needed[-1] == len(needed) - 1
     while len(active):
-        middle = (low[active] + high[active]) // 2
-        is_below = _ask(rows[active], ordered[first[owner[active]] + middle], below)
-        high[active] = np.where(is_below, middle, high[active])
-        low[active] = np.where(is_below, low[active], middle + 1)
-        active = active[high[active] > low[active]]
+        later, earlier = np.empty_like(active), np.empty_like(active)
+        halving.questions(active, rows, own_first, ordered, low, high, later, earlier)
+        told = np.ascontiguousarray(below(later, earlier)).view(np.uint8)
+        active = active[: halving.answers(active, rows, own_first, ordered, low, high, told)]
         if not everything and len(active):
             # A part counts its rows at its lowest slot, and its pivots are those between low and high.
             slot = slots_before[owner] + low
@@ -178,13 +182,6 @@ def _find_slots(
             to_rank = from_rank + counts[slot] + high - low
             active = active[needed[to_rank[active]] > needed[from_rank[active]]]
     return slots_before[owner] + low
-
-
-def _ask(rows: Rows, others: Rows, below: Below) -> npt.NDArray[np.bool_]:
-    """Whether each row comes before the other; the question is always put for the higher row number."""
-    swapped = rows < others
-    answers = below(np.where(swapped, others, rows), np.where(swapped, rows, others))
-    return answers ^ swapped
 
 
 def _only_needed(segments: _Segments, needed: Rows) -> _Segments:
