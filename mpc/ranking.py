@@ -9,9 +9,9 @@ find their place among the pivots by k rounds of halving. Segments of up to five
 About n·log2 n questions, 1.75 million in some 31 rounds for 10^5 rows (a plain quicksort: 2.3 million in 40).
 For one wanted rank only the parts that contain it go on: about 2.5·n questions.
 
-**Leakage.** Whoever sees the questions and answers learns how the rows lie to one another, and nothing else. If the
-rows stand in a uniform order that nobody knows, that is a uniform permutation whatever the values: a simulator draws
-one. Which questions are asked depends on earlier answers only.
+**Leakage.** Whoever sees the questions and answers learns how the rows lie to one another, and nothing else. If all
+values differ and the rows stand in a uniform order that nobody knows, that is a uniform permutation: a simulator draws
+one. (Ties would show: they always answer by row number.) Which questions are asked depends on earlier answers only.
 
 Source: Hamada, Kikuchi, Ikarashi, Chida, Takahashi, "Practically Efficient Multi-party Sorting Protocols from
 Comparison Sort Algorithms" (ICISC 2012), section 4 (shuffle, then open comparisons); Frazer, McKellar, "Samplesort"

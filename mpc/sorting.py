@@ -2,16 +2,21 @@
 
 `sort_rows` returns all rows in order, `select_ranks` those of given ranks (minimum, maximum, median, quantiles, the k
 largest), with every column moved alike. What becomes public is how the rows compare *after* a shuffle whose order
-nobody knows: a uniform permutation, whatever the values, also where they are equal (`mpc.ranking`). Neither the values
-nor which row of the input stands where is opened.
+nobody knows: a uniform permutation, whatever the values (`mpc.ranking`). Neither the values nor which row of the input
+stands where is opened.
 
-Costs for n rows: one shuffle and about n·log2 n comparisons, or 2.5·n for a few ranks; rounds are those of the shuffle
-and 20 to 40 times those of a comparison. docs/mpc-sharing.md has figures.
+Equal keys would show: among the shuffled rows "not less, either way" tells that two are equal. So keys are made
+different before the shuffle: key·2^k + row number, k = ceil(log2 n). That is what is compared, bits + k <= 63.
+
+Costs for n rows: one shuffle of the columns and one more, and about n·log2 n comparisons of bits + k bits, or 2.5·n
+for a few ranks; rounds are those of the shuffle and 20 to 40 times those of a comparison. docs/mpc-sharing.md has
+figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,23 +25,25 @@ from mpc.computation import Computation
 from mpc.errors import RingValueError
 from mpc.kernels.halving import difference_of_rows
 from mpc.kernels.memory import Words, fresh
-from mpc.ordering import MAX_BITS, less_than, sign_of
+from mpc.ordering import sign_of
 from mpc.ranking import Rows, rank_rows
 from mpc.shares import ReplicatedShare
 from mpc.shuffle import Shuffle
 
+MAX_SORT_BITS: Final = 63
+
 
 def sort_rows(
-    computation: Computation, columns: Sequence[ReplicatedShare], bits: int, *, key: int = 0, signed: bool = False
+    computation: Computation, columns: Sequence[ReplicatedShare], bits: int, *, key: int = 0
 ) -> list[ReplicatedShare]:
-    """Return shared rows in ascending order of one column; equal keys stand in a random order.
+    """Return shared rows in ascending order of one column; rows with equal keys keep their order.
 
     Args:
         computation: of all three parties.
         columns: at least one shared vector of n integers over Z_2^64, secret.
-        bits: public width of the keys, 1 to 64, as in `mpc.ordering.less_than`.
+        bits: public width of the keys: all lie in [c, c + 2^bits) for one c, as in `mpc.ordering.less_than`. At least
+            1; with ceil(log2 n) at most 63.
         key: public, which column is compared.
-        signed: how 64-bit keys are read.
 
     Raises:
         RingValueError: no such column or width, or columns of different lengths.
@@ -45,7 +52,7 @@ def sort_rows(
 
     Timing: on n, the number of columns and the opened comparisons.
     """
-    return _ranked(computation, columns, None, bits, key, signed)
+    return _ranked(computation, columns, None, bits, key)
 
 
 def select_ranks(
@@ -55,7 +62,6 @@ def select_ranks(
     bits: int,
     *,
     key: int = 0,
-    signed: bool = False,
 ) -> list[ReplicatedShare]:
     """Return the rows of given ranks by one column: element r of every result is of the row of rank ``ranks[r]``.
 
@@ -64,7 +70,7 @@ def select_ranks(
 
     Other arguments, errors and timing are those of `sort_rows`.
     """
-    return _ranked(computation, columns, np.asarray(ranks, np.int64).reshape(-1), bits, key, signed)
+    return _ranked(computation, columns, np.asarray(ranks, np.int64).reshape(-1), bits, key)
 
 
 def largest_rows(
@@ -74,7 +80,6 @@ def largest_rows(
     bits: int,
     *,
     key: int = 0,
-    signed: bool = False,
 ) -> list[ReplicatedShare]:
     """Return the rows with the largest keys, the largest first; arguments as `sort_rows`.
 
@@ -84,7 +89,7 @@ def largest_rows(
     n = len(columns[0]) if columns else 0
     if not 0 <= count <= n:
         raise RingValueError(f"there are {n} rows, {count} were asked for")
-    return select_ranks(computation, columns, range(n - 1, n - 1 - count, -1), bits, key=key, signed=signed)
+    return select_ranks(computation, columns, range(n - 1, n - 1 - count, -1), bits, key=key)
 
 
 def nearest_ranks(n: int, quantiles: Sequence[tuple[int, int]]) -> list[int]:
@@ -108,23 +113,22 @@ def _ranked(
     wanted: Rows | None,
     bits: int,
     key: int,
-    signed: bool,
 ) -> list[ReplicatedShare]:
     if not 0 <= key < len(columns):
         raise RingValueError(f"no column {key} among {len(columns)}")
     n = len(columns[key])
+    tie_bits = max(n - 1, 0).bit_length()
+    if not 1 <= bits <= MAX_SORT_BITS - tie_bits:
+        raise RingValueError(f"keys of {n} rows are 1 to {MAX_SORT_BITS - tie_bits} bits wide, got {bits}")
     if wanted is not None and ((wanted < 0) | (wanted >= n)).any():
         raise RingValueError(f"ranks lie in [0, {n})")
     engine = computation.words
+    distinct = engine.add_public(engine.scale_public(columns[key], 1 << tie_bits), np.arange(n, dtype=np.uint64))
     shuffle = Shuffle(engine, n, computation.label("shuffle"))
-    shuffled = shuffle.apply(engine, columns, computation.label("rows"))
-    keys = shuffled[key]
+    *shuffled, keys = shuffle.apply(engine, [*columns, distinct], computation.label("rows"))
 
     def below(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
-        if bits < MAX_BITS:
-            plane = sign_of(computation, _differences(keys, rows, others), bits + 1)
-        else:
-            plane = less_than(computation, rows_of(keys, rows), rows_of(keys, others), bits, signed=signed)
+        plane = sign_of(computation, _differences(keys, rows, others), bits + tie_bits + 1)
         return open_flags(computation, plane, len(rows))
 
     order = rank_rows(n, below, wanted)
