@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.computation import Computation
-from mpc.errors import RingValueError
+from mpc.errors import ProtocolStateError, RingValueError
 from mpc.kernels.halving import difference_of_rows
 from mpc.kernels.memory import Words, fresh
 from mpc.ordering import sign_of
@@ -150,7 +150,13 @@ def _differences(x: ReplicatedShare, minuend: Rows, subtrahend: Rows) -> Replica
 
 
 def open_flags(computation: Computation, plane: ReplicatedShare, n: int) -> npt.NDArray[np.bool_]:
-    """Open the n lanes of a plane of shared bits. One round."""
+    """Open the n lanes of a plane of shared bits. One round.
+
+    Raises:
+        ProtocolStateError: the computation is a malicious one, whose comparisons this version does not check.
+    """
+    if not computation.trusting:
+        raise ProtocolStateError("opened comparisons are for semi-honest parties in this version")
     if n == 0:
         return np.zeros(0, np.bool_)
     opened: Words = computation.bits.open(plane, computation.label("flags"))

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mpc.errors import RingValueError
+from mpc.errors import ProtocolStateError, RingValueError
 from mpc.ordering import less_than
 from mpc.rings import Z2_64
 from mpc.shares import share
@@ -179,3 +179,13 @@ def test_rows_and_flags(computations):
 
     values, flags = computations().run(body)[0]
     assert values == [129, 0, 5] and flags == [k < 65 for k in range(130)]
+
+
+def test_malicious_computations_are_refused(computations):
+    dealt = deal([np.arange(5)])
+
+    def body(c):
+        with pytest.raises(ProtocolStateError, match="semi-honest"):
+            sort_rows(c, dealt[c.party], 8)
+
+    computations("malicious").run(body)
