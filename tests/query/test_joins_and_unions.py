@@ -174,7 +174,7 @@ REFUSED: list[tuple[str, type[QueryError]]] = [
     ("SELECT COUNT(*) FROM (SELECT age FROM hospital UNION ALL SELECT age FROM clinic) AS u", SqlUnsupportedError),
     ("SELECT COUNT(*) FROM (SELECT * FROM hospital UNION ALL SELECT * FROM clinic)", SqlUnsupportedError),
     ("SELECT COUNT(*) FROM (SELECT * FROM hospital UNION ALL SELECT * FROM hospital) AS u", SqlUnsupportedError),
-    ("SELECT SUM(age) FROM (SELECT * FROM hospital WHERE smoker UNION ALL SELECT * FROM clinic) u", SqlUnsupportedError),
+    ("SELECT SUM(age) FROM (SELECT * FROM hospital WHERE smoker UNION ALL SELECT * FROM clinic) u", QueryError),
     ("SELECT COUNT(*) FROM (SELECT * FROM hospital UNION ALL SELECT * FROM laboratory) AS u", ColumnKindError),
     (f"SELECT COUNT(*) {BOTH} JOIN laboratory l ON u.person = l.person", SqlUnsupportedError),
     (f"SELECT COUNT(*) {BOTH} WHERE hospital.diabetic", QueryError),
@@ -197,6 +197,6 @@ def test_a_union_of_more_rows_than_it_is_laid_out_over_is_refused() -> None:
     many = Directory([registered(HOSPITAL, 1, rows=40), registered(CLINIC, 2, rows=25)])
     with pytest.raises(CohortMismatchError, match="65 rows together"):
         compile_question(f"SELECT COUNT(*) {BOTH}", many)
+    longer = Directory([registered(HOSPITAL, 1), registered(CLINIC, 2, log_rows=7)])
     with pytest.raises(CohortMismatchError, match="different numbers of rows"):
-        longer = Directory([registered(HOSPITAL, 1), registered(CLINIC, 2, log_rows=7)])
         compile_question(f"SELECT COUNT(*) {BOTH}", longer)
