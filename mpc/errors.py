@@ -18,6 +18,7 @@
     ├── DealingCheckError            a party dealt shares that lie on no polynomial of the degree: abort
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
+    ├── KernelPathError              TALLYSTICK_MPC_KERNELS asks for kernels this processor cannot run
     ├── ProtocolStateError           an operation out of order: a repeated label, a share of another party
     └── SecretExportError            a secret was about to be pickled or copied
 
@@ -147,6 +148,10 @@ class SeedMismatchError(MpcError):
 
 class RingValueError(MpcError):
     """A value, length or shape does not fit the ring, or the ring does not serve the operation."""
+
+
+class KernelPathError(MpcError):
+    """The kernels asked for by the environment do not run on this processor."""
 
 
 class ProtocolStateError(MpcError):

@@ -40,10 +40,10 @@ import numpy as np
 from mpc.channel import Channel
 from mpc.coin import toss_coin
 from mpc.compare import field_modulus
+from mpc.endpoint import Traffic
 from mpc.errors import DealingCheckError, ProtocolStateError, ReconstructionError, RingValueError
 from mpc.prg import Seed
 from mpc.reed_solomon import combine, decode_vectors, lagrange
-from mpc.replicated import Traffic
 from mpc.rings import Ring, RingArray
 from mpc.shamir_dealing import deal
 from mpc.shamir_link import ShamirLink

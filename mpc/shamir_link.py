@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Mapping
 
 from mpc.channel import Channel
+from mpc.endpoint import MAX_LABEL_BYTES, Traffic
 from mpc.errors import ChannelError, MessageRejectedError, ProtocolStateError, RingValueError
 from mpc.frames import check_session
 from mpc.prg import Seed, Stream
-from mpc.replicated import MAX_LABEL_BYTES, Traffic
 from mpc.rings import Ring, RingArray
 
 
