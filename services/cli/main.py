@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import bundle, ceremony, ledger, processes, query
+from services.cli import bundle, ceremony, cohort, ledger, processes, query
 from services.cli.city import city
 from services.cli.doctor import doctor
 from services.cli.output import one_line_errors
@@ -23,6 +23,7 @@ app = typer.Typer(
 for _part in (
     query.app,
     bundle.app,
+    cohort.app,
     ledger.app,
     processes.party_app,
     processes.prover_app,
