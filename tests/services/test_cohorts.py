@@ -197,8 +197,9 @@ def test_the_command_line_makes_joins_aligns_lists_and_proves(deployment: LocalD
         (tmp_path / f"{name}.csv").write_bytes(listed(people))
     failed = runner.invoke(app, ["cohort", "align", "shell", *operator])
     assert failed.exit_code == 1 and "has joined" in failed.stderr
-    assert "with 22 identifiers" in succeed("join", "shell", str(tmp_path / "clinic.csv"), "--column", "name", *hospital)
-    assert "with 22 identifiers" in succeed("join", "shell", str(tmp_path / "loans.csv"), "--column", "name", *bureau)
+    for name, party in (("clinic", hospital), ("loans", bureau)):
+        joined = succeed("join", "shell", str(tmp_path / f"{name}.csv"), "--column", "name", *party)
+        assert "with 22 identifiers" in joined
     assert '"cohort": "shell.1"' in succeed("align", "shell", *operator)
     assert "shell.1 ACTIVE: 2^6 rows" in succeed("list", *operator)
     assert "no row joins two persons" in succeed("prove", "shell", "--config", str(deployment.agency_config_path))
