@@ -13,6 +13,8 @@ Modules in dependency order:
     replicated  the engine: input, linear operations, products, resharing, opening
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
+    shuffle     rows in a secret order that no party knows, and back
+    checked_shuffle   the same, safe against one malicious party
     compare     disclosure checks: is a shared count below a bound?
     ideal       the same functionality in the clear: the oracle of the tests
 

@@ -7,6 +7,7 @@
     │   └── MessageRejectedError     a message that does not belong here: replayed, reordered, foreign or malformed
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
     ├── ProductCheckError            a product of shared values is false: abort, release nothing
+    ├── ShuffleCheckError            shuffled rows are not the rows that went in: abort, release nothing
     ├── SeedMismatchError            a peer broke its commitment, or the parties derived different seeds
     ├── RingValueError               a value, length or shape outside the ring, or a ring that does not serve
     ├── ProtocolStateError           an operation out of order: a repeated label, a share of another party
@@ -53,6 +54,10 @@ class ShareMismatchError(MpcError):
 
 class ProductCheckError(MpcError):
     """A party bent a product of shared values. Nothing is released; the attempt is over."""
+
+
+class ShuffleCheckError(MpcError):
+    """A party changed, dropped or repeated a row while shuffling. Nothing is released; the attempt is over."""
 
 
 class SeedMismatchError(MpcError):

@@ -34,7 +34,7 @@ import numpy as np
 from mpc.channel import Channel
 from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.frames import check_session
-from mpc.prg import Seed
+from mpc.prg import Seed, Stream
 from mpc.rings import Ring, RingArray
 from mpc.seeds import PairwiseSeeds
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
@@ -340,6 +340,55 @@ class Engine:
             self._send(peer, tag, payload)
         self.traffic.rounds += 1
         return {peer: self._channel.receive(peer, tag, self._timeout_s) for peer in (self._next, self._previous)}
+
+    # For protocols in files of their own
+
+    def component_stream(self, component: int, label: str, *, index: int = 0) -> Stream | None:
+        """Return a stream that the two holders of a component know and the third party does not. No message.
+
+        All three parties call it, so that they use up the same labels.
+
+        Args:
+            component: 0, 1 or 2, held by parties component - 1 and component.
+
+        Returns:
+            The stream; None at the party that does not hold the component.
+
+        Raises:
+            ProtocolStateError: a repeated label.
+        """
+        tag = self._claim("pair", label, index)
+        if component == (self.party + 2) % PARTIES:
+            return None
+        seed = self._seeds.previous if component == self.party else self._seeds.following
+        return seed.stream(self._session, self._attempt, self._round, tag, index)
+
+    def transfer(
+        self, sender: int, receiver: int, masked: RingArray | None, n: int, label: str, *, index: int = 0
+    ) -> RingArray | None:
+        """Move a vector from one party to another. One message, n elements; nobody confirms it.
+
+        A protocol counts the rounds of its transfers itself.
+
+        Args:
+            masked: at the sender, n elements that are uniform to the receiver; None at the others.
+
+        Returns:
+            The vector at the receiver, None at the others.
+
+        Raises:
+            ProtocolStateError: a repeated label; a vector at another party, or none at the sender.
+            ChannelError: the message is missing or does not belong here.
+        """
+        if (masked is not None) != (sender == self.party):
+            raise ProtocolStateError("the sender of a transfer, and nobody else, gives the vector")
+        tag = self._claim("transfer", label, index)
+        if masked is not None:
+            self._check_array(masked)
+            self._send(receiver, tag, self.ring.encode_bytes(masked))
+        if receiver != self.party:
+            return None
+        return self._receive(sender, tag, n)
 
     # Inside
 

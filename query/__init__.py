@@ -19,10 +19,13 @@
     conditions    conditions of one table
     joint         conditions over several tables
     groups        columns of GROUP BY
+    sides         one table of a question
+    moment_sums   the sums of MOMENTS, with few columns
     compiler      the sums of a question, written into a relation
     sums          what a plan says of its sums, outputs and cells
     plan          the compiler's front
     disclosure    what is disclosed, in plain words
     explain       a plan as text, with its cost
+    moments       the result of MOMENTS
     statistics    exact sums to results
 """

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+MAX_MOMENTS: Final = 16  # arguments; how many fit one proof depends on what they are, see docs/sql.md
 
 
 class Statistic(StrEnum):
@@ -18,11 +21,14 @@ class Statistic(StrEnum):
     COVAR_POP = "COVAR_POP"
     COVAR_SAMP = "COVAR_SAMP"
     CORR = "CORR"
+    MOMENTS = "MOMENTS"
 
     @property
-    def arguments(self) -> int:
-        """Number of column arguments; COUNT also takes ``*``."""
-        return 2 if self in _PAIRS else 1
+    def arguments(self) -> tuple[int, int]:
+        """The smallest and largest number of arguments; COUNT also takes ``*``."""
+        if self is Statistic.MOMENTS:
+            return 1, MAX_MOMENTS
+        return (2, 2) if self in _PAIRS else (1, 1)
 
     @property
     def needs_total(self) -> bool:

@@ -13,30 +13,35 @@ that the number of true values of a boolean, too, is subject to the minimum grou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from itertools import product as cartesian
 from math import prod
 from typing import Final
 
+from query.aggregates import Statistic
 from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
-from query.conditions import ConditionCompiler
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, SqlUnsupportedError
 from query.expressions import ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.joint import Joint, JointConditions
-from query.kinds import Boolean, stored_offset, stored_scale
+from query.kinds import stored_offset, stored_scale
 from query.masks import Factor, Key, Product, TableProducts
-from query.polynomial import UNIT, ZERO, Algebra, Polynomial
+from query.moment_sums import MaskedSums
+from query.polynomial import UNIT, Algebra, Polynomial
 from query.schema import PRESENT_INDEX
-from query.sums import Cell, GroupSpec, Moments, Operand, OutputSpec, SumSpec
-from query.values import Truth, ValueCompiler
+from query.sides import Side
+from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
 from zk.builder import RelationBuilder
 from zk.encoding import encode_relation
-from zk.relation import Relation
+from zk.relation import MAX_CELLS, MAX_SUMS, Relation
 from zk.transcript import FR_MODULUS
 
 SUM_LIMIT: Final = FR_MODULUS // 2
+
+Writer = Callable[[Key, bool], Polynomial]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +52,6 @@ class _Argument:
     factor: int | None
     masks: tuple[int, ...]
     operand: Operand
-
-
-class _Side:
-    """One table of a question: its factors and compilers of its values and conditions."""
-
-    def __init__(self, products: TableProducts, algebra: Algebra, question: BoundQuestion) -> None:
-        self.products = products
-        self._algebra = algebra
-        self.values = ValueCompiler(products, algebra, question.columns, self.truth)
-        self._conditions = ConditionCompiler(algebra, self.values)
-
-    def truth(self, condition: Condition, wanted: bool = True) -> Truth:
-        """Compile a condition of this table: where it is true or, if not `wanted`, false."""
-        return self._conditions.truth(condition, wanted)
-
-    def condition_factor(self, condition: Condition) -> int:
-        """The factor of a condition of WHERE; what a physical column says by itself is that column's factor."""
-        if isinstance(condition, ColumnName) and isinstance(self.values.bound(condition).column.kind, Boolean):
-            return self.products.number(self.values.bound(condition).column.name)
-        truth = self.truth(condition)
-        text = self.values.text(condition)
-        if truth.polynomial == ZERO:
-            raise SqlUnsupportedError("a condition that is never true", condition.position, text)
-        known = self.values.number_of(truth.polynomial)
-        if known is not None:
-            return known
-        return self.products.add(Factor(f"[{text}]", text, 1, True, truth.implies, truth.polynomial))
-
-    def part(self, product: Product) -> Polynomial:
-        """The product of factors."""
-        found = UNIT
-        for number in product:
-            found = self._algebra.multiply(found, self.values.polynomial(number))
-        return found
 
 
 class SumCompiler:
@@ -96,7 +67,7 @@ class SumCompiler:
     def __init__(self, question: BoundQuestion) -> None:
         self._builder = RelationBuilder(question.tables[0].log_rows)
         self._algebra = Algebra(self._builder)
-        self._sides = [_Side(TableProducts(table), self._algebra, question) for table in question.tables]
+        self._sides = [Side(TableProducts(table), self._algebra, question) for table in question.tables]
         self.sides = [side.products for side in self._sides]
         self._sums: list[SumSpec] = []
         self._rows = 1 << question.tables[0].log_rows
@@ -178,6 +149,11 @@ class SumCompiler:
         Raises:
             RelationInvalidError: it exceeds the limits of proof and contract.
         """
+        if len(self._sums) > MAX_SUMS or len(self._sums) * len(self.cells) > MAX_CELLS:
+            raise BoundExceededError(
+                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells, at most "
+                f"{MAX_SUMS} sums and {MAX_CELLS} cells of sums (MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums)"
+            )
         relation = self._builder.build(plain)
         encode_relation(relation)
         return relation
@@ -190,16 +166,22 @@ class SumCompiler:
         for argument in arguments:
             mask[argument.table] += argument.masks
 
+        write = self._masked_writer(mask) if statistic is Statistic.MOMENTS else self._terms
+
         def moment(*values: _Argument) -> int:
             factors = [list(side) for side in mask]
             for value in values:
                 factors[value.table] += [] if value.factor is None else [value.factor]
-            return self._sum(tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True)))
+            return self._sum(tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True)), write)
 
-        count = moment()
-        if not statistic.needs_total:
+        count, table = moment(), None
+        if statistic is Statistic.MOMENTS:
             moments = Moments(count)
-        elif statistic.arguments == 1:
+            pairs = combinations_with_replacement(arguments, 2)
+            table = MomentTable(tuple(moment(x) for x in arguments), tuple(moment(x, y) for x, y in pairs))
+        elif not statistic.needs_total:
+            moments = Moments(count)
+        elif len(arguments) == 1:
             (x,) = arguments
             moments = Moments(count, moment(x), left_left=moment(x, x) if statistic.needs_squares else None)
         else:
@@ -207,7 +189,16 @@ class SumCompiler:
             squares = statistic.needs_squares
             moments = Moments(count, moment(x), moment(y), moment(x, x) if squares else None,
                               moment(y, y) if squares else None, moment(x, y))
-        return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments)
+        return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments, table)
+
+    def _masked_writer(self, mask: list[list[int]]) -> Writer:
+        """How the sums of MOMENTS are written: all under one mask, unless a group column of several tables is in the
+        way (a column of round 2 has one owner)."""
+        if self._inverses and len(self._sides) > 1:
+            return self._terms
+        whole = tuple(side.simplify(factors) for side, factors in zip(self.sides, mask, strict=True))
+        joint = None if self._joint is None else self._joint_mask(whole, self._joint)
+        return MaskedSums(self._sides, self._algebra, whole, joint, self._inverses.get(0)).terms
 
     # --- arguments ------------------------------------------------------------------------------------------------
 
@@ -227,28 +218,32 @@ class SumCompiler:
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
-    def _sum(self, key: Key) -> int:
+    def _sum(self, key: Key, write: Writer) -> int:
         if key in self._numbers:
             return self._numbers[key]
         rows = tuple(side.counted(product) for side, product in zip(self.sides, key, strict=True))
-        guard = None if rows == key else self._sum(rows)
+        guard = None if rows == key else self._sum(rows, write)
         bound = self._rows * prod(side.bound(product) for side, product in zip(self.sides, key, strict=True))
         name = "*".join(side.title(number) for side, product in zip(self.sides, key, strict=True) for number in product)
         name = "*".join([name, *(f"[{text}]" for text in self._joint_words)])
         check_bound(name, bound)
-        terms = self._terms(key, guard is None) if self._joint is None else self._joint_terms(key, rows, self._joint)
+        terms = write(key, guard is None)
         number = self._builder.sum(terms.drafts(), guard)
         self._numbers[key] = number
         words = describe_sum(self.sides, key, rows, self._joint_words)
         self._sums.append(SumSpec(name, words, bound, number if guard is None else guard))
         return number
 
-    def _joint_terms(self, key: Key, rows: Key, joint: Joint) -> Polynomial:
-        """The form of a sum under a condition over several tables: its column, times values, times a group inverse."""
+    def _joint_mask(self, rows: Key, joint: Joint) -> int:
+        """The column that is 1 where a condition over several tables and a mask of every table hold."""
         masks = [self._part_column(side.part(product), product, table)
                  for table, (side, product) in enumerate(zip(self._sides, rows, strict=True))]
-        mask = self._conditions.masked(joint, masks, [product == (PRESENT_INDEX,) for product in rows])
-        found = Polynomial.column(mask)
+        return self._conditions.masked(joint, masks, [product == (PRESENT_INDEX,) for product in rows])
+
+    def _joint_terms(self, key: Key, joint: Joint) -> Polynomial:
+        """The form of a sum under a condition over several tables: its column, times values, times a group inverse."""
+        rows = tuple(side.counted(product) for side, product in zip(self.sides, key, strict=True))
+        found = Polynomial.column(self._joint_mask(rows, joint))
         grouped = next(iter(self._inverses), None)
         for table, (side, product) in enumerate(zip(self._sides, key, strict=True)):
             values = side.part(tuple(number for number in product if not self.sides[table].is_boolean(number)))
@@ -260,6 +255,8 @@ class SumCompiler:
 
     def _terms(self, key: Key, counts: bool) -> Polynomial:
         """The form of a sum: its parts, each times its group inverse, multiplied."""
+        if self._joint is not None:
+            return self._joint_terms(key, self._joint)
         parts = [side.part(product) for side, product in zip(self._sides, key, strict=True)]
         if len(parts) == 1 and not counts and len(parts[0].terms) > 0:
             if not self._inverses:

@@ -5,7 +5,8 @@
     [WHERE condition] [GROUP BY v [, v ...]] [;]
 
     output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
-               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), or a value of GROUP BY
+               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), MOMENTS(v, ...), or a
+               value of GROUP BY
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
@@ -17,6 +18,7 @@ else is refused by name: nodes are accepted one by one, so what is not listed he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +41,7 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.StddevPop: Statistic.STDDEV_POP, exp.StddevSamp: Statistic.STDDEV_SAMP, exp.Stddev: Statistic.STDDEV_SAMP,
     exp.CovarPop: Statistic.COVAR_POP, exp.CovarSamp: Statistic.COVAR_SAMP, exp.Corr: Statistic.CORR,
 }
+_NAMED: Final = {"MOMENTS": Statistic.MOMENTS}
 _LIST: Final = ", ".join(Statistic)
 
 
@@ -180,7 +183,7 @@ class _Reader(TreeReader):
         if grouped and isinstance(inner, exp.Case | exp.Add | exp.Sub | exp.Mul):
             value = self.value(inner)
             return KeyOutput(value, alias or text_of(value, str), position)
-        statistic = None if inner is None else _STATISTICS.get(type(inner))
+        statistic = _statistic(inner)
         if inner is None or statistic is None:
             raise SqlUnsupportedError(construct(inner), position, f"select {_LIST}")
         arguments = self._arguments(inner, statistic)
@@ -188,14 +191,23 @@ class _Reader(TreeReader):
         return Aggregate(statistic, arguments, alias or f"{statistic.lower()}({text})", position)
 
     def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
+        if isinstance(node, exp.Anonymous):
+            self.only(node, {"this", "expressions"})
+            return self._counted(node, statistic, node.expressions)
         self.only(node, {"this", "expression", "big_int"})
         if statistic is Statistic.COUNT and isinstance(node.this, exp.Star):
             self.only(node.this, ())
             return ()
         found = [part for part in (node.args.get("this"), node.args.get("expression")) if part is not None]
-        if len(found) != statistic.arguments:
+        return self._counted(node, statistic, found)
+
+    def _counted(self, node: exp.Expr, statistic: Statistic, found: Sequence[exp.Expr]) -> tuple[Expression, ...]:
+        """The arguments of a statistic, if they are as many as it takes."""
+        least, most = statistic.arguments
+        if not least <= len(found) <= most:
+            takes = str(least) if least == most else f"{least} to {most}"
             raise SqlUnsupportedError(f"{statistic} of {len(found)} arguments", self.position(node),
-                                      f"{statistic} takes {statistic.arguments}")
+                                      f"{statistic} takes {takes}")
         return tuple(self.value(part) for part in found)
 
     def _table(self, node: exp.Expr | None) -> TableName:
@@ -220,6 +232,12 @@ class _Reader(TreeReader):
         if not isinstance(condition, exp.EQ):
             raise SqlUnsupportedError("this join condition", self.position(condition), hint)
         return self._table(join.this), (self.column(condition.left, hint), self.column(condition.right, hint))
+
+
+def _statistic(node: exp.Expr | None) -> Statistic | None:
+    if isinstance(node, exp.Anonymous) and isinstance(node.this, str):
+        return _NAMED.get(node.this.upper())
+    return None if node is None else _STATISTICS.get(type(node))
 
 
 def _check_different(names: list[tuple[str, Position | None]], what: str, hint: str) -> None:

@@ -15,10 +15,11 @@ from typing import Final
 
 from query.aggregates import Statistic
 from query.errors import SumsInvalidError
+from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
 from query.sums import Cell, Label, Operand, OutputSpec
 
-Value = int | Decimal | float | None
+Value = int | Decimal | float | MomentMatrix | None
 
 _ROOTS: Final = Context(prec=60)  # a double has 17 digits; sums have at most 45, so 60 leaves the last double bit right
 
@@ -30,7 +31,8 @@ class Result:
     Args:
         name: the output's name.
         statistic: what it is.
-        value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, else the nearest float; None is NULL.
+        value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, a matrix for MOMENTS, else the
+            nearest float; None is NULL.
         exact: the value as a fraction where it is rational and not NULL.
         count: rows it is over; None where suppressed.
         suppressed: whether a sum it needs was not released; the value is then None.
@@ -102,13 +104,20 @@ class _Sums:
 
 
 def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:
+    m, table = output.moments, output.table
+    numbers: tuple[int | None, ...] = (m.count, m.left, m.right, m.left_left, m.right_right, m.left_right)
+    if table is not None:
+        numbers = (m.count, *table.first, *table.second)
     found = []
-    m = output.moments
-    for number in (m.count, m.left, m.right, m.left_left, m.right_right, m.left_right):
+    for number in numbers:
         released = 0 if number is None else sums[number]
         if released is None:
             return Result(output.name, output.statistic, None, None, None, True, cell)
         found.append(released)
+    if table is not None:
+        size = len(output.operands) + 1
+        matrix = moment_matrix(output.operands, found[0], found[1:size], found[size:])
+        return Result(output.name, output.statistic, matrix, None, matrix.count, cell=cell)
     known = _Sums(*found)
     value, exact = _finish(output.statistic, output.operands, known)
     return Result(output.name, output.statistic, value, exact, known.n, cell=cell)
@@ -143,6 +152,8 @@ def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tu
             return _root(_variance(s, s.n - 1) * unit**2), None
         case Statistic.COVAR_SAMP:
             return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * (s.n - 1)) * unit)
+        case Statistic.MOMENTS:
+            raise SumsInvalidError("MOMENTS is finished from a table of sums")
 
 
 def _variance(s: _Sums, degrees: int) -> Fraction:

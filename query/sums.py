@@ -56,13 +56,23 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True)
+class MomentTable:
+    """Numbers of the sums of MOMENTS, besides the count: of every value, and of every product of two, row by row of the
+    upper triangle."""
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """A result column: which statistic of which columns, from which sums."""
+    """A result column: which statistic of which columns, from which sums; `table` is that of MOMENTS."""
 
     name: str
     statistic: Statistic
     operands: tuple[Operand, ...]
     moments: Moments
+    table: MomentTable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 
 from ledger.errors import RecordInvalidError
 from ledger.studies import QueryState
+from query.moments import MomentMatrix
 from query.statistics import Value
 from query.sums import Cell
 from services.client import Tallystick
 from services.coordinator.client import StudyUpdate
 from services.demo.comparison import compare_answers, pooled_sums
+from services.demo.errors import DemoFailedError
 from services.demo.pooled import PooledAnswer, answer_pooled
 from services.demo.report import QueryReport
 from services.demo.studies import Study
@@ -136,4 +138,6 @@ def _label(result: Result, name: str, cell: Cell) -> str:
 
 
 def _plain(value: Value) -> int | float | None:
+    if isinstance(value, MomentMatrix):
+        raise DemoFailedError("a demo asks for numbers")
     return value if value is None or isinstance(value, int) else float(value)
