@@ -7,6 +7,7 @@ count as 1: cells are told apart by codes. Hints and lookups, which only proofs 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,7 +71,7 @@ def released_in_clear(plan: Plan, sums: Sequence[int]) -> tuple[int | None, ...]
     for cell in range(cells):
         mine = range(cell, len(sums), cells)
         guards = sorted({sums[plan.sums[row].guard] for row in mine})
-        close = any(high - low < least for low, high in zip(guards, guards[1:], strict=False))
+        close = any(high - low < least for low, high in itertools.pairwise(guards))
         if guards[0] >= least and not close:
             for row in mine:
                 found[row] = sums[row]

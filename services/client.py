@@ -19,14 +19,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger.bundle import AuditBundle, BundleQuestion
 from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
+from query.analyses.asking import Analysis, Answer
+from query.analyses.report import Evidence, Report
 from query.explain import explain_plan
 from query.plan import Plan, compile_question
 from services.bundle import make_bundle
+from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import AgencyConfig, load_config
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
@@ -54,9 +57,10 @@ RELEASE_PAUSE_S: Final = 0.5
 _FAILED_CODE: Final = 1
 
 OnProgress = Callable[[StudyUpdate], object]
+R = TypeVar("R", bound=Report)
 
 
-class Tallystick:
+class Tallystick(StatisticsByName):
     """A connection as one agency. Use it as a context manager or close it. Thread-safe.
 
     Args:
@@ -253,6 +257,36 @@ class Tallystick:
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
         )
+
+    def analyse(
+        self, analysis: Analysis[R], *, purpose: str = DEFAULT_PURPOSE, on_progress: OnProgress | None = None
+    ) -> R:
+        """Ask the questions of a statistic by name, verify every answer, and finish it here from the proved sums.
+
+        A question that the data refuse counts as one of which nothing was released; the analysis then says what it
+        lacks.
+
+        Args:
+            analysis: any of `query.analyses`, or one's own.
+            purpose: why; the owners see it.
+            on_progress: called with every change of every question.
+
+        Raises:
+            AnalysisError: cells it needs are suppressed, or the data do not determine it.
+            The errors of `query`.
+        """
+        directory = self.directory().directory
+        answers = []
+        for sql in analysis.questions(directory):
+            query_id = self.submit(sql, purpose=purpose)
+            try:
+                result = self.result(query_id, on_progress=on_progress)
+            except DisclosureRefusedError:
+                plan = self.compile(sql)
+                answers.append(Answer(plan, (None,) * len(plan.sums), Evidence(sql, query_id.hex(), "", False)))
+                continue
+            answers.append(Answer(result.plan, result.sums, Evidence(sql, query_id.hex(), result.tx, False)))
+        return analysis.finish(directory, answers)
 
     def bundle(self, result: Result) -> AuditBundle:
         """Return the audit bundle of a result, with its SQL text, schemas and released values.

@@ -56,3 +56,8 @@ def gamma_quantile(p: float, shape: float) -> float:
 def fisher_p(value: float, above: float, below: float) -> float:
     """Upper tail of F with `above` and `below` degrees of freedom."""
     return float(special.fdtrc(above, below, value))
+
+
+def kolmogorov_p(distance: float, n: int, m: int) -> float:
+    """Asymptotic p value of the two-sample Kolmogorov–Smirnov distance."""
+    return float(special.kolmogorov(distance * (n * m / (n + m)) ** 0.5))
