@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from query.aggregates import Statistic
@@ -9,12 +10,12 @@ from query.binding import BoundColumn, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
-from query.errors import BoundExceededError, SqlUnsupportedError
+from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.sql import parse_question
 from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
-from zk.errors import RelationInvalidError
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
 __all__ = [
@@ -119,6 +120,8 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         compiler = SumCompiler(question)
         outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
         relation = compiler.relation(plain)
+    except RelationTooLargeError as fault:
+        raise QuestionTooLargeError(fault.limit, fault.needed, fault.allowed) from fault
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
@@ -150,22 +153,24 @@ def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanC
 def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
     values: list[set[str]] = [set() for _ in question.tables]
     filters: list[set[str]] = [set() for _ in question.tables]
+
+    def use(found: list[set[str]], bounds: Iterable[BoundColumn]) -> None:
+        for bound in bounds:
+            for place in range(len(found)) if question.union else (bound.table,):
+                found[place].add(bound.column.name)
+
     for argument in (argument for aggregate in question.aggregates for argument in aggregate.arguments):
         if isinstance(argument, BoundColumn):
-            values[argument.table].add(argument.column.name)
+            use(values, [argument])
             continue
-        values[argument.table] |= {question.columns[n].column.name for n in value_names(argument.expression)}
-        filters[argument.table] |= {question.columns[n].column.name for n in condition_names(argument.expression)}
-    for place, conditions in enumerate(question.where):
-        for condition in conditions:
-            filters[place] |= {question.columns[name].column.name for name in condition_names(condition, True)}
-    for condition in question.joint:
-        for name in condition_names(condition, True):
-            filters[question.columns[name].table].add(question.columns[name].column.name)
-    for bound in question.groups:
-        names = [bound.column.name] if isinstance(bound, BoundColumn) else [
-            question.columns[name].column.name for name in all_names(bound.expression)]
-        filters[bound.table] |= set(names)
+        use(values, (question.columns[name] for name in value_names(argument.expression)))
+        use(filters, (question.columns[name] for name in condition_names(argument.expression)))
+    for condition in (condition for conditions in (*question.where, question.joint) for condition in conditions):
+        use(filters, (question.columns[name] for name in condition_names(condition, True)))
+    for group in question.groups:
+        names = [group] if isinstance(group, BoundColumn) else [
+            question.columns[name] for name in all_names(group.expression)]
+        use(filters, names)
     uses = []
     for number, table in enumerate(question.tables):
         partners = {other.owner for other in question.tables} - {table.owner}
