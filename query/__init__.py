@@ -28,4 +28,7 @@
     explain       a plan as text, with its cost
     moments       the result of MOMENTS
     statistics    exact sums to results
+    clear         plans evaluated in the clear, vectorised
+    analyses      statistics by name
+    rehearsal     questions and analyses on rows one may see
 """
