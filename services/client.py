@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from ledger.studies import QueryState
 from query.analyses.asking import Analysis, Answer
 from query.analyses.report import Evidence, Report
 from query.explain import explain_plan
+from query.parameters import question_text
 from query.plan import Plan, compile_question
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
@@ -56,6 +57,7 @@ RELEASE_ATTEMPTS: Final = 5
 RELEASE_PAUSE_S: Final = 0.5
 _FAILED_CODE: Final = 1
 
+Parameters = Mapping[str, object]
 OnProgress = Callable[[StudyUpdate], object]
 R = TypeVar("R", bound=Report)
 
@@ -117,18 +119,21 @@ class Tallystick(StatisticsByName):
         """Names of the usable tables; raises as `directory`."""
         return sorted(table.schema.name for table in self.directory().directory)
 
-    def compile(self, sql: str) -> Plan:
+    def compile(self, sql: str, parameters: Parameters | None = None) -> Plan:
         """Compile a question against the ledger's directory; starts nothing.
+
+        Args:
+            sql, parameters: as `query`.
 
         Raises:
             QueryError: the question cannot be asked; names the construct, table or column.
             ServiceError, LedgerError: as `directory`.
         """
-        return compile_question(checked_sql(sql), self.directory().directory)
+        return compile_question(checked_sql(question_text(sql, parameters)), self.directory().directory)
 
-    def explain(self, sql: str) -> str:
+    def explain(self, sql: str, parameters: Parameters | None = None) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql))
+        return explain_plan(self.compile(sql, parameters))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.
@@ -166,6 +171,7 @@ class Tallystick(StatisticsByName):
     def query(
         self,
         sql: str,
+        parameters: Parameters | None = None,
         *,
         purpose: str,
         request_id: str | None = None,
@@ -175,7 +181,8 @@ class Tallystick(StatisticsByName):
         """Ask a question and return its verified result.
 
         Args:
-            sql: text in the subset of `query.sql`.
+            sql: text in the dialect of docs/sql.md.
+            parameters: values of its :names; bound as literals, never put into the text.
             purpose: why; the owners see it, its salted hash goes to the ledger.
             request_id: makes the call repeatable: the same id continues the same study. None draws one.
             on_progress: called with every change.
@@ -191,13 +198,16 @@ class Tallystick(StatisticsByName):
             ServiceError, LedgerError: somebody does not answer.
         """
         began = time.monotonic()
-        query_id = self.submit(sql, purpose=purpose, request_id=request_id)
+        query_id = self.submit(sql, parameters, purpose=purpose, request_id=request_id)
         stages = {"propose": time.monotonic() - began}
         return self.result(query_id, on_progress=on_progress, wait_for_approval_s=wait_for_approval_s, stages_s=stages)
 
-    def submit(self, sql: str, *, purpose: str, request_id: str | None = None) -> bytes:
+    def submit(
+        self, sql: str, parameters: Parameters | None = None, *, purpose: str, request_id: str | None = None
+    ) -> bytes:
         """Propose a question on the ledger, start its study and return the query's id; raises as `query`."""
         checked_purpose(purpose)
+        sql = question_text(sql, parameters)
         chosen = checked_request_id(secrets.token_hex(16) if request_id is None else request_id)
         if request_id is not None:
             earlier = self._earlier(chosen)
