@@ -35,4 +35,7 @@
     regressions   REGR_*
     arranging     the order and choice of a result's rows
     statistics    exact sums to results
+    clear         plans evaluated in the clear, vectorised
+    analyses      statistics by name
+    rehearsal     questions and analyses on rows one may see
 """

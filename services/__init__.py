@@ -14,6 +14,7 @@ In the order of dependence:
     party/                              an owner's side: store, registration, approval, joint session, release
     coordinator/                        the agencies' entry: durable studies, untrusted
     client  results  verify             what an agency and a regulator do
+    by_name  dry_run                    statistics by name; the same on generated rows
     deployment                          everything on one machine
     cli/  demo/                         `tallystick`
 """

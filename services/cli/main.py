@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli import bundle, ceremony, cohort, ledger, processes, query
+from services.cli.analyse import analyse
 from services.cli.city import city
 from services.cli.doctor import doctor
 from services.cli.output import one_line_errors
@@ -31,6 +32,7 @@ for _part in (
     ceremony.app,
 ):
     app.add_typer(_part)
+app.command()(analyse)
 app.command()(verify)
 app.command()(doctor)
 app.command()(city)
