@@ -78,7 +78,7 @@ def test_a_histogram_counts_every_row_once() -> None:
 def test_the_interval_holds_the_quantile(p: str) -> None:
     plan = compile_question(f"SELECT QUANTILE_INTERVAL(bmi, {p}, 10, 80, 7) AS q FROM hospital", DIRECTORY)
     sums = evaluate_plan(plan, ENCODED).sums
-    for least in (1, 4, 7):
+    for least in (1, 3, 5):
         sums_out = [value if value >= least else None for value in sums]
         (result,) = finish_plan(plan, sums_out)
         found = result.value
