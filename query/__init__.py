@@ -5,6 +5,7 @@
     kinds         what a column may hold
     schema        a table's meaning and the physical columns its owner commits to
     rows          records to physical columns
+    layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
     policy        what an owner allows

@@ -98,6 +98,11 @@ class Plan:
     arrangement: Arrangement = field(default_factory=Arrangement)
 
     @property
+    def collected(self) -> bool:
+        """Whether all cells together are one row: of a statistic that is finished from counts per bin."""
+        return any(output.bins is not None for output in self.outputs)
+
+    @property
     def statistics(self) -> tuple[Statistic, ...]:
         """The statistics asked for."""
         return tuple(output.statistic for output in self.outputs)
@@ -130,7 +135,7 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
     arrangement = parsed.arrangement
-    kinds = {output.name: OutputKind.OTHER if output.table else OutputKind.NUMBER for output in outputs}
+    kinds = {output.name: OutputKind.OTHER if output.table or output.bins else OutputKind.NUMBER for output in outputs}
     kinds |= {key.name: _label_kind(compiler.groups[key.group].labels) for key in question.keys}
     check_arrangement(arrangement, kinds)
     return Plan(

@@ -27,11 +27,13 @@ from ledger.studies import QueryState
 from query.analyses.asking import Analysis, Answer
 from query.analyses.report import Evidence, Report
 from query.explain import explain_plan
+from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
+from services.cohort_proof import cohort_relation
 from services.config import AgencyConfig, load_config
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
 from services.coordinator.client import CoordinatorClient, StudyUpdate
@@ -215,13 +217,14 @@ class Tallystick(StatisticsByName):
                 if (earlier.sql, earlier.purpose) != (sql, purpose):
                     raise RequestConflictError(f"request id {chosen!r} was used for another question")
                 return earlier.query_id
-        plan = self.compile(sql)
+        cohort = parse_cohort_question(sql)
+        relation = self.compile(sql).relation if cohort is None else cohort_relation(self.ledger, *cohort)
         salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
         studies = self.ledger.studies
-        query_id = studies.query_id(self.ledger.client.address, nonce, plan.relation)
+        query_id = studies.query_id(self.ledger.client.address, nonce, relation)
         if studies.state(query_id) is QueryState.UNKNOWN:
             studies.propose(
-                plan.relation,
+                relation,
                 nonce=nonce,
                 sql_hash=text_hash("sql", salt, sql),
                 purpose_hash=text_hash("purpose", salt, purpose),
@@ -267,6 +270,26 @@ class Tallystick(StatisticsByName):
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
         )
+
+    def prove_cohort(
+        self, name: str, version: int, *, request_id: str | None = None, on_progress: OnProgress | None = None
+    ) -> VerifiedQuery:
+        """Have it proved on the ledger that no row of a cohort joins two persons, and verify the proof.
+
+        Raises:
+            RefusedError: the cohort is not active, or an owner refuses.
+            QueryFailedError: the proof failed: a row joins two persons, or a party deviated.
+            ProofRejectedError, RecordInvalidError: a proof that must not be believed.
+            ServiceError, LedgerError: somebody does not answer.
+        """
+        question, purpose = cohort_question(name, version), "no row of the cohort joins two persons"
+        query_id = self.submit(question, purpose=purpose, request_id=request_id)
+        self._await(query_id, on_progress, 0.0)
+        verified = verify_published(self.ledger, query_id)
+        if verified.query.relation != cohort_relation(self.ledger, name, version):
+            raise ResultRejectedError("the published relation is not that of the cohort")
+        self._acknowledge(query_id)
+        return verified
 
     def analyse(
         self, analysis: Analysis[R], *, purpose: str = DEFAULT_PURPOSE, on_progress: OnProgress | None = None

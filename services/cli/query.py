@@ -255,9 +255,10 @@ def _as_json(result: Result) -> dict[str, Any]:
 
 
 def _value(value: object) -> object:
+    from query.histograms import Histogram, Interval
     from query.moments import MomentMatrix
 
-    if isinstance(value, MomentMatrix):
+    if isinstance(value, MomentMatrix | Histogram | Interval):
         return value.as_json()
     return None if value is None else str(value)
 
@@ -278,7 +279,7 @@ def _print_rows(result: Result) -> None:
 
 
 def _print_result(result: Result) -> None:
-    if result.plan.groups:
+    if result.plan.groups and not result.plan.collected:
         _print_rows(result)
     else:
         for row in result.rows():
