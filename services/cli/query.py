@@ -1,4 +1,4 @@
-"""``tallystick query``: ask, explain, list, watch, cancel."""
+"""``tallystick query``: ask, rehearse, explain, list, watch, cancel."""
 
 from __future__ import annotations
 
@@ -59,6 +59,28 @@ def run(
     else:
         _print_result(result)
     _write_bundle(bundle, config, result)
+
+
+@app.command("dry-run")
+def dry_run(
+    sql: Sql,
+    schemas: Annotated[list[Path], typer.Option("--schema", help="A table's JSON file; repeat it for each table.")],
+    rows: Annotated[int, typer.Option(min=1, help="Generated people.")] = 10_000,
+    param: Parameters = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question on generated rows that fit the schemas; nothing is sent, no number means anything."""
+    with one_line_errors(as_json):
+        from services.dry_run import DryRun
+
+        found = DryRun(schemas, rows=rows).query(sql, _parameters(param))
+    shown = [{name: _value(value) for name, value in row.items()} for row in found.rows()]
+    if as_json:
+        print_json({"mock": True, "sql": found.evidence.sql, "rows": shown})
+        return
+    print_line(str(found.evidence))
+    for row in shown:
+        print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
 
 
 @app.command()
