@@ -16,6 +16,7 @@ from pathlib import Path
 from ledger.errors import LedgerError
 from query.errors import PolicyRefusedError, QueryError
 from query.plan import Plan
+from query.publication import Publication
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import AgencyConfig
@@ -42,6 +43,7 @@ __all__ = [
     "Plan",
     "PolicyRefusedError",
     "ProofRejectedError",
+    "Publication",
     "QueryCancelledError",
     "QueryError",
     "QueryFailedError",

@@ -7,6 +7,7 @@
     rows          records to physical columns
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
+    publication   who sees the numbers of a question
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
     sql, tokens   the accepted subset of SQL

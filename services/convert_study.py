@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from proto.v1 import study_pb2
+from services.convert import checked_publication, publication_message
 from services.coordinator.store import StudyRecord, StudyState
 from services.errors import RequestInvalidError
 
@@ -82,6 +83,7 @@ def study_from_request(request: study_pb2.SubmitRequest, agency: str) -> StudyRe
         checked_sql(request.sql),
         checked_purpose(request.purpose),
         checked_id("salt", request.salt),
+        publication=checked_publication(request.publication),
     )
 
 
@@ -106,6 +108,7 @@ def study_message(study: StudyRecord) -> study_pb2.Study:
         submitted_at_ms=study.submitted_at_ms,
         changed_at_ms=study.changed_at_ms,
         revision=study.revision,
+        publication=publication_message(study.publication),
     )
 
 

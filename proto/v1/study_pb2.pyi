@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from proto.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -55,6 +56,7 @@ class SubmitRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     QUERY_ID_FIELD_NUMBER: _builtins.int
     SALT_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """1 to 64 letters, digits, dots, dashes, underscores; chosen by the agency, unique for it."""
     sql: _builtins.str
@@ -62,6 +64,8 @@ class SubmitRequest(_message.Message):
     query_id: _builtins.bytes
     salt: _builtins.bytes
     """32 bytes that the hashes of SQL and purpose on the ledger are salted with."""
+    publication: _common_pb2.Publication.ValueType
+    """Who sees the numbers; the hash of the question on the ledger covers it."""
     def __init__(
         self,
         *,
@@ -70,10 +74,11 @@ class SubmitRequest(_message.Message):
         purpose: _builtins.str = ...,
         query_id: _builtins.bytes = ...,
         salt: _builtins.bytes = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -100,6 +105,7 @@ class Study(_message.Message):
     SUBMITTED_AT_MS_FIELD_NUMBER: _builtins.int
     CHANGED_AT_MS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     query_id: _builtins.bytes
     request_id: _builtins.str
     agency: _builtins.str
@@ -117,6 +123,7 @@ class Study(_message.Message):
     changed_at_ms: _builtins.int
     revision: _builtins.int
     """Grows with every change."""
+    publication: _common_pb2.Publication.ValueType
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parties whose approval by a person is awaited."""
@@ -145,10 +152,11 @@ class Study(_message.Message):
         submitted_at_ms: _builtins.int = ...,
         changed_at_ms: _builtins.int = ...,
         revision: _builtins.int = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "attempts", b"attempts", "changed_at_ms", b"changed_at_ms", "code", b"code", "gas", b"gas", "message", b"message", "proof", b"proof", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "revision", b"revision", "sql", b"sql", "stages", b"stages", "state", b"state", "submitted_at_ms", b"submitted_at_ms", "tx", b"tx", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "attempts", b"attempts", "changed_at_ms", b"changed_at_ms", "code", b"code", "gas", b"gas", "message", b"message", "proof", b"proof", "publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "revision", b"revision", "sql", b"sql", "stages", b"stages", "state", b"state", "submitted_at_ms", b"submitted_at_ms", "tx", b"tx", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,15 +300,18 @@ class ExplainRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SQL_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
+    publication: _common_pb2.Publication.ValueType
     def __init__(
         self,
         *,
         sql: _builtins.str = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["publication", b"publication", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ import hmac
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ledger.errors import RecordInvalidError, TransactionRevertedError
@@ -18,7 +19,8 @@ from ledger.studies import QueryRecord, QueryState
 from query.errors import PolicyRefusedError, QueryError
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
-from services.directory import DirectoryView, member_hash, read_directory, text_hash
+from query.publication import Publication
+from services.directory import DirectoryView, member_hash, question_hash, read_directory, text_hash
 from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
 from services.identity import Role
 from services.ledger_access import LedgerAccess
@@ -52,8 +54,9 @@ class Approver:
         self._lock = threading.Lock()
 
     def consider(
-        self, query_id: bytes, sql: str, purpose: str, salt: bytes, proposer: str, documents: Sequence[TableDocument]
-    ) -> Verdict:
+        self, query_id: bytes, sql: str, purpose: str, salt: bytes, proposer: str, documents: Sequence[TableDocument],
+        publication: Publication = Publication.AGENCY,
+    ) -> Verdict:  # fmt: skip
         """Consider a proposed query and return the verdict; repeating it repeats the verdict.
 
         Args:
@@ -62,6 +65,7 @@ class Approver:
             salt: 32 bytes.
             proposer: name of the agency.
             documents: schemas and policies, untrusted.
+            publication: who sees the numbers; part of what the hash of the question covers.
 
         Raises:
             RecordUnknownError: the ledger has no such query.
@@ -76,7 +80,8 @@ class Approver:
             known = self._store.query(query_id)
             if known is not None and known.verdict in (Verdict.APPROVED, Verdict.WAITING, Verdict.ACKNOWLEDGED):
                 return known.verdict
-            self._check_texts(query, sql, purpose, salt, proposer)
+            expected = question_hash(publication, salt, sql), text_hash("purpose", salt, purpose)
+            self._check_texts(query, *expected, proposer)
             mine = self._own_datasets(query)
             stored = StoredQuery(
                 query_id,
@@ -87,13 +92,14 @@ class Approver:
                 query.minimum_group,
                 Verdict.ACKNOWLEDGED,
                 time.time_ns() // 1_000_000,
+                publication,
             )
             if not mine:
                 self._store.keep_query(stored)
                 return Verdict.ACKNOWLEDGED
             view = read_directory(self._ledger.registry, documents)
             try:
-                plan = self._checked_plan(query, view, sql, proposer)
+                plan = self._checked_plan(query, view, stored)
             except RefusedError as error:
                 self._refuse(
                     stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
@@ -156,15 +162,18 @@ class Approver:
 
     # --- checks --------------------------------------------------------------------------------------------------
 
-    def _check_texts(self, query: QueryRecord, sql: str, purpose: str, salt: bytes, proposer: str) -> None:
-        for field, text, expected in (("sql", sql, query.sql_hash), ("purpose", purpose, query.purpose_hash)):
-            if not hmac.compare_digest(text_hash(field, salt, text), expected):
+    def _check_texts(self, query: QueryRecord, sql_hash: bytes, purpose_hash: bytes, proposer: str) -> None:
+        for field, found, expected in (
+            ("sql", sql_hash, query.sql_hash),
+            ("purpose", purpose_hash, query.purpose_hash),
+        ):
+            if not hmac.compare_digest(found, expected):
                 raise RequestInvalidError(field, "not the text whose hash stands on the ledger")
         member = self._ledger.registry.member(query.proposer)
         if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
             raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
 
-    def _checked_plan(self, query: QueryRecord, view: DirectoryView, sql: str, proposer: str) -> Plan:
+    def _checked_plan(self, query: QueryRecord, view: DirectoryView, asked: StoredQuery) -> Plan:
         for entry in query.datasets:
             if entry.dataset not in view.records:
                 reason = view.faults.get(entry.dataset, "it is not in the directory")
@@ -174,7 +183,7 @@ class Approver:
                     "POLICY_CHANGED", "a policy was changed after the query was proposed: propose it again"
                 )
         try:
-            plan = compile_question(sql, view.directory)
+            plan = compile_question(asked.sql, view.directory, publication=asked.publication)
         except QueryError as error:
             raise RefusedError("QUESTION_INVALID", str(error)) from error
         if relation_hash(plan.relation) != query.relation_hash:
@@ -185,7 +194,7 @@ class Approver:
         for use in plan.uses:
             if use.owner == self._name:
                 try:
-                    check_policy(plan, view.directory.table(use.table), Asker(proposer, Role.AGENCY.value), now_s)
+                    check_policy(plan, view.directory.table(use.table), Asker(asked.proposer, Role.AGENCY.value), now_s)
                 except PolicyRefusedError as error:
                     raise RefusedError(f"POLICY_{error.rule.upper()}", str(error)) from error
         return plan
@@ -211,13 +220,4 @@ class Approver:
 
 
 def _with_verdict(query: StoredQuery, verdict: Verdict) -> StoredQuery:
-    return StoredQuery(
-        query.query_id,
-        query.sql,
-        query.purpose,
-        query.proposer,
-        query.relation_hash,
-        query.minimum,
-        verdict,
-        query.considered_at_ms,
-    )
+    return replace(query, verdict=verdict)
