@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from query.aggregates import Statistic
@@ -165,22 +166,24 @@ def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanC
 def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
     values: list[set[str]] = [set() for _ in question.tables]
     filters: list[set[str]] = [set() for _ in question.tables]
+
+    def use(found: list[set[str]], bounds: Iterable[BoundColumn]) -> None:
+        for bound in bounds:
+            for place in range(len(found)) if question.union else (bound.table,):
+                found[place].add(bound.column.name)
+
     for argument in (argument for aggregate in question.aggregates for argument in aggregate.arguments):
         if isinstance(argument, BoundColumn):
-            values[argument.table].add(argument.column.name)
+            use(values, [argument])
             continue
-        values[argument.table] |= {question.columns[n].column.name for n in value_names(argument.expression)}
-        filters[argument.table] |= {question.columns[n].column.name for n in condition_names(argument.expression)}
-    for place, conditions in enumerate(question.where):
-        for condition in conditions:
-            filters[place] |= {question.columns[name].column.name for name in condition_names(condition, True)}
-    for condition in question.joint:
-        for name in condition_names(condition, True):
-            filters[question.columns[name].table].add(question.columns[name].column.name)
-    for bound in question.groups:
-        names = [bound.column.name] if isinstance(bound, BoundColumn) else [
-            question.columns[name].column.name for name in all_names(bound.expression)]
-        filters[bound.table] |= set(names)
+        use(values, (question.columns[name] for name in value_names(argument.expression)))
+        use(filters, (question.columns[name] for name in condition_names(argument.expression)))
+    for condition in (condition for conditions in (*question.where, question.joint) for condition in conditions):
+        use(filters, (question.columns[name] for name in condition_names(condition, True)))
+    for group in question.groups:
+        names = [group] if isinstance(group, BoundColumn) else [
+            question.columns[name] for name in all_names(group.expression)]
+        use(filters, names)
     uses = []
     for number, table in enumerate(question.tables):
         partners = {other.owner for other in question.tables} - {table.owner}

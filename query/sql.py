@@ -1,17 +1,20 @@
 """The accepted subset of SQL, parsed by sqlglot's PostgreSQL dialect.
 
     SELECT output [[AS] name], ...
-    FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key] [[INNER] JOIN table ...]
+    FROM table [[AS] a] [[INNER | LEFT] JOIN table [[AS] b] ON a.key = b.key] [[INNER | LEFT] JOIN table ...]
+       | (SELECT * FROM table UNION ALL SELECT * FROM table [UNION ALL ...]) [AS] a
     [WHERE condition] [GROUP BY v [, v ...]] [;]
 
     output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
-               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), MOMENTS(v, ...), or a
-               value of GROUP BY
+               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), REGR_COUNT,
+               REGR_AVGX, REGR_AVGY, REGR_SXX, REGR_SYY, REGR_SXY, REGR_SLOPE, REGR_INTERCEPT, REGR_R2 (all of (v, v)),
+               MOMENTS(v, ...), or a value of GROUP BY
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
 
-Columns of one value, and of one comparison, stand in one table; AND, OR and NOT join conditions of all tables. Names
+Columns of one comparison, and of one CASE, stand in one table; AND, OR and NOT join conditions of all tables, and so do
++, - and * the values of an aggregate. Names
 without quotes are folded to lower case; names in double quotes are taken as they are. Comments are skipped. Everything
 else is refused by name: nodes are accepted one by one, so what is not listed here cannot get through.
 """
@@ -34,12 +37,17 @@ from query.tokens import check_tokens
 
 DIALECT: Final = "postgres"
 MAX_TABLES: Final = 3
+MAX_UNION: Final = 8
+UNION_HINT: Final = "write FROM (SELECT * FROM t UNION ALL SELECT * FROM u) AS v"
 
 _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.Count: Statistic.COUNT, exp.Sum: Statistic.SUM, exp.Avg: Statistic.AVG,
     exp.VariancePop: Statistic.VAR_POP, exp.Variance: Statistic.VAR_SAMP,
     exp.StddevPop: Statistic.STDDEV_POP, exp.StddevSamp: Statistic.STDDEV_SAMP, exp.Stddev: Statistic.STDDEV_SAMP,
     exp.CovarPop: Statistic.COVAR_POP, exp.CovarSamp: Statistic.COVAR_SAMP, exp.Corr: Statistic.CORR,
+    exp.RegrCount: Statistic.REGR_COUNT, exp.RegrAvgx: Statistic.REGR_AVGX, exp.RegrAvgy: Statistic.REGR_AVGY,
+    exp.RegrSxx: Statistic.REGR_SXX, exp.RegrSyy: Statistic.REGR_SYY, exp.RegrSxy: Statistic.REGR_SXY,
+    exp.RegrSlope: Statistic.REGR_SLOPE, exp.RegrIntercept: Statistic.REGR_INTERCEPT, exp.RegrR2: Statistic.REGR_R2,
 }
 _NAMED: Final = {"MOMENTS": Statistic.MOMENTS}
 _LIST: Final = ", ".join(Statistic)
@@ -83,6 +91,8 @@ class Question:
         on: the two sides of each join condition.
         where: the condition of WHERE, or None.
         groups: the columns and values of GROUP BY.
+        optional: for each table whether it stands on the right of a LEFT JOIN.
+        union: whether the rows are those of all tables, not joined rows; all have one alias.
     """
 
     outputs: tuple[Aggregate | KeyOutput, ...]
@@ -90,6 +100,8 @@ class Question:
     on: tuple[tuple[ColumnName, ColumnName], ...]
     where: Condition | None
     groups: tuple[Expression, ...]
+    optional: tuple[bool, ...]
+    union: bool
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -143,20 +155,26 @@ class _Reader(TreeReader):
         if not isinstance(source, exp.From):
             raise SqlUnsupportedError("SELECT without FROM", None, "name a registered table")
         self.only(source, {"this"})
-        tables = [self._table(source.this)]
-        on = []
+        union = isinstance(source.this, exp.Subquery)
+        tables = self._union(source.this) if isinstance(source.this, exp.Subquery) else [self._table(source.this)]
+        on, optional = [], [False] * len(tables)
         for join in tree.args.get("joins") or []:
+            if union:
+                hint = "ask each joined pair of tables by itself"
+                raise SqlUnsupportedError("a join with a UNION ALL", self.position(join), hint)
             if len(tables) == MAX_TABLES:
                 hint = f"join at most {MAX_TABLES} tables at a time"
                 raise SqlUnsupportedError(f"a join of more than {MAX_TABLES} tables", self.position(join), hint)
-            table, sides = self._join(join)
+            table, sides, left = self._join(join)
             tables.append(table)
             on.append(sides)
+            optional.append(left)
         where = tree.args.get("where")
         condition = self.condition(where.this) if isinstance(where, exp.Where) else None
         _check_different([(output.name, output.position) for output in outputs], "output", "name each with AS")
-        _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
-        return Question(outputs, tuple(tables), tuple(on), condition, groups)
+        if not union:
+            _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
+        return Question(outputs, tuple(tables), tuple(on), condition, groups, tuple(optional), union)
 
     def _groups(self, node: exp.Expr | None) -> tuple[Expression, ...]:
         if node is None:
@@ -221,17 +239,59 @@ class _Reader(TreeReader):
         self.only(alias, {"this"})
         return TableName(name, self.name(alias.this), self.position(node))
 
-    def _join(self, join: exp.Join) -> tuple[TableName, tuple[ColumnName, ColumnName]]:
-        hint = "write t JOIN u ON t.key = u.key"
-        if join.args.get("kind") not in (None, "", "INNER"):
-            raise SqlUnsupportedError(f"{join.args['kind']} JOIN", self.position(join), hint)
+    def _union(self, node: exp.Subquery) -> list[TableName]:
+        """The tables of (SELECT * FROM a UNION ALL SELECT * FROM b …) AS alias."""
+        self.only(node, {"this", "alias"})
+        place = self.position(node)
+        alias = node.args.get("alias")
+        if not isinstance(bare(node.this), exp.Union):
+            raise SqlUnsupportedError("subquery", place, f"name a registered table, or {UNION_HINT}")
+        if alias is None:
+            raise SqlUnsupportedError("a UNION ALL without a name", place, UNION_HINT)
+        self.only(alias, {"this"})
+        name = self.name(alias.this)
+        members: list[exp.Expr] = []
+        left: list[exp.Expr | None] = [node.this]
+        while left:
+            inner = bare(left.pop())
+            if isinstance(inner, exp.Union):
+                self.only(inner, {"this", "expression"})
+                left += [inner.args["expression"], inner.this]
+            elif isinstance(inner, exp.Select):
+                members.append(inner)
+            else:
+                raise SqlUnsupportedError(construct(inner), self.position(inner) or place, UNION_HINT)
+        if len(members) > MAX_UNION:
+            raise SqlUnsupportedError(f"a UNION ALL of {len(members)} tables", place, f"at most {MAX_UNION}")
+        return [self._member(member, name) for member in members]
+
+    def _member(self, select: exp.Expr, alias: str) -> TableName:
+        self.only(select, {"expressions", "from_"})
+        source = select.args.get("from_")
+        if not isinstance(source, exp.From) or [type(part) for part in select.expressions] != [exp.Star]:
+            raise SqlUnsupportedError("a subquery other than SELECT * FROM table", self.position(select), UNION_HINT)
+        self.only(select.expressions[0], ())
+        self.only(source, {"this"})
+        table = self._table(source.this)
+        if table.alias != table.name:
+            raise SqlUnsupportedError("an alias inside UNION ALL", table.position, UNION_HINT)
+        return TableName(table.name, alias, table.position)
+
+    def _join(self, join: exp.Join) -> tuple[TableName, tuple[ColumnName, ColumnName], bool]:
+        hint = "write t JOIN u ON t.key = u.key, or LEFT JOIN"
+        kind, side = (str(join.args.get(key) or "").upper() for key in ("kind", "side"))
+        if side == "RIGHT":
+            hint = "exchange the tables and write LEFT JOIN"
+        if kind not in ("", "INNER", "OUTER") or side not in ("", "LEFT") or (kind == "OUTER" and not side):
+            raise SqlUnsupportedError(f"{side or kind} JOIN", self.position(join), hint)
         if join.args.get("on") is None:
             raise SqlUnsupportedError("a join without ON", self.position(join), hint)
-        self.only(join, {"this", "on", "kind"})
+        self.only(join, {"this", "on", "kind", "side"})
         condition = bare(join.args["on"])
         if not isinstance(condition, exp.EQ):
             raise SqlUnsupportedError("this join condition", self.position(condition), hint)
-        return self._table(join.this), (self.column(condition.left, hint), self.column(condition.right, hint))
+        sides = self.column(condition.left, hint), self.column(condition.right, hint)
+        return self._table(join.this), sides, side == "LEFT"
 
 
 def _statistic(node: exp.Expr | None) -> Statistic | None:

@@ -17,6 +17,7 @@ from query.aggregates import Statistic
 from query.errors import SumsInvalidError
 from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
+from query.regressions import PairSums, finish_regression, spread
 from query.sums import Cell, Label, Operand, OutputSpec
 
 Value = int | Decimal | float | MomentMatrix | None
@@ -91,18 +92,6 @@ def result_rows(plan: Plan, results: Sequence[Result]) -> tuple[dict[str, Value 
     return tuple(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """The released sums of one output; a moment it does not need is 0."""
-
-    n: int
-    x: int
-    y: int
-    xx: int
-    yy: int
-    xy: int
-
-
 def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:
     m, table = output.moments, output.table
     numbers: tuple[int | None, ...] = (m.count, m.left, m.right, m.left_left, m.right_right, m.left_right)
@@ -118,32 +107,35 @@ def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -
         size = len(output.operands) + 1
         matrix = moment_matrix(output.operands, found[0], found[1:size], found[size:])
         return Result(output.name, output.statistic, matrix, None, matrix.count, cell=cell)
-    known = _Sums(*found)
+    known = PairSums(*found)
     value, exact = _finish(output.statistic, output.operands, known)
     return Result(output.name, output.statistic, value, exact, known.n, cell=cell)
 
 
-def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tuple[Value, Fraction | None]:
+def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: PairSums) -> tuple[Value, Fraction | None]:
     unit = Fraction(1, 10 ** sum(operand.scale for operand in operands))
     match statistic:
-        case Statistic.COUNT:
+        case Statistic.COUNT | Statistic.REGR_COUNT:
             return s.n, Fraction(s.n)
         case _ if s.n == 0:
             return None, None
         case Statistic.SUM:
-            total = s.x + operands[0].offset * s.n
+            total = s.y + operands[0].offset * s.n
             scale = operands[0].scale
             return (_decimal(total, scale) if scale else total), total * unit
         case Statistic.AVG:
-            return _rational((Fraction(s.x, s.n) + operands[0].offset) * unit)
+            return _rational((Fraction(s.y, s.n) + operands[0].offset) * unit)
         case Statistic.VAR_POP:
             return _rational(_variance(s, s.n) * unit**2)
         case Statistic.STDDEV_POP:
             return _root(_variance(s, s.n) * unit**2), None
         case Statistic.COVAR_POP:
-            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * s.n) * unit)
+            return _rational(Fraction(s.n * s.xy - s.y * s.x, s.n * s.n) * unit)
         case Statistic.CORR:
             return _correlation(s), None
+        case _ if statistic.name.startswith("REGR_"):
+            found = finish_regression(statistic, operands, s)
+            return (None, None) if found is None else _rational(found)
         case _ if s.n == 1:
             return None, None
         case Statistic.VAR_SAMP:
@@ -151,21 +143,13 @@ def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tu
         case Statistic.STDDEV_SAMP:
             return _root(_variance(s, s.n - 1) * unit**2), None
         case Statistic.COVAR_SAMP:
-            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * (s.n - 1)) * unit)
-        case Statistic.MOMENTS:
-            raise SumsInvalidError("MOMENTS is finished from a table of sums")
+            return _rational(Fraction(s.n * s.xy - s.y * s.x, s.n * (s.n - 1)) * unit)
+        case _:
+            raise SumsInvalidError(f"{statistic} is not finished from sums of at most two arguments")
 
 
-def _variance(s: _Sums, degrees: int) -> Fraction:
-    return Fraction(_spread(s.n, s.x, s.xx), s.n * degrees)
-
-
-def _spread(n: int, total: int, squares: int) -> int:
-    """n·Σx² − (Σx)², which no real column makes negative."""
-    spread = n * squares - total * total
-    if spread < 0:
-        raise SumsInvalidError("sums of squares are smaller than the square of the sum allows")
-    return spread
+def _variance(s: PairSums, degrees: int) -> Fraction:
+    return Fraction(spread(s.n, s.y, s.yy), s.n * degrees)
 
 
 def _rational(value: Fraction) -> tuple[float, Fraction]:
@@ -182,11 +166,11 @@ def _root(value: Fraction) -> float:
     return float(_ROOTS.sqrt(quotient))
 
 
-def _correlation(s: _Sums) -> float | None:
-    left, right = _spread(s.n, s.x, s.xx), _spread(s.n, s.y, s.yy)
+def _correlation(s: PairSums) -> float | None:
+    left, right = spread(s.n, s.y, s.yy), spread(s.n, s.x, s.xx)
     if left == 0 or right == 0:
         return None
-    joint = s.n * s.xy - s.x * s.y
+    joint = s.n * s.xy - s.y * s.x
     if joint * joint > left * right:
         raise SumsInvalidError("the sum of products is larger than the sums of squares allow")
     return float(_ROOTS.divide(Decimal(joint), _ROOTS.sqrt(Decimal(left * right))))

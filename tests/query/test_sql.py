@@ -87,7 +87,7 @@ REFUSED = {
     "a comparison over two tables": f"SELECT COUNT(*) {J} WHERE diabetic OR NOT age < chol",
     "grouping by two tables' columns under a condition over two tables":
         f"SELECT COUNT(*) {J} WHERE diabetic OR abnormal GROUP BY region, abnormal",
-    "arithmetic over two tables": f"SELECT SUM(age + chol) {J}",
+    "arithmetic over two tables": f"SELECT COUNT(*) {J} GROUP BY diabetic + abnormal",
     "CASE over two tables": f"SELECT SUM(CASE WHEN abnormal THEN age END) {J}",
     "GROUP BY of a literal": "SELECT COUNT(*) FROM hospital GROUP BY 1",
     "age + 1, neither grouped nor aggregated,": "SELECT age + 1, COUNT(*) FROM hospital GROUP BY age",
@@ -103,7 +103,7 @@ REFUSED = {
     "FOR": "SELECT COUNT(*) FROM hospital FOR UPDATE",
     "TABLESAMPLE": "SELECT COUNT(*) FROM hospital TABLESAMPLE (1)",
     "USING": "SELECT COUNT(*) FROM hospital JOIN laboratory USING (person)",
-    "LEFT JOIN": "SELECT COUNT(*) FROM hospital LEFT JOIN laboratory ON hospital.person = laboratory.person",
+    "RIGHT JOIN": "SELECT COUNT(*) FROM hospital RIGHT JOIN laboratory ON hospital.person = laboratory.person",
     "FULL JOIN": "SELECT COUNT(*) FROM hospital FULL OUTER JOIN laboratory ON hospital.person = laboratory.person",
     "CROSS JOIN": "SELECT COUNT(*) FROM hospital CROSS JOIN laboratory",
     "NATURAL JOIN": "SELECT COUNT(*) FROM hospital NATURAL JOIN laboratory",
