@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from query.binding import Argument, BoundColumn, BoundQuestion
+from query.binding import AggregateArgument, BoundColumn, BoundPerson, BoundQuestion
 from query.errors import SqlUnsupportedError
 from query.expressions import Arithmetic, ColumnName, Expression, all_names, text_of
 from query.kinds import stored_offset, stored_scale
@@ -50,13 +50,17 @@ class ArgumentCompiler:
     def __init__(self, sides: Sequence[Side], question: BoundQuestion) -> None:
         self._sides, self._question = sides, question
 
-    def compile(self, argument: Argument) -> CompiledArgument:
+    def compile(self, argument: AggregateArgument) -> CompiledArgument:
         """The factors and masks of an argument.
 
         Raises:
             ColumnKindError, BoundExceededError, SqlUnsupportedError: the value does not fit.
         """
         tables = range(len(self._sides)) if self._question.union else (argument.table,)
+        if isinstance(argument, BoundPerson):
+            masks = {table: self._sides[table].products.person for table in tables}
+            operand = Operand(self._table(argument.table), self._question.tables[argument.table].schema.key, 0, 0)
+            return CompiledArgument({}, masks, operand)
         if isinstance(argument, BoundColumn):
             return self._column(argument, tables)
         named = {self._question.columns[name].table for name in all_names(argument.expression)}

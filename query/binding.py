@@ -29,7 +29,8 @@ from query.expressions import (
 )
 from query.kinds import Category, ScaledDecimal
 from query.schema import ColumnSchema
-from query.sql import KeyOutput, Question, TableName
+from query.sources import TableName
+from query.sql import Aggregate, KeyOutput, Question
 from zk.relation import MAX_GROUPS
 
 
@@ -49,7 +50,15 @@ class BoundExpression:
     expression: Expression
 
 
+@dataclass(frozen=True, slots=True)
+class BoundPerson:
+    """The key of table number `table`, which has one row for each person."""
+
+    table: int
+
+
 Argument = BoundColumn | BoundExpression
+AggregateArgument = Argument | BoundPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class BoundAggregate:
 
     name: str
     statistic: Statistic
-    arguments: tuple[Argument, ...]
+    arguments: tuple[AggregateArgument, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,7 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
             joint.append(condition)
     aggregates = []
     for aggregate in question.aggregates:
-        arguments = tuple(_argument(names, aggregate.statistic, argument) for argument in aggregate.arguments)
+        arguments = tuple(_argument(question, names, aggregate, argument) for argument in aggregate.arguments)
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
     groups = _groups(question, names)
     if joint and len({group.table for group in groups}) > 1:
@@ -155,7 +164,18 @@ def _conjuncts(condition: Condition | None) -> list[Condition]:
             return [condition]
 
 
-def _argument(names: _Names, statistic: Statistic, argument: Expression) -> Argument:
+def _argument(question: Question, names: _Names, aggregate: Aggregate, argument: Expression) -> AggregateArgument:
+    statistic = aggregate.statistic
+    if statistic is Statistic.COUNT and isinstance(argument, ColumnName):
+        table = names.key_table(argument)
+        if table is not None and aggregate.distinct and question.union:
+            raise SqlUnsupportedError("COUNT(DISTINCT) over a UNION ALL", argument.position,
+                                      "nobody sees whether two tables have rows of one person; COUNT(*) counts rows")
+        if table is not None:
+            return BoundPerson(table)
+    if aggregate.distinct:
+        hint = "COUNT(DISTINCT key) counts persons; for other columns GROUP BY the column"
+        raise SqlUnsupportedError("COUNT(DISTINCT) of other than a key", argument.position, hint)
     if not isinstance(argument, ColumnName):
         return BoundExpression(names.first_table(argument), argument)
     bound = names.column(argument)
@@ -252,6 +272,16 @@ class _Names:
             raise UnknownColumnError(f"the question has no table or alias {name.qualifier!r}", name.position)
         return [self._numbers[name.qualifier]]
 
+    def key_table(self, name: ColumnName) -> int | None:
+        """The table whose key a name means; None where it is a column, or means nothing."""
+        candidates = self.candidates(name)
+        if any(self._tables[number].schema.column(name.name) is not None for number in candidates):
+            return None
+        found = [number for number in candidates if self._tables[number].schema.key == name.name]
+        if len(found) > 1:
+            raise AmbiguousColumnError(f"{name} stands in several tables", name.position, "write table.column")
+        return found[0] if found else None
+
     def column(self, name: ColumnName) -> BoundColumn:
         """The logical column a name means."""
         if name not in self.found:
@@ -276,8 +306,8 @@ class _Names:
         if found:
             return found[0]
         if any(self._tables[number].schema.key == name.name for number in candidates):
-            hint = "keys are not committed; use COUNT(*)"
-            raise SqlUnsupportedError(f"the key {name} outside ON", name.position, hint)
+            hint = "keys are not committed; COUNT(key) counts rows"
+            raise SqlUnsupportedError(f"the key {name} outside ON and COUNT", name.position, hint)
         places = " or ".join(self._tables[number].schema.name for number in candidates)
         raise UnknownColumnError(f"there is no column {name.name!r} in {places}", name.position)
 

@@ -5,6 +5,7 @@ escapes. No message carries a value of a row.
     ├── SchemaInvalidError        a table's schema outside the language or its limits
     ├── PolicyInvalidError        a policy that cannot be read
     ├── DirectoryInvalidError     registered tables that do not fit together
+    ├── ParameterInvalidError     a parameter that is not allowed, lacks or is not used
     ├── RowInvalidError           a record that does not fit its schema; row and column, never the value
     ├── PlacedError               has a position in the SQL text
     │   ├── SqlSyntaxError        text that is not SQL at all
@@ -50,6 +51,10 @@ class PolicyInvalidError(QueryError):
 
 class DirectoryInvalidError(QueryError):
     """A registered table's numbers are out of range, or two tables share a name."""
+
+
+class ParameterInvalidError(QueryError):
+    """A named parameter is not allowed, is missing, or is not used."""
 
 
 class RowInvalidError(QueryError):

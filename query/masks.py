@@ -72,6 +72,11 @@ class TableProducts:
         boolean = column.kind is ColumnKind.BOOLEAN
         return Factor(column.name, "", column.bound, boolean, frozenset(implied), None)
 
+    @property
+    def person(self) -> Product:
+        """What says that a row is there, where the base does not."""
+        return (PRESENT_INDEX,) if self.optional else ()
+
     def number(self, name: str) -> int:
         """The number of a physical column that exists."""
         return self._numbers[name]

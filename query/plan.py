@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from query.aggregates import Statistic
-from query.binding import BoundColumn, BoundQuestion, bind_question
+from query.arranging import Arrangement, OutputKind, check_arrangement
+from query.binding import BoundColumn, BoundPerson, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
@@ -15,7 +16,7 @@ from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.publication import Publication
 from query.sql import parse_question
-from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
+from query.sums import Cell, GroupSpec, KeySpec, Label, Moments, Operand, OutputSpec, SumSpec
 from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
@@ -81,6 +82,7 @@ class Plan:
         groups: the columns and values of GROUP BY.
         keys: those of them that stand among the results.
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
+        arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
         publication: who sees the sums.
     """
 
@@ -95,6 +97,7 @@ class Plan:
     groups: tuple[GroupSpec, ...] = ()
     keys: tuple[KeySpec, ...] = ()
     cells: tuple[Cell, ...] = ((),)
+    arrangement: Arrangement = field(default_factory=Arrangement)
     publication: Publication = Publication.AGENCY
 
     @property
@@ -115,7 +118,7 @@ def compile_question(
     """Compile a question.
 
     Args:
-        sql: text in the subset of `query.sql`.
+        sql: text in the subset of `query.sql`, with its parameters as `query.parameters.question_text` adds them.
         directory: the registered tables.
         minimum_group: smallest count the caller lets out; the tables' own minima are at least respected.
         publication: who sees the sums. Public sums of one owner's tables stand in the statement, unless there are
@@ -124,7 +127,8 @@ def compile_question(
     Raises:
         QueryError: one of the errors of `query.errors`; the text, a name or a kind is wrong, or a limit is exceeded.
     """
-    question = bind_question(parse_question(sql), directory)
+    parsed = parse_question(sql)
+    question = bind_question(parsed, directory)
     public = publication is Publication.PUBLIC
     plain = public and len({table.owner for table in question.tables}) == 1 and not question.groups
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
@@ -137,6 +141,10 @@ def compile_question(
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
+    arrangement = parsed.arrangement
+    kinds = {output.name: OutputKind.OTHER if output.table else OutputKind.NUMBER for output in outputs}
+    kinds |= {key.name: _label_kind(compiler.groups[key.group].labels) for key in question.keys}
+    check_arrangement(arrangement, kinds)
     return Plan(
         sql,
         relation,
@@ -149,8 +157,17 @@ def compile_question(
         tuple(compiler.groups),
         tuple(KeySpec(key.name, key.group, key.place) for key in question.keys),
         compiler.cells,
+        arrangement,
         publication,
     )
+
+
+def _label_kind(labels: Sequence[Label]) -> OutputKind:
+    """What a group column's values are."""
+    known = next((label for label in labels if label is not None), None)
+    if isinstance(known, bool):
+        return OutputKind.TRUTH
+    return OutputKind.TEXT if isinstance(known, str) else OutputKind.NUMBER
 
 
 def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanColumn, ...]:
@@ -173,6 +190,8 @@ def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
                 found[place].add(bound.column.name)
 
     for argument in (argument for aggregate in question.aggregates for argument in aggregate.arguments):
+        if isinstance(argument, BoundPerson):
+            continue
         if isinstance(argument, BoundColumn):
             use(values, [argument])
             continue

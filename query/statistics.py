@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Final
 
 from query.aggregates import Statistic
+from query.arranging import Known, arrange
 from query.errors import SumsInvalidError
 from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
@@ -79,17 +80,43 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
 def result_rows(plan: Plan, results: Sequence[Result]) -> tuple[dict[str, Value | Label], ...]:
     """The results of `finish_plan` as a table: one row for each cell, columns in the order of the question.
 
-    Groups that are empty or suppressed have a row, too: which of the two it is, is not disclosed.
+    Groups that are empty or suppressed have a row, too: which of the two it is, is not disclosed. HAVING, ORDER BY,
+    LIMIT and OFFSET are applied (`query.arranging`).
     """
+    return tuple(row.columns for row in arranged_rows(plan, results))
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """A row of the result: its columns in the order of the question, and whether it is of a closed group."""
+
+    columns: dict[str, Value | Label]
+    closed: bool
+
+
+def arranged_rows(plan: Plan, results: Sequence[Result]) -> tuple[ResultRow, ...]:
+    """The rows of `result_rows`, with the closed ones marked."""
     width, rows = len(plan.outputs), []
+    known: list[dict[str, Known] | None] = []
     for place, cell in enumerate(plan.cells):
-        columns: list[tuple[str, Value | Label]] = [
-            (result.name, result.value) for result in results[place * width : (place + 1) * width]
-        ]
+        here = results[place * width : (place + 1) * width]
+        columns: list[tuple[str, Value | Label]] = [(result.name, result.value) for result in here]
         for key in plan.keys:
             columns.insert(key.place, (key.name, cell[key.group]))
-        rows.append(dict(columns))
-    return tuple(rows)
+        closed = all(result.suppressed for result in here)
+        rows.append(ResultRow(dict(columns), closed))
+        exact = {result.name: _exact(result.value, result.exact) for result in here}
+        known.append(None if closed else exact | {key.name: _exact(cell[key.group], None) for key in plan.keys})
+    return tuple(rows[number] for number in arrange(known, plan.arrangement))
+
+
+def _exact(value: Value | Label, exact: Fraction | None) -> Known:
+    """A value as HAVING and ORDER BY compare it."""
+    if exact is not None:
+        return exact
+    if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
+        return Fraction(value)
+    return value if isinstance(value, bool | str) else None
 
 
 def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:

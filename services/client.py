@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from ledger.bundle import AuditBundle, BundleQuestion
 from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.explain import explain_plan
+from query.parameters import question_text
 from query.plan import Plan, compile_question
 from query.publication import Publication
 from services.bundle import make_bundle
@@ -56,6 +57,7 @@ RELEASE_ATTEMPTS: Final = 5
 RELEASE_PAUSE_S: Final = 0.5
 _FAILED_CODE: Final = 1
 
+Parameters = Mapping[str, object]
 OnProgress = Callable[[StudyUpdate], object]
 
 
@@ -116,20 +118,27 @@ class Tallystick:
         """Names of the usable tables; raises as `directory`."""
         return sorted(table.schema.name for table in self.directory().directory)
 
-    def compile(self, sql: str, publish: Publication | str = Publication.AGENCY) -> Plan:
+    def compile(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> Plan:
         """Compile a question against the ledger's directory; starts nothing.
+
+        Args:
+            sql, parameters: as `query`.
 
         Raises:
             RequestInvalidError: ``publish`` is not one of `Publication`.
             QueryError: the question cannot be asked; names the construct, table or column.
             ServiceError, LedgerError: as `directory`.
         """
-        publication = chosen_publication(publish)
-        return compile_question(checked_sql(sql), self.directory().directory, publication=publication)
+        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
+        return compile_question(text, self.directory().directory, publication=publication)
 
-    def explain(self, sql: str, publish: Publication | str = Publication.AGENCY) -> str:
+    def explain(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql, publish))
+        return explain_plan(self.compile(sql, parameters, publish))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.
@@ -167,6 +176,7 @@ class Tallystick:
     def query(
         self,
         sql: str,
+        parameters: Parameters | None = None,
         *,
         purpose: str,
         request_id: str | None = None,
@@ -177,7 +187,8 @@ class Tallystick:
         """Ask a question and return its verified result.
 
         Args:
-            sql: text in the subset of `query.sql`.
+            sql: text in the dialect of docs/sql.md.
+            parameters: values of its :names; bound as literals, never put into the text.
             purpose: why; the owners see it, its salted hash goes to the ledger.
             request_id: makes the call repeatable: the same id continues the same study. None draws one.
             on_progress: called with every change.
@@ -195,13 +206,14 @@ class Tallystick:
             ServiceError, LedgerError: somebody does not answer.
         """
         began = time.monotonic()
-        query_id = self.submit(sql, purpose=purpose, request_id=request_id, publish=publish)
+        query_id = self.submit(sql, parameters, purpose=purpose, request_id=request_id, publish=publish)
         stages = {"propose": time.monotonic() - began}
         return self.result(query_id, on_progress=on_progress, wait_for_approval_s=wait_for_approval_s, stages_s=stages)
 
     def submit(
         self,
         sql: str,
+        parameters: Parameters | None = None,
         *,
         purpose: str,
         request_id: str | None = None,
@@ -209,7 +221,7 @@ class Tallystick:
     ) -> bytes:
         """Propose a question on the ledger, start its study and return the query's id; raises as `query`."""
         checked_purpose(purpose)
-        publication = chosen_publication(publish)
+        publication, sql = chosen_publication(publish), question_text(sql, parameters)
         chosen = checked_request_id(secrets.token_hex(16) if request_id is None else request_id)
         if request_id is not None:
             earlier = self._earlier(chosen)
@@ -217,7 +229,7 @@ class Tallystick:
                 if (earlier.sql, earlier.purpose, earlier.publication) != (sql, purpose, publication):
                     raise RequestConflictError(f"request id {chosen!r} was used for another question")
                 return earlier.query_id
-        plan = self.compile(sql, publication)
+        plan = self.compile(sql, publish=publication)
         salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
         studies = self.ledger.studies
         query_id = studies.query_id(self.ledger.client.address, nonce, plan.relation)
@@ -340,7 +352,7 @@ class Tallystick:
                 "not the question proposed with this key: the coordinator shows another SQL text, or the sums were "
                 f"published for another reader ({publication.value})"
             )
-        plan = self.compile(study.sql, publication)
+        plan = self.compile(study.sql, publish=publication)
         if relation_hash(plan.relation) != verified.query.relation_hash:
             raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
         return plan

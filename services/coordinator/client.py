@@ -10,10 +10,11 @@ from typing import Final, TypeVar
 import grpc
 
 from proto.v1 import directory_pb2, directory_pb2_grpc, study_pb2, study_pb2_grpc
+from query.parameters import split_question
 from query.publication import Publication
 from services.config import Endpoint, TlsConfig
 from services.convert import checked_publication, publication_message
-from services.convert_study import study_state
+from services.convert_study import parameter_messages, study_state
 from services.coordinator.store import StudyState
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, RequestConflictError
 from services.identity import Identity, Role
@@ -91,14 +92,23 @@ class CoordinatorClient:
     ) -> StudyUpdate:  # fmt: skip
         """Start a study.
 
+        Args:
+            sql: the question's text, with its line of parameters if it has any.
+
         Raises:
             RequestConflictError: the request id or the query is taken by another request.
             PeerUnavailableError, RemoteError: as `tables`.
         """
+        text, parameters = split_question(sql)
         request = study_pb2.SubmitRequest(
-            request_id=request_id, sql=sql, purpose=purpose, query_id=query_id, salt=salt,
+            request_id=request_id,
+            sql=text,
+            purpose=purpose,
+            query_id=query_id,
+            salt=salt,
+            parameters=parameter_messages(parameters),
             publication=publication_message(publication),
-        )  # fmt: skip
+        )
         return _update(self._call(lambda: self._studies.Submit(request, timeout=CALL_TIMEOUT_S)))
 
     def get(self, query_id: bytes) -> StudyUpdate:
@@ -153,7 +163,10 @@ class CoordinatorClient:
 
     def explain(self, sql: str, publication: Publication = Publication.AGENCY) -> study_pb2.ExplainReply:
         """What the coordinator says a question would disclose; raises as `tables`."""
-        request = study_pb2.ExplainRequest(sql=sql, publication=publication_message(publication))
+        text, parameters = split_question(sql)
+        request = study_pb2.ExplainRequest(
+            sql=text, parameters=parameter_messages(parameters), publication=publication_message(publication)
+        )
         return self._call(lambda: self._studies.Explain(request, timeout=CALL_TIMEOUT_S))
 
     def _call(self, run: Callable[[], _T]) -> _T:

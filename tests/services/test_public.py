@@ -144,7 +144,7 @@ def test_only_agency_and_public_can_be_asked_for(agency: Tallystick) -> None:
 def test_a_coordinator_cannot_change_who_sees_the_numbers(
     agency: Tallystick, deployment: LocalDeployment, asked: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, salt = agency.compile(f"SELECT COUNT(*) AS n {JOIN}", asked), secrets.token_bytes(32)
+    plan, salt = agency.compile(f"SELECT COUNT(*) AS n {JOIN}", publish=asked), secrets.token_bytes(32)
     query_id = agency.ledger.studies.propose(
         plan.relation, nonce=secrets.randbits(64), sql_hash=question_hash(asked, salt, plan.sql),
         purpose_hash=text_hash("purpose", salt, "why"),
@@ -166,7 +166,7 @@ def test_a_coordinator_cannot_change_who_sees_the_numbers(
 
 def test_the_ledger_takes_no_other_sum(agency: Tallystick, deployment: LocalDeployment) -> None:
     """A coordinator that publishes first, with a sum of its own."""
-    asked = agency.compile(ALONE, Publication.PUBLIC)
+    asked = agency.compile(ALONE, publish=Publication.PUBLIC)
     salt = secrets.token_bytes(32)
     query_id = agency.ledger.studies.propose(
         asked.relation, nonce=secrets.randbits(64), sql_hash=question_hash(Publication.PUBLIC, salt, ALONE),
