@@ -16,6 +16,7 @@ Modules in dependency order:
     replicated  the engine: input, linear operations, products, resharing, opening
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
+    checked_words     the same for words and bits, by triples that a coin assigns
     shuffle     rows in a secret order that no party knows, and back
     checked_shuffle   the same, safe against one malicious party
     authentic   linear checks that bind a batch to one secret key

@@ -21,8 +21,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mpc.checked_shuffle import apply_checked
 from mpc.computation import Computation
-from mpc.errors import ProtocolStateError, RingValueError
+from mpc.errors import RingValueError
 from mpc.kernels.halving import difference_of_rows
 from mpc.kernels.memory import Words, fresh
 from mpc.ordering import sign_of
@@ -125,7 +126,11 @@ def _ranked(
     engine = computation.words
     distinct = engine.add_public(engine.scale_public(columns[key], 1 << tie_bits), np.arange(n, dtype=np.uint64))
     shuffle = Shuffle(engine, n, computation.label("shuffle"))
-    *shuffled, keys = shuffle.apply(engine, [*columns, distinct], computation.label("rows"))
+    moved, label = [*columns, distinct], computation.label("rows")
+    if computation.trusting:
+        *shuffled, keys = shuffle.apply(engine, moved, label)
+    else:
+        *shuffled, keys = apply_checked(engine, shuffle, moved, label)
 
     def below(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
         plane = sign_of(computation, _differences(keys, rows, others), bits + tie_bits + 1)
@@ -150,14 +155,9 @@ def _differences(x: ReplicatedShare, minuend: Rows, subtrahend: Rows) -> Replica
 
 
 def open_flags(computation: Computation, plane: ReplicatedShare, n: int) -> npt.NDArray[np.bool_]:
-    """Open the n lanes of a plane of shared bits. One round.
-
-    Raises:
-        ProtocolStateError: the computation is a malicious one, whose comparisons this version does not check.
-    """
-    if not computation.trusting:
-        raise ProtocolStateError("opened comparisons are for semi-honest parties in this version")
+    """Open the n lanes of a plane of shared bits, after the products behind it were checked. One round."""
     if n == 0:
         return np.zeros(0, np.bool_)
+    computation.verify()
     opened: Words = computation.bits.open(plane, computation.label("flags"))
     return np.unpackbits(opened.astype("<u8", copy=False).view(np.uint8), count=n, bitorder="little").view(np.bool_)

@@ -5,6 +5,7 @@
     kinds         what a column may hold
     schema        a table's meaning and the physical columns its owner commits to
     rows          records to physical columns
+    layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
     publication   who sees the numbers of a question
@@ -35,4 +36,7 @@
     regressions   REGR_*
     arranging     the order and choice of a result's rows
     statistics    exact sums to results
+    clear         plans evaluated in the clear, vectorised
+    analyses      statistics by name
+    rehearsal     questions and analyses on rows one may see
 """

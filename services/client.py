@@ -19,17 +19,22 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger.bundle import AuditBundle, BundleQuestion
 from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
+from query.analyses.asking import Analysis, Answer
+from query.analyses.report import Evidence, Report
 from query.explain import explain_plan
+from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
 from query.publication import Publication
 from services.bundle import make_bundle
+from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
+from services.cohort_proof import cohort_relation
 from services.config import AgencyConfig, load_config
 from services.convert import released_rows
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
@@ -59,9 +64,10 @@ _FAILED_CODE: Final = 1
 
 Parameters = Mapping[str, object]
 OnProgress = Callable[[StudyUpdate], object]
+R = TypeVar("R", bound=Report)
 
 
-class Tallystick:
+class Tallystick(StatisticsByName):
     """A connection as one agency. Use it as a context manager or close it. Thread-safe.
 
     Args:
@@ -229,13 +235,17 @@ class Tallystick:
                 if (earlier.sql, earlier.purpose, earlier.publication) != (sql, purpose, publication):
                     raise RequestConflictError(f"request id {chosen!r} was used for another question")
                 return earlier.query_id
-        plan = self.compile(sql, publish=publication)
+        cohort = parse_cohort_question(sql)
+        if cohort is None:
+            relation = self.compile(sql, publish=publication).relation
+        else:
+            relation = cohort_relation(self.ledger, *cohort)
         salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
         studies = self.ledger.studies
-        query_id = studies.query_id(self.ledger.client.address, nonce, plan.relation)
+        query_id = studies.query_id(self.ledger.client.address, nonce, relation)
         if studies.state(query_id) is QueryState.UNKNOWN:
             studies.propose(
-                plan.relation,
+                relation,
                 nonce=nonce,
                 sql_hash=question_hash(publication, salt, sql),
                 purpose_hash=text_hash("purpose", salt, purpose),
@@ -282,6 +292,56 @@ class Tallystick:
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
         )
+
+    def prove_cohort(
+        self, name: str, version: int, *, request_id: str | None = None, on_progress: OnProgress | None = None
+    ) -> VerifiedQuery:
+        """Have it proved on the ledger that no row of a cohort joins two persons, and verify the proof.
+
+        Raises:
+            RefusedError: the cohort is not active, or an owner refuses.
+            QueryFailedError: the proof failed: a row joins two persons, or a party deviated.
+            ProofRejectedError, RecordInvalidError: a proof that must not be believed.
+            ServiceError, LedgerError: somebody does not answer.
+        """
+        question, purpose = cohort_question(name, version), "no row of the cohort joins two persons"
+        query_id = self.submit(question, purpose=purpose, request_id=request_id)
+        self._await(query_id, on_progress, 0.0)
+        verified = verify_published(self.ledger, query_id)
+        if verified.query.relation != cohort_relation(self.ledger, name, version):
+            raise ResultRejectedError("the published relation is not that of the cohort")
+        self._acknowledge(query_id)
+        return verified
+
+    def analyse(
+        self, analysis: Analysis[R], *, purpose: str = DEFAULT_PURPOSE, on_progress: OnProgress | None = None
+    ) -> R:
+        """Ask the questions of a statistic by name, verify every answer, and finish it here from the proved sums.
+
+        A question that the data refuse counts as one of which nothing was released; the analysis then says what it
+        lacks.
+
+        Args:
+            analysis: any of `query.analyses`, or one's own.
+            purpose: why; the owners see it.
+            on_progress: called with every change of every question.
+
+        Raises:
+            AnalysisError: cells it needs are suppressed, or the data do not determine it.
+            The errors of `query`.
+        """
+        directory = self.directory().directory
+        answers = []
+        for sql in analysis.questions(directory):
+            query_id = self.submit(sql, purpose=purpose)
+            try:
+                result = self.result(query_id, on_progress=on_progress)
+            except DisclosureRefusedError:
+                plan = self.compile(sql)
+                answers.append(Answer(plan, (None,) * len(plan.sums), Evidence(sql, query_id.hex(), "", False)))
+                continue
+            answers.append(Answer(result.plan, result.sums, Evidence(sql, query_id.hex(), result.tx, False)))
+        return analysis.finish(directory, answers)
 
     def bundle(self, result: Result) -> AuditBundle:
         """Return the audit bundle of a result, with its SQL text, schemas and released values.

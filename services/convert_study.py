@@ -17,6 +17,7 @@ ID_BYTES: Final = 32
 MAX_SQL_CHARACTERS: Final = 16 * 1024
 MAX_PURPOSE_CHARACTERS: Final = 1000
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_COHORT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,25}(\.[0-9]{1,25})?")
 
 _STATES: Final = {
@@ -49,6 +50,17 @@ def checked_request_id(value: str) -> str:
     """
     if not _REQUEST_ID.fullmatch(value):
         raise RequestInvalidError("request_id", "expected 1 to 64 letters, digits, dots, dashes or underscores")
+    return value
+
+
+def checked_cohort_name(value: str) -> str:
+    """Return a cohort's name.
+
+    Raises:
+        RequestInvalidError: empty, too long or with other characters.
+    """
+    if not _COHORT.fullmatch(value):
+        raise RequestInvalidError("name", "expected 1 to 48 letters, digits, dashes or underscores, no dash in front")
     return value
 
 

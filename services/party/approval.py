@@ -17,9 +17,11 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.registry import Role as LedgerRole
 from ledger.studies import QueryRecord, QueryState
 from query.errors import PolicyRefusedError, QueryError
+from query.layout import parse_cohort_question
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
 from query.publication import Publication
+from services.cohort_proof import cohort_relation
 from services.directory import DirectoryView, member_hash, question_hash, read_directory, text_hash
 from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
 from services.identity import Role
@@ -97,17 +99,13 @@ class Approver:
             if not mine:
                 self._store.keep_query(stored)
                 return Verdict.ACKNOWLEDGED
-            view = read_directory(self._ledger.registry, documents)
             try:
-                plan = self._checked_plan(query, view, stored)
+                automatic = self._considered(query, stored, documents)
             except RefusedError as error:
                 self._refuse(
                     stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
                 )
                 raise
-            automatic = all(
-                view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name
-            )
             verdict = Verdict.APPROVED if automatic else Verdict.WAITING
             if automatic:
                 self._approve(query)
@@ -172,6 +170,21 @@ class Approver:
         member = self._ledger.registry.member(query.proposer)
         if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
             raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
+
+    def _considered(self, query: QueryRecord, asked: StoredQuery, documents: Sequence[TableDocument]) -> bool:
+        """Whether the question, which is what the ledger has and what policy allows, needs no person's decision.
+
+        Raises:
+            RefusedError: it is not.
+        """
+        cohort = parse_cohort_question(asked.sql)
+        if cohort is not None:  # joining the cohort was the approval; the one count released is public
+            if relation_hash(cohort_relation(self._ledger, *cohort)) != query.relation_hash:
+                raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not the cohort's")
+            return True
+        view = read_directory(self._ledger.registry, documents)
+        plan = self._checked_plan(query, view, asked)
+        return all(view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name)
 
     def _checked_plan(self, query: QueryRecord, view: DirectoryView, asked: StoredQuery) -> Plan:
         for entry in query.datasets:

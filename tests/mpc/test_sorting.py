@@ -5,13 +5,14 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mpc.errors import ProtocolStateError, RingValueError
+from mpc.errors import ProductCheckError, RingValueError, ShareMismatchError, ShuffleCheckError
 from mpc.ordering import less_than
+from mpc.replicated import Engine
 from mpc.rings import Z2_64
 from mpc.shares import share
 from mpc.sorting import largest_rows, nearest_ranks, open_flags, rows_of, select_ranks, sort_rows
 
-MODES = ["semi-honest"]
+MODES = ["semi-honest", "malicious"]
 
 
 def deal(columns):
@@ -76,7 +77,7 @@ def test_selected_ranks(computations, security, n):
 
 @pytest.mark.parametrize("security", MODES)
 def test_a_large_sort(computations, security):
-    n = 20_000
+    n = 20_000 if security == "semi-honest" else 2_000
     values = draw(n, 40, 3)
     dealt = deal([values])
     result = computations(security).run(lambda c: opened(c, sort_rows(c, dealt[c.party], 40)))[0][0]
@@ -96,7 +97,7 @@ def test_the_opened_comparisons_are_those_of_a_random_order(computations, monkey
     """
     import mpc.sorting
 
-    honest, times = mpc.sorting.rank_rows, 150
+    honest, times = mpc.sorting.rank_rows, 90
     for values in ([7, 7, 7], [1, 2, 3], [5, 9, 5]):
         seen = []
 
@@ -119,8 +120,6 @@ def test_the_opened_comparisons_are_those_of_a_random_order(computations, monkey
 
 
 def test_nothing_but_flags_is_opened(computations, monkeypatch):
-    from mpc.replicated import Engine
-
     labels, honest = [], Engine.open
 
     def watch(self, a, label, *, index=0):
@@ -181,11 +180,47 @@ def test_rows_and_flags(computations):
     assert values == [129, 0, 5] and flags == [k < 65 for k in range(130)]
 
 
-def test_malicious_computations_are_refused(computations):
-    dealt = deal([np.arange(5)])
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("gate", ["generate", "carry/0", "carry/2"])
+def test_a_bent_comparison_is_caught_before_it_is_opened(computations, monkeypatch, liar, gate):
+    honest, labels, honest_open = Engine._replicate, [], Engine.open
+
+    def replicate(self, first, tag):
+        if self.party == liar and tag.endswith(gate):
+            first = first ^ np.uint64(1)
+        return honest(self, first, tag)
+
+    def watch(self, a, label, *, index=0):
+        labels.append(label.split("/")[0])
+        return honest_open(self, a, label, index=index)
+
+    monkeypatch.setattr(Engine, "_replicate", replicate)
+    monkeypatch.setattr(Engine, "open", watch)
+    dealt = deal([np.arange(40)])
 
     def body(c):
-        with pytest.raises(ProtocolStateError, match="semi-honest"):
+        with pytest.raises(ProductCheckError):
             sort_rows(c, dealt[c.party], 8)
 
     computations("malicious").run(body)
+    assert "verify" in labels and "flags" not in labels
+
+
+def test_a_bent_shuffle_is_caught_before_anything_is_compared(computations, monkeypatch):
+    honest, labels, honest_open = Engine.transfer, [], Engine.open
+
+    def transfer(self, sender, receiver, masked, n, label, *, index=0):
+        if masked is not None and self.party == 1:
+            masked = self.ring.add(masked, self.ring.from_integers([1]))
+        return honest(self, sender, receiver, masked, n, label, index=index)
+
+    def watch(self, a, label, *, index=0):
+        labels.append(label.split("/")[0])
+        return honest_open(self, a, label, index=index)
+
+    monkeypatch.setattr(Engine, "transfer", transfer)
+    monkeypatch.setattr(Engine, "open", watch)
+    dealt = deal([np.arange(40)])
+    outcomes = computations("malicious").outcomes(lambda c: select_ranks(c, dealt[c.party], [3], 8))
+    assert all(isinstance(outcome, ShuffleCheckError | ShareMismatchError) for outcome in (outcomes[0], outcomes[2]))
+    assert set(labels) == {"rows"}

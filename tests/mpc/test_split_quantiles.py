@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from mpc.errors import RingValueError
+from mpc.errors import InconsistentInputError, RingValueError
 from mpc.ideal import Ideal
 from mpc.replicated import Engine
 from mpc.split_quantiles import LOWER_MEDIAN, UPPER_MEDIAN, Quantile, split_quantiles
 
-MODES = ["semi-honest"]
+MODES = ["semi-honest", "malicious"]
 MINIMUM, MAXIMUM = Quantile(0, 1, 1), Quantile(1, 1)
 SEVERAL = [MINIMUM, Quantile(1, 4), LOWER_MEDIAN, UPPER_MEDIAN, Quantile(9, 10), MAXIMUM]
 
@@ -25,8 +25,9 @@ def expected(values, quantiles):
 
 
 @pytest.mark.parametrize("security", MODES)
-@pytest.mark.parametrize("n", [1, 2, 3, 10, 101, 1000])
-@pytest.mark.parametrize(("low", "bits"), [(0, 1), (-5, 4), (-(1 << 31), 32), (-(1 << 63), 62)])
+@pytest.mark.parametrize(
+    ("n", "low", "bits"), [(1, 0, 1), (2, -5, 4), (3, -5, 4), (10, -(1 << 31), 32), (101, 0, 7), (1000, -(1 << 63), 62)]
+)
 def test_quantiles(computations, security, n, low, bits):
     rng = np.random.default_rng(n * bits)
     values = low + rng.integers(0, (1 << bits) - 1, n, dtype=np.int64, endpoint=True)
@@ -97,3 +98,37 @@ def test_misuse_is_refused(computations):
     for arguments in ((2, 1), (-1, 2), (1, 0), (0, 1 << 17), (1, 2, 2)):
         with pytest.raises(RingValueError):
             Quantile(*arguments)
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+@pytest.mark.parametrize("lie", ["decreasing", "negative", "too many"])
+def test_counts_of_no_values_are_caught(computations, monkeypatch, liar, lie):
+    honest, steps = Engine.share_input, []
+
+    def share_input(self, owner, x, label, n, *, index=0):
+        if x is not None and self.party == liar and label.startswith("counts"):
+            steps.append(x)
+            if lie == "negative" and len(steps) == 2:
+                x = self.ring.from_integers([-1] * n)
+            if lie == "too many" and len(steps) == 3:
+                x = self.ring.from_integers([50] * n)
+            if lie == "decreasing" and len(steps) > 2:
+                x = self.ring.from_integers([(37 * len(steps)) % 20] * n)
+        return honest(self, owner, x, label, n, index=index)
+
+    monkeypatch.setattr(Engine, "share_input", share_input)
+
+    def body(c):
+        with pytest.raises(InconsistentInputError):
+            split_quantiles(c, np.arange(20) * 3, [LOWER_MEDIAN], 0, 8)
+
+    computations("malicious").run(body)
+    assert len(steps) >= 2
+
+
+def test_neighbour_other_values_are_not_noticed(computations):
+    """An owner who counts other values consistently is believed: its data are its own."""
+    shares = [np.arange(20), np.arange(20) + 100, np.zeros(0, np.int64)]
+    assert (
+        computations("malicious").run(lambda c: split_quantiles(c, shares[c.party], [LOWER_MEDIAN], 0, 8)) == [[19]] * 3
+    )
