@@ -101,6 +101,11 @@ class Plan:
     publication: Publication = Publication.AGENCY
 
     @property
+    def collected(self) -> bool:
+        """Whether all cells together are one row: of a statistic that is finished from counts per bin."""
+        return any(output.bins is not None for output in self.outputs)
+
+    @property
     def statistics(self) -> tuple[Statistic, ...]:
         """The statistics asked for."""
         return tuple(output.statistic for output in self.outputs)
@@ -142,7 +147,7 @@ def compile_question(
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
     arrangement = parsed.arrangement
-    kinds = {output.name: OutputKind.OTHER if output.table else OutputKind.NUMBER for output in outputs}
+    kinds = {output.name: OutputKind.OTHER if output.table or output.bins else OutputKind.NUMBER for output in outputs}
     kinds |= {key.name: _label_kind(compiler.groups[key.group].labels) for key in question.keys}
     check_arrangement(arrangement, kinds)
     return Plan(

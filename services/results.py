@@ -80,7 +80,8 @@ class Result:
     @property
     def values(self) -> dict[str, Value]:
         """Value of every output by its name; empty with GROUP BY, see `rows`."""
-        return {} if self.plan.groups else {output.name: output.value for output in self.outputs}
+        several = self.plan.groups and not self.plan.collected
+        return {} if several else {output.name: output.value for output in self.outputs}
 
     def rows(self) -> list[dict[str, Value | Label]]:
         """The result table: one row, or with GROUP BY one for each group, suppressed ones with None."""

@@ -1,4 +1,4 @@
-"""``tallystick query``: ask, explain, list, watch, cancel."""
+"""``tallystick query``: ask, rehearse, explain, list, watch, cancel."""
 
 from __future__ import annotations
 
@@ -66,6 +66,28 @@ def run(
     else:
         _print_result(result)
     _write_bundle(bundle, config, result)
+
+
+@app.command("dry-run")
+def dry_run(
+    sql: Sql,
+    schemas: Annotated[list[Path], typer.Option("--schema", help="A table's JSON file; repeat it for each table.")],
+    rows: Annotated[int, typer.Option(min=1, help="Generated people.")] = 10_000,
+    param: Parameters = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question on generated rows that fit the schemas; nothing is sent, no number means anything."""
+    with one_line_errors(as_json):
+        from services.dry_run import DryRun
+
+        found = DryRun(schemas, rows=rows).query(sql, _parameters(param))
+    shown = [{name: _value(value) for name, value in row.items()} for row in found.rows()]
+    if as_json:
+        print_json({"mock": True, "sql": found.evidence.sql, "rows": shown})
+        return
+    print_line(str(found.evidence))
+    for row in shown:
+        print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
 
 
 @app.command()
@@ -266,9 +288,10 @@ def _as_json(result: Result) -> dict[str, Any]:
 
 
 def _value(value: object) -> object:
+    from query.histograms import Histogram, Interval
     from query.moments import MomentMatrix
 
-    if isinstance(value, MomentMatrix):
+    if isinstance(value, MomentMatrix | Histogram | Interval):
         return value.as_json()
     return None if value is None else str(value)
 
@@ -289,7 +312,7 @@ def _print_rows(result: Result) -> None:
 
 
 def _print_result(result: Result) -> None:
-    if result.plan.groups:
+    if result.plan.groups and not result.plan.collected:
         _print_rows(result)
     else:
         for row in result.rows():
