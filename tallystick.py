@@ -30,6 +30,7 @@ from query.errors import (
 )
 from query.plan import Plan
 from query.policy import DEFAULT_MINIMUM_GROUP
+from query.publication import Publication
 from query.schema import TableSchema
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -64,6 +65,7 @@ __all__ = [
     "Plan",
     "PolicyRefusedError",
     "ProofRejectedError",
+    "Publication",
     "QueryCancelledError",
     "QueryError",
     "QueryFailedError",

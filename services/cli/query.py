@@ -29,6 +29,11 @@ BundleFile = Annotated[
 ]
 
 
+Public = Annotated[
+    bool, typer.Option("--public", help="Put the numbers on the ledger for everybody; every owner must allow it.")
+]
+
+
 @app.command()
 def run(
     sql: Sql,
@@ -38,6 +43,7 @@ def run(
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
     param: Parameters = None,
     bundle: BundleFile = None,
+    public: Public = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
@@ -53,6 +59,7 @@ def run(
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
                 on_progress=lambda update: show(_progress(update)),
+                publish="public" if public else "agency",
             )
     if as_json:
         print_json(_as_json(result))
@@ -101,14 +108,16 @@ def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_jso
 
 
 @app.command()
-def explain(sql: Sql, config: ConfigFile, param: Parameters = None, as_json: JsonOption = False) -> None:
+def explain(
+    sql: Sql, config: ConfigFile, param: Parameters = None, public: Public = False, as_json: JsonOption = False
+) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
         from query.explain import explain_plan
         from services.client import Tallystick
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql, _parameters(param))
+            plan = tallystick.compile(sql, _parameters(param), "public" if public else "agency")
         text = explain_plan(plan)
     if as_json:
         print_json(
@@ -257,6 +266,7 @@ def _study(update: StudyUpdate) -> dict[str, Any]:
         "message": update.message,
         "sql": update.sql,
         "purpose": update.purpose,
+        "publish": update.publication.value,
         "attempts": update.attempts,
         "tx": update.tx,
         "gas": update.gas,
@@ -269,6 +279,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "sql": result.sql,
         "rows": [{name: _value(value) for name, value in row.items()} for row in result.rows()],
         "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
+        "public": result.publication.value == "public",
         "proof_bytes": result.proof_bytes,
         "tx": result.tx,
         "gas": result.gas,
@@ -311,6 +322,8 @@ def _print_result(result: Result) -> None:
     print_line(
         f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"
     )
+    if result.publication.value == "public":
+        print_line("public: these numbers stand on the ledger, and `tallystick verify` shows them to everybody")
     print_line(
         "It shows that each number is exactly the agreed query over exactly the registered data, if one contributor"
     )
