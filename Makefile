@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .PHONY: help demo test test-long lint proto contracts lock bench bench-peers clean
@@ -33,7 +34,7 @@ demo: $(VENV)/.demo ## a city, three parties, a ledger: questions, proofs, cheat
 	@$(BIN)/tallystick demo
 
 test: $(VENV)/.dev ## every test (under 10 minutes on two cores)
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow" -n $(WORKERS) --dist loadgroup
 
 test-long: $(VENV)/.dev ## the minutes-long suites
 	@$(BIN)/python -m pytest -q -m slow

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from zk import comparison
 from zk.cover import COPY_WEIGHT, small_cover
 from zk.errors import RelationInvalidError
-from zk.forms import MAX_HINT_TERMS, centred
+from zk.forms import MAX_HINT_TERMS, centred, require_at_most
 from zk.relation import (
     MAX_GROUPS,
     MAX_SECOND,
@@ -32,6 +33,7 @@ from zk.relation import (
     Term,
     relation_of,
 )
+from zk.relation_rules import hides_guards
 
 Handle = int
 DraftTerm = tuple[int, Handle, Handle]
@@ -190,8 +192,8 @@ class RelationBuilder:
             guard: number of the sum that counts its rows; None makes it its own guard.
         """
         draft = self._merge(terms)
-        if guard is None and len(draft) == 1:
-            for handle in self._zero_or_one & set(draft[0][1:]):
+        if guard is None:
+            for handle in self._zero_or_one & {handle for _, *factors in draft for handle in factors}:
                 self.boolean(handle)
         number = len(self._sums)
         self._sums.append((draft, number if guard is None else guard))
@@ -261,17 +263,20 @@ class RelationBuilder:
             hidden_guards=hidden_guards,
         )
 
+    def hides_guards(self) -> bool:
+        """Whether the guards of the sums so far may be hidden (`zk.relation_rules.hides_guards`)."""
+        cells = prod(len(codes) for _, codes in self._groups)
+        return hides_guards(self._log_rows, cells, {guard: len(self._sums[guard][0]) for _, guard in self._sums})
+
     def _inverses(self) -> tuple[list[Handle], list[Handle], list[Handle]]:
         return list(self._lookups.values()), list(self._groups.values()), list(self._second.values())
 
     def _check_size(self) -> None:
         """Refuse what is far too large before looking for a cover of it; `Relation` has the exact limits."""
         second = len(self._lookups) + len(self._groups) + len(self._second)
-        if len(self._witnesses) > MAX_WITNESSES or second > MAX_SECOND or len(self._zero) > MAX_ZERO_FORMS:
-            raise RelationInvalidError(
-                f"a relation has at most {MAX_WITNESSES} witness columns, {MAX_SECOND} columns of round 2 and "
-                f"{MAX_ZERO_FORMS} zero-forms"
-            )
+        require_at_most("witness columns", len(self._witnesses), MAX_WITNESSES)
+        require_at_most("columns of round 2", second, MAX_SECOND)
+        require_at_most("zero-forms", len(self._zero), MAX_ZERO_FORMS)
 
     def _drafts(self) -> list[Draft]:
         return [*(w.definition for w in self._witnesses), *self._zero, *(d for d, _ in self._sums), *self._second]

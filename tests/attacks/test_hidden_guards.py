@@ -285,8 +285,6 @@ def test_guards_are_hidden_only_where_their_rows_fit() -> None:
     """Guard rows stand in the first N/32 rows of s, so that no two share a row of b."""
     with pytest.raises(RelationInvalidError, match="N/32"):
         hidden(5)
-    with pytest.raises(RelationInvalidError, match="N/32"):
-        replace(RELATION, guards=(0, 0, 2, 2))
     with pytest.raises(RelationInvalidError, match="hidden"):
         replace(RELATION, plain=True)
     with pytest.raises(RelationInvalidError, match="opened"):
