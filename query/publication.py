@@ -6,12 +6,26 @@ from enum import StrEnum
 
 
 class Publication(StrEnum):
-    """Part of the question: the agency signs it, every owner's policy must allow it."""
+    """Part of the question: the agency signs it, every owner's policy must allow what everybody sees."""
 
     AGENCY = "agency"
+    """The agency alone. The ledger shows that every number rests on enough rows, not on how many."""
+    COUNTS = "counts"
+    """The agency alone, but for the numbers of rows behind the others, which are opened on the ledger."""
     PUBLIC = "public"
 
     @property
     def reader(self) -> str:
         """Who it is, in words."""
         return "everybody" if self is Publication.PUBLIC else "the agency alone"
+
+    @property
+    def hides_guards(self) -> bool:
+        """Whether guards are proved to be large enough instead of being opened, where they fit."""
+        return self is Publication.AGENCY
+
+
+def possible_publications(public: bool) -> tuple[Publication, ...]:
+    """What may have been asked where the sums are, or are not, public: the proved relation tells which it was, and
+    where guards do not fit and were opened anyway, it does not matter."""
+    return (Publication.PUBLIC,) if public else (Publication.AGENCY, Publication.COUNTS)

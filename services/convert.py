@@ -101,6 +101,7 @@ def encode_release(release: int) -> bytes:
 
 _PUBLICATIONS: Final = {
     Publication.AGENCY: common_pb2.PUBLICATION_AGENCY,
+    Publication.COUNTS: common_pb2.PUBLICATION_COUNTS,
     Publication.PUBLIC: common_pb2.PUBLICATION_PUBLIC,
 }
 

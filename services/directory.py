@@ -78,7 +78,8 @@ def text_hash(label: str, salt: bytes, text: str) -> bytes:
 
 
 def question_hash(publication: Publication, salt: bytes, sql: str) -> bytes:
-    """Salted hash of a question, as the ledger holds it: of its SQL, and of whether its numbers are to be public."""
+    """Salted hash of a question, as the ledger holds it: of its SQL, and of whether its numbers are to be public.
+    Whether guards are hidden, its relation says."""
     return text_hash("sql.public" if publication is Publication.PUBLIC else "sql", salt, sql)
 
 

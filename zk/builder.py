@@ -266,7 +266,7 @@ class RelationBuilder:
     def hides_guards(self) -> bool:
         """Whether the guards of the sums so far may be hidden (`zk.relation_rules.hides_guards`)."""
         cells = prod(len(codes) for _, codes in self._groups)
-        return hides_guards(self._log_rows, cells, {guard: len(self._sums[guard][0]) for _, guard in self._sums})
+        return hides_guards(self._log_rows, cells, [guard for _, guard in self._sums])
 
     def _inverses(self) -> tuple[list[Handle], list[Handle], list[Handle]]:
         return list(self._lookups.values()), list(self._groups.values()), list(self._second.values())

@@ -31,6 +31,8 @@ class _PublicationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Publicati
     """The agency that asked."""
     PUBLICATION_PUBLIC: _Publication.ValueType  # 1
     """Everybody, on the ledger."""
+    PUBLICATION_COUNTS: _Publication.ValueType  # 2
+    """The agency, but for the counts of rows behind its numbers, which are opened on the ledger."""
 
 class Publication(_Publication, metaclass=_PublicationEnumTypeWrapper):
     """Who sees the numbers of a question."""
@@ -39,6 +41,8 @@ PUBLICATION_AGENCY: Publication.ValueType  # 0
 """The agency that asked."""
 PUBLICATION_PUBLIC: Publication.ValueType  # 1
 """Everybody, on the ledger."""
+PUBLICATION_COUNTS: Publication.ValueType  # 2
+"""The agency, but for the counts of rows behind its numbers, which are opened on the ledger."""
 Global___Publication: _TypeAlias = Publication  # noqa: Y015
 
 @_typing.final

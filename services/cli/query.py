@@ -34,6 +34,15 @@ Public = Annotated[
 ]
 
 
+Counts = Annotated[
+    bool, typer.Option("--counts", help="Open the counts of rows behind the numbers on the ledger; by default hidden.")
+]
+
+
+def _publication(public: bool, counts: bool) -> str:
+    return "public" if public else "counts" if counts else "agency"
+
+
 @app.command()
 def run(
     sql: Sql,
@@ -44,6 +53,7 @@ def run(
     param: Parameters = None,
     bundle: BundleFile = None,
     public: Public = False,
+    counts: Counts = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
@@ -59,7 +69,7 @@ def run(
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
                 on_progress=lambda update: show(_progress(update)),
-                publish="public" if public else "agency",
+                publish=_publication(public, counts),
             )
     if as_json:
         print_json(_as_json(result))
@@ -109,7 +119,12 @@ def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_jso
 
 @app.command()
 def explain(
-    sql: Sql, config: ConfigFile, param: Parameters = None, public: Public = False, as_json: JsonOption = False
+    sql: Sql,
+    config: ConfigFile,
+    param: Parameters = None,
+    public: Public = False,
+    counts: Counts = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
@@ -117,7 +132,7 @@ def explain(
         from services.client import Tallystick
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql, _parameters(param), "public" if public else "agency")
+            plan = tallystick.compile(sql, _parameters(param), _publication(public, counts))
         text = explain_plan(plan)
     if as_json:
         print_json(
