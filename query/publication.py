@@ -26,6 +26,11 @@ class Publication(StrEnum):
 
 
 def possible_publications(public: bool) -> tuple[Publication, ...]:
-    """What may have been asked where the sums are, or are not, public: the proved relation tells which it was, and
-    where guards do not fit and were opened anyway, it does not matter."""
+    """What may have been asked for where the sums are, or are not, public; the hash of the question tells which."""
     return (Publication.PUBLIC,) if public else (Publication.AGENCY, Publication.COUNTS)
+
+
+def possible_compilations(asked: Publication) -> tuple[Publication, ...]:
+    """As what a question may have been compiled; its relation tells. Releases before guards could be hidden opened those
+    of every question."""
+    return (asked, Publication.COUNTS) if asked is Publication.AGENCY else (asked,)

@@ -17,7 +17,7 @@ from query.directory import Directory, RegisteredTable
 from query.errors import QueryError
 from query.plan import Plan, compile_question
 from query.policy import Policy
-from query.publication import possible_publications
+from query.publication import possible_compilations, possible_publications
 from query.registration import registration_relation
 from query.schema import TableSchema, encode_schema, parse_schema
 from query.statistics import Result as Output
@@ -138,7 +138,8 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
     if question is None:
         return None, ""
     possible = possible_publications(bool(verified.public))
-    if question_hash(possible[0], question.salt, question.sql) != bundle.query.sql_hash:
+    asked = [p for p in possible if question_hash(p, question.salt, question.sql) == bundle.query.sql_hash]
+    if not asked:
         raise BundleContradictedError(
             "question", f"not what was proposed: another SQL text, or sums for another reader than {possible[0].value}"
         )
@@ -156,7 +157,8 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
             )
             for entry, schema in known
         ]
-        plans = [compile_question(question.sql, Directory(tables), least, publication) for publication in possible]
+        directory = Directory(tables)
+        plans = [compile_question(question.sql, directory, least, p) for p in possible_compilations(asked[0])]
     except QueryError as error:
         raise BundleContradictedError("question", f"the SQL text cannot be asked: {error}") from error
     for plan in plans:

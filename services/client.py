@@ -30,7 +30,7 @@ from query.explain import explain_plan
 from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
-from query.publication import Publication, possible_publications
+from query.publication import Publication, possible_compilations, possible_publications
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -408,12 +408,14 @@ class Tallystick(StatisticsByName):
         """The meaning of our own question: another text could mean other statistics of the same sums."""
         salt = self._derived("salt", study.request_id)
         possible = possible_publications(bool(verified.public))
-        if not hmac.compare_digest(question_hash(possible[0], salt, study.sql), verified.query.sql_hash):
+        proposed = verified.query.sql_hash
+        asked = [p for p in possible if hmac.compare_digest(question_hash(p, salt, study.sql), proposed)]
+        if not asked:
             raise ResultRejectedError(
                 "not the question proposed with this key: the coordinator shows another SQL text, or the sums were "
                 f"published for another reader ({possible[0].value})"
             )
-        for publication in possible:
+        for publication in possible_compilations(asked[0]):
             plan = self.compile(study.sql, publish=publication)
             if relation_hash(plan.relation) == verified.query.relation_hash:
                 return plan
