@@ -39,6 +39,7 @@ from zk.kernels.ifma_field import (
 )
 from zk.kernels.ifma_layout import BLOCK, load_block, load_rows, store_block, store_rows
 from zk.kernels.ifma_points import NEGATIVE, POINT_WORDS, ROW_MASK, gather_x, gather_y, scatter_points, signed
+from zk.kernels.intrinsics import align_stack
 from zk.kernels.inverse import fq_inverse_plain
 from zk.kernels.scalar import FQ_MODULUS, Element, Words, fq_add, fq_sub, is_equal, is_zero, limbs
 from zk.kernels.scalar import fq_mul as mul
@@ -135,6 +136,7 @@ def add_regular(
 
     count a positive multiple of 16; rows name none of the operands; no operand is infinity.
     """
+    align_stack()
     half = count >> 4  # blocks of eight pairs; two chains of products hide each other's latency
     product0, product1 = fq_one(), fq_one()
     for k in range(half):

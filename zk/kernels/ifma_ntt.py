@@ -39,6 +39,7 @@ from zk.kernels.ifma_layout import (
     store_rows,
     transpose_blocks,
 )
+from zk.kernels.intrinsics import align_stack
 from zk.kernels.scalar import Words
 
 Places = NDArray[np.int64]
@@ -47,6 +48,7 @@ Places = NDArray[np.int64]
 @inner
 def _transform_blocks(work: Words, n: int, roots: Words) -> None:
     """Transform n blocks lane by lane, from bit-reversed to natural order; roots w^j, five limbs each, j < n."""
+    align_stack()
     h = 1
     if not n & 0x5555_5555_5555_5555:  # an odd number of halvings: one stage of radix 2 first
         for k in range(0, n, 2):
@@ -89,6 +91,7 @@ def transform_columns(
     x: n rows of four words, canonical. places: bit reversal of n1. heads: five limbs per row, or none.
     starts, steps: one block per eight columns, below 1.02. work: n1 blocks.
     """
+    align_stack()
     n1, groups = places.shape[0], starts.shape[0] // BLOCK
     for c in range(first, beyond):
         for r in range(n1):
@@ -126,6 +129,7 @@ def transform_rows(
     out: n rows of four words. tiles: block q·n2 + c holds rows 8q to 8q + 7 of column c, below 1.4.
     places: bit reversal of n2. tails: five limbs for each k2. work: n2 blocks.
     """
+    align_stack()
     n2 = places.shape[0]
     groups = tiles.shape[0] // (BLOCK * n2)
     for q in range(first, beyond):
