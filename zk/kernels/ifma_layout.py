@@ -75,13 +75,10 @@ def words_to_limbs(builder: Any, words: Sequence[Any], shift: int = 0) -> list[A
 
 
 def limbs_to_words(builder: Any, limbs: Sequence[Any]) -> list[Any]:
-    """The four words of a settled number below 2^256."""
-
-    def join(k: int, right: int, left: int) -> Any:
-        low = shift_right(builder, limbs[k], right) if right else limbs[k]
-        return builder.or_(low, builder.shl(limbs[k + 1], constant(left)))
-
-    return [join(0, 0, 52), join(1, 12, 40), join(2, 24, 28), join(3, 36, 16)]
+    """The four words of a settled or carried number below 2^256: what lies above 52 bits is shifted out."""
+    unused = 64 - LIMB_BITS
+    raised = [builder.shl(limb, constant(unused)) for limb in limbs[:-1]]
+    return [_funnel(builder, limbs[k + 1], raised[k], unused * (k + 1)) for k in range(LIMBS - 1)]
 
 
 def transpose_eight(builder: Any, rows: Sequence[Any]) -> list[Any]:
