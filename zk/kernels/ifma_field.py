@@ -317,6 +317,27 @@ def _lowered(modulus: Modulus, multiple: int, finish: Emit = _settle) -> Any:
     return _operation(emit, 1)
 
 
+def _divided(modulus: Modulus) -> Any:
+    """Settled a - q·p, below 1.63·p, of carried p <= a < 84·p.
+
+    q = floor of a's top limb times 84/2^52: at most a/p, since 84 < 2^260/p = 84.63, and at least 0.9924·a/p - 1.0001.
+    Minus q·p is plus q·(2^260 - p) modulo 2^260.
+    """
+    opposite = splat((1 << RADIX_BITS) - modulus.p)
+
+    def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
+        out = [*(builder.and_(limb, constant(LIMB_MASK)) for limb in a[:-1]), a[-1]]
+        quotient = _high(builder, constant(0), a[LIMBS - 1], constant(84))
+        for k, limb in enumerate(opposite):
+            out[k] = _low(builder, out[k], quotient, limb)
+            if k < LIMBS - 1:
+                out[k + 1] = _high(builder, out[k + 1], quotient, limb)
+        *low, top = _settle(builder, out)
+        return [*low, builder.and_(top, constant(LIMB_MASK))]
+
+    return _operation(emit, 1)
+
+
 def _canonical(modulus: Modulus, multiples: Sequence[int]) -> Any:
     """The value below p, of settled 0 <= a < 2·multiples[0]·p; multiples are powers of two down to 1."""
 
@@ -413,12 +434,13 @@ fq_one = _constant_elements((1 << RADIX_BITS) % FQ_MODULUS)
 
 fr_mul = _mul(_FR)
 fr_mul_raw = _mul(_FR, _leave)
+fr_mul_carried = _mul(_FR, _carry)
 fr_mul_two = _mul_two(_FR)
 fr_mul_two_raw = _mul_two(_FR, _leave)
 fr_settle_0 = _raised(_FR, 0)
 fr_settle_1 = _raised(_FR, 1)
-fr_settle_2 = _raised(_FR, 2)
-fr_settle_4 = _raised(_FR, 4)
+fr_carry_32 = _raised(_FR, 32, _carry)
+fr_divide = _divided(_FR)
 fr_reduce_0 = _reduced(_FR, 0)
 fr_canonical = _canonical(_FR, (2, 1))
 fr_canonical_2 = _canonical(_FR, (1,))  # of values below 2·p

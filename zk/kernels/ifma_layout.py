@@ -186,6 +186,37 @@ def transpose_blocks(typing_context: Any, out: Any, offset: Any, blocks: Any, st
     return signature, generate
 
 
+def _fetcher(lines: int, to_write: bool) -> Any:
+    @intrinsic
+    def fetch(typing_context: Any, array: Any, offset: Any) -> Any:
+        """Ask for so many lines of 64 bytes from array[offset:] on, which need not exist."""
+        signature = types.void(array, types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = data_of(context, builder, signature.args[0], arguments[0])
+            for line in range(lines):
+                prefetch(builder, at(builder, data, arguments[1], 8 * line, WORD), to_write)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return fetch
+
+
+def prefetch(builder: Any, address: Any, to_write: bool) -> None:
+    """Ask for a line: into the second-level cache to read it; as near as possible to write it."""
+    hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), HALF_WORD, HALF_WORD, HALF_WORD])
+    function = external(builder, hint, "llvm.prefetch.p0")
+    flags = (ir.Constant(HALF_WORD, value) for value in ((1, 3, 1) if to_write else (0, 2, 1)))
+    builder.call(function, [address, *flags])
+
+
+fetch_rows = _fetcher(4, to_write=False)  # eight of them, consecutive
+fetch_rows_to_write = _fetcher(4, to_write=True)
+fetch_block = _fetcher(5, to_write=False)
+fetch_block_to_write = _fetcher(5, to_write=True)
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
