@@ -5,11 +5,16 @@
     kinds         what a column may hold
     schema        a table's meaning and the physical columns its owner commits to
     rows          records to physical columns
+    layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
+    publication   who sees the numbers of a question
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
+    parameters    a question's text: SQL and the values of its :names
     sql, tokens   the accepted subset of SQL
+    sources       FROM and JOIN
+    clauses       HAVING, ORDER BY, LIMIT, OFFSET
     reading       the parser's tree to values and conditions
     expressions   values and conditions as trees
     binding       names of a question resolved against the directory
@@ -19,10 +24,19 @@
     conditions    conditions of one table
     joint         conditions over several tables
     groups        columns of GROUP BY
+    sides         one table of a question
+    arguments     arguments of aggregates as factors
+    moment_sums   sums under one mask, with few columns: MOMENTS, and values over several tables
     compiler      the sums of a question, written into a relation
     sums          what a plan says of its sums, outputs and cells
     plan          the compiler's front
     disclosure    what is disclosed, in plain words
     explain       a plan as text, with its cost
+    moments       the result of MOMENTS
+    regressions   REGR_*
+    arranging     the order and choice of a result's rows
     statistics    exact sums to results
+    clear         plans evaluated in the clear, vectorised
+    analyses      statistics by name
+    rehearsal     questions and analyses on rows one may see
 """

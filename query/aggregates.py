@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+MAX_MOMENTS: Final = 16  # arguments; how many fit one proof depends on what they are, see docs/sql.md
 
 
 class Statistic(StrEnum):
@@ -18,23 +21,62 @@ class Statistic(StrEnum):
     COVAR_POP = "COVAR_POP"
     COVAR_SAMP = "COVAR_SAMP"
     CORR = "CORR"
+    REGR_COUNT = "REGR_COUNT"
+    REGR_AVGX = "REGR_AVGX"
+    REGR_AVGY = "REGR_AVGY"
+    REGR_SXX = "REGR_SXX"
+    REGR_SYY = "REGR_SYY"
+    REGR_SXY = "REGR_SXY"
+    REGR_SLOPE = "REGR_SLOPE"
+    REGR_INTERCEPT = "REGR_INTERCEPT"
+    REGR_R2 = "REGR_R2"
+    MOMENTS = "MOMENTS"
+    HISTOGRAM = "HISTOGRAM"
+    QUANTILE_INTERVAL = "QUANTILE_INTERVAL"
 
     @property
-    def arguments(self) -> int:
-        """Number of column arguments; COUNT also takes ``*``."""
-        return 2 if self in _PAIRS else 1
+    def arguments(self) -> tuple[int, int]:
+        """The smallest and largest number of arguments; COUNT also takes ``*``."""
+        if self is Statistic.MOMENTS:
+            return 1, MAX_MOMENTS
+        return (2, 2) if self in _PAIRS else (1, 1)
 
     @property
-    def needs_total(self) -> bool:
-        """Whether Σx (and Σy) are needed besides the count."""
-        return self is not Statistic.COUNT
+    def moments(self) -> tuple[Moment, ...]:
+        """The moments it needs besides the count. MOMENTS needs all, of all its arguments."""
+        return _NEEDED[self]
 
     @property
-    def needs_squares(self) -> bool:
-        """Whether Σx² (and Σy²) are needed."""
-        return self in _SQUARES
+    def binned(self) -> bool:
+        """Whether it is finished from counts per bin."""
+        return self in (Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)
 
 
-_PAIRS = frozenset({Statistic.COVAR_POP, Statistic.COVAR_SAMP, Statistic.CORR})
-_SQUARES = frozenset(
-    {Statistic.VAR_POP, Statistic.VAR_SAMP, Statistic.STDDEV_POP, Statistic.STDDEV_SAMP, Statistic.CORR})
+class Moment(StrEnum):
+    """A sum over the rows of a statistic with the arguments left and right."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    LEFT_LEFT = "left_left"
+    RIGHT_RIGHT = "right_right"
+    LEFT_RIGHT = "left_right"
+
+
+_X, _Y, _XX, _YY, _XY = Moment
+_SPREAD: Final = (_X, _XX)
+_NEEDED: Final[dict[Statistic, tuple[Moment, ...]]] = {
+    Statistic.COUNT: (), Statistic.SUM: (_X,), Statistic.AVG: (_X,),
+    Statistic.VAR_POP: _SPREAD, Statistic.VAR_SAMP: _SPREAD,
+    Statistic.STDDEV_POP: _SPREAD, Statistic.STDDEV_SAMP: _SPREAD,
+    Statistic.COVAR_POP: (_X, _Y, _XY), Statistic.COVAR_SAMP: (_X, _Y, _XY), Statistic.CORR: (_X, _Y, _XX, _YY, _XY),
+    # the first argument is the dependent one
+    Statistic.REGR_COUNT: (), Statistic.REGR_AVGX: (_Y,), Statistic.REGR_AVGY: (_X,),
+    Statistic.REGR_SXX: (_Y, _YY), Statistic.REGR_SYY: (_X, _XX), Statistic.REGR_SXY: (_X, _Y, _XY),
+    Statistic.REGR_SLOPE: (_X, _Y, _YY, _XY), Statistic.REGR_INTERCEPT: (_X, _Y, _YY, _XY),
+    Statistic.REGR_R2: (_X, _Y, _XX, _YY, _XY), Statistic.MOMENTS: (),
+    Statistic.HISTOGRAM: (), Statistic.QUANTILE_INTERVAL: (),
+}
+_PAIRS: Final = frozenset({
+    statistic for statistic in Statistic
+    if statistic.name.startswith(("COVAR", "REGR")) or statistic is Statistic.CORR
+})

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from query.aggregates import Statistic
-from query.binding import BoundColumn, BoundQuestion, bind_question
+from query.arranging import Arrangement, OutputKind, check_arrangement
+from query.binding import BoundColumn, BoundPerson, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
-from query.errors import BoundExceededError, SqlUnsupportedError
-from query.expressions import condition_names, value_names
+from query.errors import BoundExceededError, QuestionTooLargeError
+from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
+from query.publication import Publication
 from query.sql import parse_question
-from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
-from zk.errors import RelationInvalidError
+from query.sums import Cell, GroupSpec, KeySpec, Label, Moments, Operand, OutputSpec, SumSpec
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
 __all__ = [
@@ -76,9 +79,11 @@ class Plan:
         disclosures: what is disclosed, in plain words, one line for each sum (for all its cells together).
         uses: the tables, for their policies.
         minimum_group: smallest guard that may be released: the largest demanded by anyone.
-        groups: the columns of GROUP BY.
+        groups: the columns and values of GROUP BY.
         keys: those of them that stand among the results.
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
+        arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
+        publication: who sees the sums.
     """
 
     sql: str
@@ -92,49 +97,82 @@ class Plan:
     groups: tuple[GroupSpec, ...] = ()
     keys: tuple[KeySpec, ...] = ()
     cells: tuple[Cell, ...] = ((),)
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    publication: Publication = Publication.AGENCY
+
+    @property
+    def collected(self) -> bool:
+        """Whether all cells together are one row: of a statistic that is finished from counts per bin."""
+        return any(output.bins is not None for output in self.outputs)
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """The statistics asked for."""
         return tuple(output.statistic for output in self.outputs)
 
+    @property
+    def sole_owner(self) -> str | None:
+        """The owner who proves alone: that of all tables, if the sums are public (docs/adr/0016); else None."""
+        owners = {use.owner for use in self.uses}
+        return owners.pop() if self.publication is Publication.PUBLIC and len(owners) == 1 else None
 
-def compile_question(sql: str, directory: Directory, minimum_group: int = 2, plain: bool = False) -> Plan:
+
+def compile_question(
+    sql: str, directory: Directory, minimum_group: int = 2, publication: Publication = Publication.AGENCY
+) -> Plan:
     """Compile a question.
 
     Args:
-        sql: text in the subset of `query.sql`.
+        sql: text in the subset of `query.sql`, with its parameters as `query.parameters.question_text` adds them.
         directory: the registered tables.
         minimum_group: smallest count the caller lets out; the tables' own minima are at least respected.
-        plain: whether all sums are public and stand in the statement; only where one owner has every table.
+        publication: who sees the sums. Public sums of one owner's tables stand in the statement, unless there are
+            groups, of which small ones must stay closed.
 
     Raises:
         QueryError: one of the errors of `query.errors`; the text, a name or a kind is wrong, or a limit is exceeded.
     """
-    question = bind_question(parse_question(sql), directory)
-    if plain and len({table.owner for table in question.tables}) > 1:
-        raise SqlUnsupportedError("a plain question about tables of several owners")
+    parsed = parse_question(sql)
+    question = bind_question(parsed, directory)
+    public = publication is Publication.PUBLIC
+    plain = public and len({table.owner for table in question.tables}) == 1 and not question.groups
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
     try:
         compiler = SumCompiler(question)
         outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
         relation = compiler.relation(plain)
+    except RelationTooLargeError as fault:
+        raise QuestionTooLargeError(fault.limit, fault.needed, fault.allowed) from fault
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
+    arrangement = parsed.arrangement
+    kinds = {output.name: OutputKind.OTHER if output.table or output.bins else OutputKind.NUMBER for output in outputs}
+    kinds |= {key.name: _label_kind(compiler.groups[key.group].labels) for key in question.keys}
+    check_arrangement(arrangement, kinds)
     return Plan(
         sql,
         relation,
         _plan_columns(relation, compiler.sides),
         compiler.sums(),
         outputs,
-        disclosure_lines(compiler.counts, smallest, groups),
+        disclosure_lines(compiler.counts, smallest, groups, public),
         _uses(question),
         smallest,
         tuple(compiler.groups),
         tuple(KeySpec(key.name, key.group, key.place) for key in question.keys),
         compiler.cells,
+        arrangement,
+        publication,
     )
+
+
+def _label_kind(labels: Sequence[Label]) -> OutputKind:
+    """What a group column's values are."""
+    known = next((label for label in labels if label is not None), None)
+    if isinstance(known, bool):
+        return OutputKind.TRUTH
+    return OutputKind.TEXT if isinstance(known, str) else OutputKind.NUMBER
 
 
 def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanColumn, ...]:
@@ -150,20 +188,26 @@ def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanC
 def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
     values: list[set[str]] = [set() for _ in question.tables]
     filters: list[set[str]] = [set() for _ in question.tables]
+
+    def use(found: list[set[str]], bounds: Iterable[BoundColumn]) -> None:
+        for bound in bounds:
+            for place in range(len(found)) if question.union else (bound.table,):
+                found[place].add(bound.column.name)
+
     for argument in (argument for aggregate in question.aggregates for argument in aggregate.arguments):
-        if isinstance(argument, BoundColumn):
-            values[argument.table].add(argument.column.name)
+        if isinstance(argument, BoundPerson):
             continue
-        values[argument.table] |= {question.columns[n].column.name for n in value_names(argument.expression)}
-        filters[argument.table] |= {question.columns[n].column.name for n in condition_names(argument.expression)}
-    for place, conditions in enumerate(question.where):
-        for condition in conditions:
-            filters[place] |= {question.columns[name].column.name for name in condition_names(condition, True)}
-    for condition in question.joint:
-        for name in condition_names(condition, True):
-            filters[question.columns[name].table].add(question.columns[name].column.name)
-    for bound in question.groups:
-        filters[bound.table].add(bound.column.name)
+        if isinstance(argument, BoundColumn):
+            use(values, [argument])
+            continue
+        use(values, (question.columns[name] for name in value_names(argument.expression)))
+        use(filters, (question.columns[name] for name in condition_names(argument.expression)))
+    for condition in (condition for conditions in (*question.where, question.joint) for condition in conditions):
+        use(filters, (question.columns[name] for name in condition_names(condition, True)))
+    for group in question.groups:
+        names = [group] if isinstance(group, BoundColumn) else [
+            question.columns[name] for name in all_names(group.expression)]
+        use(filters, names)
     uses = []
     for number, table in enumerate(question.tables):
         partners = {other.owner for other in question.tables} - {table.owner}

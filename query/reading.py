@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from sqlglot import exp
 
-from query.errors import Position, SqlUnsupportedError
+from query.errors import ParameterInvalidError, Position, SqlUnsupportedError
 from query.expressions import (
     Arithmetic,
+    Bucket,
     Case,
     ColumnName,
     Comparison,
@@ -22,12 +23,14 @@ from query.expressions import (
     Negation,
     NullTest,
 )
+from query.parameters import Parameter
 from query.tokens import position_of
 
 MAX_NAME: Final = 64
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 25  # below the precision of decimal arithmetic
 MAX_ITEMS: Final = 64
+MAX_BINS: Final = 64
 
 _COMPARISONS: Final[dict[type[exp.Expr], str]] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
@@ -36,10 +39,10 @@ _ARITHMETIC: Final[dict[type[exp.Expr], str]] = {exp.Add: "+", exp.Sub: "-", exp
 _PARTS: Final = {
     "db": "a name qualified with a schema", "catalog": "a name qualified with a schema",
     "columns": "an alias with columns", "expressions": "more than one argument", "query": "subquery",
-    "symmetric": "BETWEEN SYMMETRIC",
+    "symmetric": "BETWEEN SYMMETRIC", "distinct": "DISTINCT", "with_fill": "WITH FILL",
 }
 CONDITION_HINT: Final = "conditions are =, <>, <, <=, >, >=, BETWEEN, IN, IS NULL and boolean columns with AND, OR, NOT"
-VALUE_HINT: Final = "values are columns and numbers with +, - and *, and CASE WHEN … THEN … ELSE … END"
+VALUE_HINT: Final = "values are columns and numbers with +, - and *, CASE WHEN … THEN … ELSE … END and WIDTH_BUCKET"
 
 
 class TreeReader:
@@ -47,10 +50,13 @@ class TreeReader:
 
     Args:
         sql: the text, for positions.
+        parameters: values by name; those that were read are in `used`.
     """
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, parameters: Mapping[str, Parameter]) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self.used: set[str] = set()
 
     # --- conditions -----------------------------------------------------------------------------------------------
 
@@ -85,6 +91,8 @@ class TreeReader:
                 return self.column(node, CONDITION_HINT)
             case exp.Boolean():
                 return Literal(bool(node.this), place)
+            case exp.Placeholder():
+                return self._parameter(node)
         sign = _COMPARISONS.get(type(node)) if node is not None else None
         if node is None or sign is None:
             raise SqlUnsupportedError(construct(node), place, CONDITION_HINT)
@@ -130,6 +138,8 @@ class TreeReader:
                 return Literal(str(node.this) if node.is_string else self._number(node), place)
             case exp.Boolean():
                 return Literal(bool(node.this), place or self.position(node.parent))
+            case exp.Placeholder():
+                return self._parameter(node)
             case exp.Null():
                 return Literal(None, place or self.position(node.parent))
             case exp.Neg():
@@ -140,12 +150,32 @@ class TreeReader:
                 return Arithmetic("-", Literal(Decimal(0), place), inner, place)
             case exp.Case():
                 return self._case(node, depth)
+            case exp.WidthBucket():
+                self.only(node, {"this", "min_value", "max_value", "num_buckets"})
+                parts = [node.args.get(key) for key in ("min_value", "max_value", "num_buckets")]
+                return self.bucket(self.value(node.this, depth + 1), parts, place)
         operator = _ARITHMETIC.get(type(node)) if node is not None else None
         if node is None or operator is None:
             raise SqlUnsupportedError(construct(node), place, VALUE_HINT)
         self.only(node, {"this", "expression"})
         return Arithmetic(operator, self.value(node.this, depth + 1), self.value(node.args["expression"], depth + 1),
                           place)
+
+    def bucket(self, operand: Expression, parts: Sequence[exp.Expr | None], place: Position | None) -> Bucket:
+        """Read equal bins: where they begin, where they end, and how many there are."""
+        lo, hi, count = (self.constant(part) for part in parts)
+        if count != int(count) or not 1 <= count <= MAX_BINS:
+            raise SqlUnsupportedError(f"{count:f} bins", place, f"write 1 to {MAX_BINS}")
+        if lo >= hi:
+            raise SqlUnsupportedError("bins that end before they begin", place, "write the lower bound first")
+        return Bucket(operand, lo, hi, int(count), place)
+
+    def constant(self, node: exp.Expr | None) -> Decimal:
+        """Read a number that is written as it is."""
+        found = self.value(node)
+        if not isinstance(found, Literal) or isinstance(found.value, bool) or not isinstance(found.value, Decimal):
+            raise SqlUnsupportedError("a bound that is not a number", self.position(node), "write a number")
+        return found.value
 
     def _case(self, node: exp.Case, depth: int) -> Case:
         self.only(node, {"this", "ifs", "default"})
@@ -163,6 +193,18 @@ class TreeReader:
         default = node.args.get("default")
         otherwise = None if default is None else self.value(default, depth + 1)
         return Case(tuple(branches), otherwise, self.position(node))
+
+    def _parameter(self, node: exp.Placeholder) -> Literal:
+        """The value of :name, which stands where a literal could."""
+        self.only(node, {"this"})
+        name = node.this.lower() if isinstance(node.this, str) else ""
+        start = self._sql.lower().find(f":{name}")
+        place = self.position(node) or (position_of(self._sql, start) if name and start >= 0 else None)
+        if name not in self._parameters:
+            what = f"no value is given for :{name[:48]}" if name else "a parameter without a name"
+            raise ParameterInvalidError(what if place is None else f"{what} at {place}")
+        self.used.add(name)
+        return Literal(self._parameters[name], place)
 
     def _number(self, node: exp.Literal) -> Decimal:
         text = str(node.this)

@@ -12,6 +12,19 @@ from zk.kernels import warm_up
 from zk.srs import Srs, development_srs
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels once, before two workers of pytest-xdist would each do so."""
+    if not hasattr(session.config, "workerinput"):
+        warm_up()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one worker, and all tests of the shared deployment in one: it is started once."""
+    for item in items:
+        shared = "deployment" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("deployment" if shared else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_kernels() -> float:
     """Compile (or load) the kernels before any test measures or times out."""

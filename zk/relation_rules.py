@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zk.expansion import expanded_sum_forms, expanded_zero_forms
-from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, term_order
+from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, require_at_most, term_order
 from zk.relation import (
     MAX_CELLS,
     MAX_CODE,
@@ -32,7 +34,7 @@ def validate(relation: Relation) -> None:
     _validate_witnesses(relation)
     _validate_linear(relation)
     zero_forms, sum_forms = expanded_zero_forms(relation), expanded_sum_forms(relation)
-    require(len(zero_forms) <= MAX_ZERO_FORMS, f"a relation has at most {MAX_ZERO_FORMS} zero-forms")
+    require_at_most("zero-forms", len(zero_forms), MAX_ZERO_FORMS)
     for form in zero_forms + sum_forms:
         _validate_form(relation, form)
     for form in relation.sum_forms:
@@ -45,13 +47,15 @@ def validate(relation: Relation) -> None:
 def _validate_shape(relation: Relation) -> None:
     registered = len(relation.registered)
     require(MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]")
-    require(1 <= registered <= MAX_REGISTERED, f"a relation names 1 to {MAX_REGISTERED} registered columns")
+    require(registered >= 1, "a relation names a registered column")
+    require_at_most("registered columns", registered, MAX_REGISTERED)
     places = [(c.dataset, c.version, c.column) for c in relation.registered]
     require(len(set(places)) == registered, "a registered column is named twice")
-    require(0 <= relation.witness_count <= MAX_WITNESSES, f"a relation has at most {MAX_WITNESSES} witness columns")
-    require(len(relation.groups) <= MAX_GROUPS, f"a relation has at most {MAX_GROUPS} group columns")
-    require(relation.round2_count <= MAX_SECOND, f"at most {MAX_SECOND} columns are committed in round 2")
-    require(len(relation.opened) <= MAX_OPENED, f"at most {MAX_OPENED} columns are opened")
+    require(relation.witness_count >= 0, "there are no fewer than no witness columns")
+    require_at_most("witness columns", relation.witness_count, MAX_WITNESSES)
+    require_at_most("group columns", len(relation.groups), MAX_GROUPS)
+    require_at_most("columns of round 2", relation.round2_count, MAX_SECOND)
+    require_at_most("opened columns", len(relation.opened), MAX_OPENED)
     require(tuple(sorted(set(relation.opened))) == relation.opened, "opened columns must be strictly increasing")
     openable = {*relation.witness_indices(), *relation.round2_indices()}
     if relation.lookups:
@@ -71,11 +75,10 @@ def _validate_shape(relation: Relation) -> None:
             f"codes of groups are strictly increasing, from 1 to {MAX_CODE}; 0 is reserved",
         )
     require(bool(relation.products) <= bool(relation.groups), "products of round 2 belong to groups")
-    limit = min(MAX_CELLS, relation.rows)
-    require(
-        1 <= len(relation.sum_forms) <= MAX_SUMS and relation.sum_rows <= limit,
-        f"a relation has 1 to {MAX_SUMS} sums and at most {limit} cells, at most N",
-    )
+    require(len(relation.sum_forms) >= 1, "a relation has a sum")
+    require_at_most("sums", len(relation.sum_forms), MAX_SUMS)
+    require_at_most("cells of sums", relation.sum_rows, MAX_CELLS)
+    require_at_most("cells of sums in a table of so few rows", relation.sum_rows, relation.rows)
 
 
 def _validate_witnesses(relation: Relation) -> None:
@@ -166,6 +169,18 @@ def _form_weight(form: Form, weights: Weights) -> frozenset[int]:
     return found.pop()
 
 
+def _of_different_datasets(relation: Relation, terms: Sequence[frozenset[int]]) -> bool:
+    """Whether no two terms are of columns of one dataset, so that together they count the rows of several."""
+    datasets: dict[int, frozenset[int]] = {ONE: frozenset()}
+    for index, column in enumerate(relation.registered, start=1):
+        datasets[index] = frozenset({column.dataset})
+    for index in relation.witness_indices():
+        form = relation.hinted[index].form if index in relation.hinted else relation.definition(index)
+        datasets[index] = frozenset().union(*(datasets[t.left] | datasets[t.right] for t in form))
+    found = [frozenset().union(*(datasets.get(index, frozenset()) for index in term)) for term in terms]
+    return all(found) and sum(map(len, found)) == len(frozenset().union(*found))
+
+
 def _validate_sums(relation: Relation) -> None:
     weights = group_weights(relation)
     everything = frozenset(range(len(relation.groups)))
@@ -192,6 +207,7 @@ def _validate_sums(relation: Relation) -> None:
             "a guard must be a sum that guards itself",
         )
         form = relation.sum_forms[guard]
-        factors = {form[0].left, form[0].right}
-        counted = len(form) == 1 and form[0].coefficient == 1 and factors <= counting and bool(factors & masked)
+        pairs = [frozenset({term.left, term.right}) for term in form]
+        counted = all(t.coefficient == 1 for t in form) and all(p <= counting and bool(p & masked) for p in pairs)
+        require(len(form) == 1 or _of_different_datasets(relation, pairs), f"guard sum {guard} counts a row twice")
         require(counted, f"guard sum {guard} must count rows of columns proved boolean")  # M8: never inverses alone

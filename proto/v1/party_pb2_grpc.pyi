@@ -43,12 +43,24 @@ class PartyServiceStub:
     """Operator: queries that wait for a person, oldest first."""
     Decide: _grpc.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]
     """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
+    ProposeCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.ProposeCohortRequest, _party_pb2.CohortReply]
+    """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+    JoinCohort: _grpc.StreamUnaryMultiCallable[_party_pb2.JoinCohortRequest, _party_pb2.CohortReply]
+    """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+    AlignCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.AlignCohortRequest, _party_pb2.AlignCohortReply]
+    """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+    registers its layout and confirms.
+    """
+    AbandonCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.AbandonCohortRequest, _party_pb2.CohortReply]
+    """Operator: gives up a version that is under way."""
     Tables: _grpc.UnaryUnaryMultiCallable[_party_pb2.TablesRequest, _party_pb2.TablesReply]
     """Everybody: schemas and policies of this party's tables. Public; the ledger holds their hashes."""
     Consider: _grpc.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]
     """Coordinator: considers a proposed query. Repeating it returns the same verdict. A refusal is a status with its rule."""
     Prove: _grpc.UnaryStreamMultiCallable[_party_pb2.ProveRequest, _party_pb2.ProveEvent]
-    """Coordinator: runs one attempt of the joint proof. No attempt is ever resumed or repeated."""
+    """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+    No attempt is ever resumed or repeated.
+    """
     Abandon: _grpc.UnaryUnaryMultiCallable[_party_pb2.AbandonRequest, _party_pb2.AbandonReply]
     """Coordinator: forgets an unfinished query."""
     Release: _grpc.UnaryUnaryMultiCallable[_party_pb2.ReleaseRequest, _party_pb2.ReleaseReply]
@@ -71,12 +83,24 @@ class PartyServiceAsyncStub(PartyServiceStub):
     """Operator: queries that wait for a person, oldest first."""
     Decide: _aio.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]  # type: ignore[assignment]
     """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
+    ProposeCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.ProposeCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+    JoinCohort: _aio.StreamUnaryMultiCallable[_party_pb2.JoinCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+    AlignCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.AlignCohortRequest, _party_pb2.AlignCohortReply]  # type: ignore[assignment]
+    """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+    registers its layout and confirms.
+    """
+    AbandonCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.AbandonCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: gives up a version that is under way."""
     Tables: _aio.UnaryUnaryMultiCallable[_party_pb2.TablesRequest, _party_pb2.TablesReply]  # type: ignore[assignment]
     """Everybody: schemas and policies of this party's tables. Public; the ledger holds their hashes."""
     Consider: _aio.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]  # type: ignore[assignment]
     """Coordinator: considers a proposed query. Repeating it returns the same verdict. A refusal is a status with its rule."""
     Prove: _aio.UnaryStreamMultiCallable[_party_pb2.ProveRequest, _party_pb2.ProveEvent]  # type: ignore[assignment]
-    """Coordinator: runs one attempt of the joint proof. No attempt is ever resumed or repeated."""
+    """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+    No attempt is ever resumed or repeated.
+    """
     Abandon: _aio.UnaryUnaryMultiCallable[_party_pb2.AbandonRequest, _party_pb2.AbandonReply]  # type: ignore[assignment]
     """Coordinator: forgets an unfinished query."""
     Release: _aio.UnaryUnaryMultiCallable[_party_pb2.ReleaseRequest, _party_pb2.ReleaseReply]  # type: ignore[assignment]
@@ -128,6 +152,40 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
 
     @_abc_1.abstractmethod
+    def ProposeCohort(
+        self,
+        request: _party_pb2.ProposeCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+
+    @_abc_1.abstractmethod
+    def JoinCohort(
+        self,
+        request_iterator: _MaybeAsyncIterator[_party_pb2.JoinCohortRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+
+    @_abc_1.abstractmethod
+    def AlignCohort(
+        self,
+        request: _party_pb2.AlignCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.AlignCohortReply, _abc.Awaitable[_party_pb2.AlignCohortReply]]:
+        """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+        registers its layout and confirms.
+        """
+
+    @_abc_1.abstractmethod
+    def AbandonCohort(
+        self,
+        request: _party_pb2.AbandonCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: gives up a version that is under way."""
+
+    @_abc_1.abstractmethod
     def Tables(
         self,
         request: _party_pb2.TablesRequest,
@@ -149,7 +207,9 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _party_pb2.ProveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_party_pb2.ProveEvent], _abc.AsyncIterator[_party_pb2.ProveEvent]]:
-        """Coordinator: runs one attempt of the joint proof. No attempt is ever resumed or repeated."""
+        """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+        No attempt is ever resumed or repeated.
+        """
 
     @_abc_1.abstractmethod
     def Abandon(

@@ -1,4 +1,4 @@
-"""``tallystick query``: ask, explain, list, watch, cancel."""
+"""``tallystick query``: ask, rehearse, explain, list, watch, cancel."""
 
 from __future__ import annotations
 
@@ -18,10 +18,19 @@ app = typer.Typer(name="query", help="Ask questions as an agency.", no_args_is_h
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The agency's TOML file.", show_default=False)]
 Sql = Annotated[str, typer.Argument(help="The question.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--param", help="Value of a :name, as name=value. Repeat it for several.", show_default=False),
+]
 QueryId = Annotated[str, typer.Argument(help="Query id, hexadecimal.")]
 BundleFile = Annotated[
     Path | None,
     typer.Option("--bundle", help="Also write an audit bundle, *.tally, with SQL, schemas and the released values."),
+]
+
+
+Public = Annotated[
+    bool, typer.Option("--public", help="Put the numbers on the ledger for everybody; every owner must allow it.")
 ]
 
 
@@ -32,7 +41,9 @@ def run(
     purpose: Annotated[str, typer.Option(help="Why; the owners see it.", show_default=False)],
     request_id: Annotated[str | None, typer.Option(help="Makes the command repeatable.", show_default=False)] = None,
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
+    param: Parameters = None,
     bundle: BundleFile = None,
+    public: Public = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
@@ -43,16 +54,40 @@ def run(
         with Tallystick.connect(config) as tallystick, status_line("compiling and proposing") as show:
             result = tallystick.query(
                 sql,
+                _parameters(param),
                 purpose=purpose,
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
                 on_progress=lambda update: show(_progress(update)),
+                publish="public" if public else "agency",
             )
     if as_json:
         print_json(_as_json(result))
     else:
         _print_result(result)
     _write_bundle(bundle, config, result)
+
+
+@app.command("dry-run")
+def dry_run(
+    sql: Sql,
+    schemas: Annotated[list[Path], typer.Option("--schema", help="A table's JSON file; repeat it for each table.")],
+    rows: Annotated[int, typer.Option(min=1, help="Generated people.")] = 10_000,
+    param: Parameters = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question on generated rows that fit the schemas; nothing is sent, no number means anything."""
+    with one_line_errors(as_json):
+        from services.dry_run import DryRun
+
+        found = DryRun(schemas, rows=rows).query(sql, _parameters(param))
+    shown = [{name: _value(value) for name, value in row.items()} for row in found.rows()]
+    if as_json:
+        print_json({"mock": True, "sql": found.evidence.sql, "rows": shown})
+        return
+    print_line(str(found.evidence))
+    for row in shown:
+        print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
 
 
 @app.command()
@@ -73,14 +108,16 @@ def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_jso
 
 
 @app.command()
-def explain(sql: Sql, config: ConfigFile, as_json: JsonOption = False) -> None:
+def explain(
+    sql: Sql, config: ConfigFile, param: Parameters = None, public: Public = False, as_json: JsonOption = False
+) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
         from query.explain import explain_plan
         from services.client import Tallystick
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql)
+            plan = tallystick.compile(sql, _parameters(param), "public" if public else "agency")
         text = explain_plan(plan)
     if as_json:
         print_json(
@@ -165,6 +202,16 @@ def cancel(query: QueryId, config: ConfigFile) -> None:
     print_line(update.state.value)
 
 
+def _parameters(given: list[str] | None) -> dict[str, Any]:
+    from query.parameters import parse_parameter
+    from services.errors import RequestInvalidError
+
+    pairs = [parse_parameter(text) for text in given or []]
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise RequestInvalidError("param", "a name stands twice")
+    return dict(pairs)
+
+
 def _require_new(bundle: Path | None) -> None:
     """Refuse a bundle that could not be written before anything is asked."""
     from services.errors import RequestInvalidError
@@ -219,6 +266,7 @@ def _study(update: StudyUpdate) -> dict[str, Any]:
         "message": update.message,
         "sql": update.sql,
         "purpose": update.purpose,
+        "publish": update.publication.value,
         "attempts": update.attempts,
         "tx": update.tx,
         "gas": update.gas,
@@ -229,8 +277,9 @@ def _as_json(result: Result) -> dict[str, Any]:
     return {
         "query": result.query_id.hex(),
         "sql": result.sql,
-        "rows": [{name: None if value is None else str(value) for name, value in row.items()} for row in result.rows()],
+        "rows": [{name: _value(value) for name, value in row.items()} for row in result.rows()],
         "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
+        "public": result.publication.value == "public",
         "proof_bytes": result.proof_bytes,
         "tx": result.tx,
         "gas": result.gas,
@@ -238,27 +287,43 @@ def _as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _print_groups(result: Result) -> None:
-    """One line for each group; those that are too small to be shown are counted."""
+def _value(value: object) -> object:
+    from query.histograms import Histogram, Interval
+    from query.moments import MomentMatrix
+
+    if isinstance(value, MomentMatrix | Histogram | Interval):
+        return value.as_json()
+    return None if value is None else str(value)
+
+
+def _print_rows(result: Result) -> None:
+    """One line for each row; groups that are too small to be shown are counted."""
+    from query.statistics import arranged_rows
+
     cells = len(result.plan.cells)
     hidden = [all(value is None for value in result.sums[place::cells]) for place in range(cells)]
-    for row, suppressed in zip(result.rows(), hidden):
-        if not suppressed:
-            print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
+    for row in arranged_rows(result.plan, result.outputs):
+        if not row.closed:
+            shown = row.columns.items()
+            print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in shown))
     if any(hidden):
         least = result.plan.minimum_group
         print_line(f"not shown: {sum(hidden)} of {cells} groups, with fewer than {least} rows or counts too close")
 
 
 def _print_result(result: Result) -> None:
-    for name, value in result.values.items():
-        print_line(f"{name} = {'NULL' if value is None else value}")
-    if result.plan.groups:
-        _print_groups(result)
+    if result.plan.groups and not result.plan.collected:
+        _print_rows(result)
+    else:
+        for row in result.rows():
+            for name, value in row.items():
+                print_line(f"{name} = {'NULL' if value is None else value}")
     print_line(f"query {result.query_id.hex()}")
     print_line(
         f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"
     )
+    if result.publication.value == "public":
+        print_line("public: these numbers stand on the ledger, and `tallystick verify` shows them to everybody")
     print_line(
         "It shows that each number is exactly the agreed query over exactly the registered data, if one contributor"
     )

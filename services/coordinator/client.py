@@ -10,8 +10,11 @@ from typing import Final, TypeVar
 import grpc
 
 from proto.v1 import directory_pb2, directory_pb2_grpc, study_pb2, study_pb2_grpc
+from query.parameters import split_question
+from query.publication import Publication
 from services.config import Endpoint, TlsConfig
-from services.convert_study import study_state
+from services.convert import checked_publication, publication_message
+from services.convert_study import parameter_messages, study_state
 from services.coordinator.store import StudyState
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, RequestConflictError
 from services.identity import Identity, Role
@@ -32,6 +35,7 @@ class StudyUpdate:
 
     Args:
         stages: (name, seconds at the slowest party) of the present or last attempt.
+        publication: who sees the numbers.
         proof: bytes, once proved.
     """
 
@@ -51,6 +55,7 @@ class StudyUpdate:
     proof: bytes = field(repr=False)
     submitted_at_ms: int
     changed_at_ms: int
+    publication: Publication = Publication.AGENCY
 
 
 class CoordinatorClient:
@@ -81,14 +86,29 @@ class CoordinatorClient:
         request = directory_pb2.ListTablesRequest()
         return documents_of(self._call(lambda: self._directory.ListTables(request, timeout=CALL_TIMEOUT_S)).tables)
 
-    def submit(self, request_id: str, sql: str, purpose: str, query_id: bytes, salt: bytes) -> StudyUpdate:
+    def submit(
+        self, request_id: str, sql: str, purpose: str, query_id: bytes, salt: bytes,
+        publication: Publication = Publication.AGENCY,
+    ) -> StudyUpdate:  # fmt: skip
         """Start a study.
+
+        Args:
+            sql: the question's text, with its line of parameters if it has any.
 
         Raises:
             RequestConflictError: the request id or the query is taken by another request.
             PeerUnavailableError, RemoteError: as `tables`.
         """
-        request = study_pb2.SubmitRequest(request_id=request_id, sql=sql, purpose=purpose, query_id=query_id, salt=salt)
+        text, parameters = split_question(sql)
+        request = study_pb2.SubmitRequest(
+            request_id=request_id,
+            sql=text,
+            purpose=purpose,
+            query_id=query_id,
+            salt=salt,
+            parameters=parameter_messages(parameters),
+            publication=publication_message(publication),
+        )
         return _update(self._call(lambda: self._studies.Submit(request, timeout=CALL_TIMEOUT_S)))
 
     def get(self, query_id: bytes) -> StudyUpdate:
@@ -141,9 +161,12 @@ class CoordinatorClient:
         request = study_pb2.CancelRequest(query_id=query_id)
         return _update(self._call(lambda: self._studies.Cancel(request, timeout=CALL_TIMEOUT_S)))
 
-    def explain(self, sql: str) -> study_pb2.ExplainReply:
+    def explain(self, sql: str, publication: Publication = Publication.AGENCY) -> study_pb2.ExplainReply:
         """What the coordinator says a question would disclose; raises as `tables`."""
-        request = study_pb2.ExplainRequest(sql=sql)
+        text, parameters = split_question(sql)
+        request = study_pb2.ExplainRequest(
+            sql=text, parameters=parameter_messages(parameters), publication=publication_message(publication)
+        )
         return self._call(lambda: self._studies.Explain(request, timeout=CALL_TIMEOUT_S))
 
     def _call(self, run: Callable[[], _T]) -> _T:
@@ -184,4 +207,5 @@ def _update(message: study_pb2.Study) -> StudyUpdate:
         message.proof,
         message.submitted_at_ms,
         message.changed_at_ms,
+        checked_publication(message.publication),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from ledger.errors import RecordInvalidError
 from ledger.studies import QueryState
@@ -12,6 +13,7 @@ from query.sums import Cell
 from services.client import Tallystick
 from services.coordinator.client import StudyUpdate
 from services.demo.comparison import compare_answers, pooled_sums
+from services.demo.errors import DemoFailedError
 from services.demo.pooled import PooledAnswer, answer_pooled
 from services.demo.report import QueryReport
 from services.demo.studies import Study
@@ -136,4 +138,8 @@ def _label(result: Result, name: str, cell: Cell) -> str:
 
 
 def _plain(value: Value) -> int | float | None:
-    return value if value is None or isinstance(value, int) else float(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    raise DemoFailedError("a demo asks for numbers")

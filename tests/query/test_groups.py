@@ -18,6 +18,9 @@ from query.policy import Asker, Policy, check_policy
 from query.schema import ColumnSchema, TableSchema
 from query.statistics import finish_plan, result_rows
 
+BAND = "(CASE WHEN age >= 30 THEN 1 ELSE 0 END) + (CASE WHEN age >= 60 THEN 1 ELSE 0 END)"
+LEVEL = "CASE WHEN bmi >= 30 THEN 2 WHEN bmi >= 20 THEN -1 WHEN smoker THEN 0 END"
+
 QUESTIONS = [
     "SELECT region, COUNT(*) AS n FROM hospital GROUP BY region",
     "SELECT COUNT(*) AS n, region AS r, SUM(age) AS s, COUNT(bmi) AS b FROM hospital GROUP BY region",
@@ -28,6 +31,14 @@ QUESTIONS = [
     f"SELECT region, abnormal, COUNT(*) AS n, SUM(chol) AS s {J} GROUP BY region, abnormal",
     f"SELECT abnormal, region, COUNT(*) AS n {J} WHERE age BETWEEN 10 AND 90 GROUP BY region, abnormal",
     "SELECT region, SUM(bmi) AS s FROM hospital WHERE region <> 'west' GROUP BY region",
+    "SELECT region, diabetic, COUNT(*) AS n, AVG(age) AS m FROM hospital GROUP BY region, diabetic",
+    f"SELECT smoker, abnormal, diabetic, COUNT(*) AS n, SUM(chol) AS s {J} GROUP BY smoker, abnormal, diabetic",
+    f"SELECT {BAND} AS band, COUNT(*) AS n FROM hospital GROUP BY {BAND}",
+    f"SELECT COUNT(*) AS n, {BAND} AS band, abnormal {J} WHERE smoker GROUP BY abnormal, {BAND}",
+    f"SELECT {BAND} AS band, region, SUM(chol) AS s, COUNT(*) AS n {J} WHERE chol > 99 GROUP BY region, {BAND}",
+    f"SELECT {LEVEL} AS level, COUNT(*) AS n, SUM(age) AS s FROM hospital GROUP BY {LEVEL}",
+    "SELECT CASE WHEN diabetic THEN 5 ELSE 3 END AS k, COUNT(*) AS n FROM hospital "
+    "GROUP BY CASE WHEN diabetic THEN 5 ELSE 3 END",
 ]
 
 

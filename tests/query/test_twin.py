@@ -45,7 +45,7 @@ def random_question(rng: Random, joined: bool, statistics: list[Statistic]) -> t
             mine = other = rng.choice(["COUNT(*)", "COUNT(h.region)"])
             spread = "1"
         else:
-            arguments = [rng.choice(numbers) for _ in range(statistic.arguments)]
+            arguments = [rng.choice(numbers) for _ in range(statistic.arguments[0])]
             mine = f"{statistic}({', '.join(a for a, _ in arguments)})"
             other = f"{statistic}({', '.join(b for _, b in arguments)})"
             spread = " * ".join(f"(1 + MAX(ABS(CAST({b} AS DOUBLE))))" for _, b in arguments)
@@ -80,7 +80,7 @@ def test_results_equal_duckdb(rng: Random, joined: bool, present: int) -> None:
         twin.load(schema, records)
     directory = Directory([registered(HOSPITAL, 1), registered(LABORATORY, 2)])
     for _ in range(20 if present > 2 else 5):
-        asked = rng.sample(list(Statistic), 3)
+        asked = rng.sample([s for s in Statistic if s is not Statistic.MOMENTS and not s.binned], 3)
         ours, theirs = random_question(rng, joined, asked)
         plan = compile_question(ours, directory)
         evaluation = evaluate_plan(plan, encoded)

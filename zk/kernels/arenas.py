@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from zk.kernels.idle import sweep_with, watch
 from zk.kernels.scalar import Words
 
 _HUGE_PAGE_BYTES = 1 << 21
@@ -29,7 +31,8 @@ def arena(words: int) -> Words:
 
 
 class Arenas:
-    """Arenas between two uses, at most ``KEPT_ARENAS`` of at most ``KEPT_BYTES`` each.
+    """Arenas between two uses, at most ``KEPT_ARENAS`` of at most ``KEPT_BYTES`` each, and none that was not used for
+    ``zk.kernels.idle.IDLE_S`` seconds.
 
     What was written stays readable to the next borrower in this process: public points, and words of scalars that may
     be secret. Nothing promises to erase them.
@@ -38,6 +41,7 @@ class Arenas:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: list[Words] = []
+        self._used_at = 0.0
 
     @contextlib.contextmanager
     def borrow(self, words: int) -> Iterator[Words]:
@@ -51,10 +55,21 @@ class Arenas:
         finally:
             if lent.nbytes <= KEPT_BYTES:
                 with self._lock:
+                    self._used_at = time.monotonic()
                     self._kept.append(lent)
                     self._kept.sort(key=len)
                     del self._kept[:-KEPT_ARENAS]
+                watch()
+
+    def sweep(self, before: float) -> bool:
+        """Give up all if none was used since a time; return whether any is kept still."""
+        with self._lock:
+            if self._used_at < before:
+                self._kept.clear()
+            return bool(self._kept)
 
 
 ARENAS = Arenas()
 """The process's arenas."""
+
+sweep_with(ARENAS.sweep)
