@@ -96,7 +96,8 @@ def test_the_text_is_canonical_and_everything_else_is_refused(opening: Opening) 
 
     for wrong in (
         "", "[]", text.decode()[:-2], changed(format="tallystick.opening/2"), changed(query="00"),
-        changed(query="é" * 64), changed(rows=[]), changed(rows=json.loads(text)["rows"][::-1]), changed(more=1), changed(chain_id="1"),
+        changed(query="é" * 64), changed(rows=[]), changed(rows=json.loads(text)["rows"][::-1]), changed(more=1),
+        changed(chain_id="1"),
         row(value="-1"), row(value="01"), row(value=str(FR_MODULUS)), row(value=3), row(row=-1), row(row=128),
         row(x="0x1"), row(y="g" * 64), row(more=""), row(value="٣"),
     ):  # fmt: skip
