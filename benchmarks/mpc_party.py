@@ -23,6 +23,7 @@ from mpc.kernels import warm_up
 from mpc.rings import RingArray
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
+from mpc.sorting import nearest_ranks, select_ranks, sort_rows
 from services.channel import PeerNetwork
 from services.config import PartyEndpoint, TlsConfig
 from services.server import build_server
@@ -104,6 +105,14 @@ def prepare(computation: Computation, work: Workload) -> tuple[Run, Callable[[An
         return lambda: ordering.less_than(computation, a, b, work.value_bits), lambda plane: np.unpackbits(
             computation.bits.open(plane, computation.label("out")).view(np.uint8), bitorder="little"
         )[: work.n]
+    if work.kind == "sort":
+        return lambda: sort_rows(computation, [a], work.value_bits)[0], lambda held: words.open(
+            held, computation.label("out")
+        )
+    if work.kind == "median":
+        return lambda: select_ranks(computation, [a], nearest_ranks(work.n, [(1, 2)]), work.value_bits)[0], (
+            lambda held: words.open(held, computation.label("out"))
+        )
     raise ValueError(f"no workload {work.kind!r}")
 
 
