@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import comb
 from typing import Any, Final
 
@@ -34,11 +34,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.coin import toss_coin
-from mpc.errors import ProductCheckError
+from mpc.errors import ProductCheckError, ProtocolStateError, RingValueError
 from mpc.kernels.assignment import exchange_places
 from mpc.prg import Seed
 from mpc.replicated import Engine
-from mpc.shares import ReplicatedShare, concatenate_shares
+from mpc.rings import RingArray
+from mpc.shares import AdditiveShare, ReplicatedShare, concatenate_shares, stretched
 
 SOUNDNESS_BITS: Final = 46
 
@@ -54,11 +55,16 @@ def triples_per_product(n: int) -> int:
 class CheckedWords(Engine):
     """An engine over a ring of words whose products can be checked; arguments are those of `mpc.replicated.Engine`.
 
-    Nothing that depends on a product may be opened before `verify` has returned.
+    Nothing is opened before every product was checked: `open` and `open_to` see to it. What cannot be checked, sums
+    of local products and openings without a second holder, is refused.
+
+    Attributes:
+        before_opening: called before anything is opened. A computation of several engines checks all of them there.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.before_opening: Callable[[], None] = self.verify
         self._factors: list[tuple[ReplicatedShare, ReplicatedShare]] = []
         self._products: list[ReplicatedShare] = []
         self._verifications = 0
@@ -71,6 +77,56 @@ class CheckedWords(Engine):
         self._factors += pairs
         self._products += products
         return products
+
+    def inner_many(
+        self, pairs: Sequence[tuple[ReplicatedShare, ReplicatedShare]], label: str, *, index: int = 0
+    ) -> ReplicatedShare:
+        """Return shares of several inner products, each a sum of products to be checked, all of which travel."""
+        if any(len(a) != len(b) for a, b in pairs):
+            raise RingValueError("inner products take vectors of equal lengths")
+        products = self.multiply_many(pairs, label, index=index)
+        return concatenate_shares([self.total(product) for product in products])
+
+    def matrix_product(
+        self, a: ReplicatedShare, b: ReplicatedShare, depth: int, label: str, *, index: int = 0
+    ) -> ReplicatedShare:
+        """Return shares of a matrix product from rows · depth · columns products to be checked. One round."""
+        if depth < 1 or len(a) % depth or len(b) % depth:
+            raise RingValueError(f"{len(a)} and {len(b)} elements are no matrices of depth {depth}")
+        rows, columns = len(a) // depth, len(b) // depth
+        i, j, k = (place.reshape(-1) for place in np.indices((rows, columns, depth)))
+        left, right = _taken(a, i * depth + k), _taken(b, k * columns + j)
+        products = self.multiply_many([(left, right)], label, index=index)[0]
+        sums = [self.ring.total(products.first[at : at + depth]) for at in range(0, len(products), depth)]
+        more = [self.ring.total(products.second[at : at + depth]) for at in range(0, len(products), depth)]
+        empty = [self.ring.zeros(0)]
+        return ReplicatedShare(self.party, np.concatenate(sums or empty), np.concatenate(more or empty))
+
+    def reshare(self, additive: AdditiveShare, label: str, *, index: int = 0) -> ReplicatedShare:
+        """Refused: nobody could tell whether a summand is right.
+
+        Raises:
+            ProtocolStateError: always.
+        """
+        raise ProtocolStateError(f"{label!r}: additive shares cannot be checked; use products")
+
+    def open_additive(self, additive: AdditiveShare, label: str, *, index: int = 0) -> RingArray:
+        """Refused: a summand has no second holder.
+
+        Raises:
+            ProtocolStateError: always.
+        """
+        raise ProtocolStateError(f"{label!r}: additive shares cannot be checked; use products")
+
+    def open(self, a: ReplicatedShare, label: str, *, index: int = 0) -> RingArray:
+        """Open a shared vector to all three parties once every product was checked; raises as `verify`, too."""
+        self.before_opening()
+        return super().open(a, label, index=index)
+
+    def open_to(self, receiver: int, a: ReplicatedShare, label: str, *, index: int = 0) -> RingArray | None:
+        """Open a shared vector to one party once every product was checked; raises as `verify`, too."""
+        self.before_opening()
+        return super().open_to(receiver, a, label, index=index)
 
     def verify(self) -> None:
         """Check every product since the last time.
@@ -93,12 +149,12 @@ class CheckedWords(Engine):
         # Tossed when every product and triple has arrived: no error can depend on the order.
         order = _order(Seed(toss_coin(self, f"{label}/coin")), total)
         a, b, c = (_taken(vector, order) for vector in (a, b, c))
-        x = concatenate_shares([_stretched(x, len(z)) for (x, _), z in zip(factors, products)] * count)
-        y = concatenate_shares([_stretched(y, len(z)) for (_, y), z in zip(factors, products)] * count)
+        x = concatenate_shares([stretched(x, len(z)) for (x, _), z in zip(factors, products)] * count)
+        y = concatenate_shares([stretched(y, len(z)) for (_, y), z in zip(factors, products)] * count)
         z = concatenate_shares(products * count)
         checking, rest = slice(0, n * count), slice(n * count, total)
         masked = [self.sub(x, a[checking]), self.sub(y, b[checking]), a[rest], b[rest], c[rest]]
-        opened = self.open(concatenate_shares(masked), f"{label}/opened")
+        opened = super().open(concatenate_shares(masked), f"{label}/opened")
         d, e = opened[: n * count], opened[n * count : 2 * n * count]
         a_pub, b_pub, c_pub = opened[2 * n * count :].reshape(3, count)
         difference = self.sub(self.sub(z, c[checking]), self.mul_public(b[checking], d))
@@ -133,8 +189,3 @@ def _order(coin: Seed, n: int) -> npt.NDArray[np.int64]:
 
 def _taken(x: ReplicatedShare, order: Any) -> ReplicatedShare:
     return ReplicatedShare(x.party, np.take(x.first, order), np.take(x.second, order))
-
-
-def _stretched(x: ReplicatedShare, n: int) -> ReplicatedShare:
-    """A factor of one element stands for as many as the other has."""
-    return x if len(x) == n else ReplicatedShare(x.party, np.repeat(x.first, n), np.repeat(x.second, n))
