@@ -16,8 +16,9 @@ HOSTS = [argument for port in GIVEN["ports"] for argument in ("-P", f"127.0.0.1:
 sys.argv = [sys.argv[0], *HOSTS, "-I", str(GIVEN["rank"]), "--no-log"]
 
 import numpy as np  # noqa: E402
-from benchmarks.mpc_data import Workload, describe_fault  # noqa: E402
 from mpyc.runtime import mpc  # noqa: E402
+
+from benchmarks.mpc_data import Workload, describe_fault  # noqa: E402
 
 END_TO_END = ("inner", "moments")
 

@@ -16,9 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from benchmarks.mpc_data import Workload, describe_fault
 from spu import api, libspu
 from spu.utils import frontend
+
+from benchmarks.mpc_data import Workload, describe_fault
 
 jax.config.update("jax_enable_x64", True)
 
