@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError, ProtocolStateError
@@ -30,11 +30,14 @@ class Channel(Protocol):
     def peers(self) -> tuple[int, ...]:
         """The other parties, in increasing order."""
 
-    def send(self, peer: int, tag: str, payload: bytes) -> None:
+    def send(self, peer: int, tag: str, payload: bytes | memoryview) -> None:
         """Send one message. Returns once the transport has taken it; raises ``ChannelError``."""
 
     def receive(self, peer: int, tag: str, timeout_s: float) -> bytes:
         """Return the next message of a peer, which must bear this tag; raises ``ChannelError``."""
+
+    def receive_parts(self, peer: int, tag: str, timeout_s: float) -> Sequence[bytes | memoryview]:
+        """Return the same message in the pieces it came in, without joining them."""
 
     def exchange(self, tag: str, payload: bytes, timeout_s: float) -> dict[int, bytes]:
         """Send one payload to every peer and return what each of them sent under the same tag."""
@@ -60,7 +63,7 @@ class Mailbox:
         self._attempt = attempt
         self._max_pending_bytes = max_pending_bytes
         peers = [peer for peer in range(parties) if peer != party]
-        self._ready: dict[int, deque[tuple[str, bytes, int]]] = {peer: deque() for peer in peers}
+        self._ready: dict[int, deque[tuple[str, list[bytes | memoryview], int]]] = {peer: deque() for peer in peers}
         self._parts: dict[int, list[Frame]] = {peer: [] for peer in peers}
         self._parts_bytes = dict.fromkeys(peers, 0)
         self._pending_bytes = dict.fromkeys(peers, 0)
@@ -69,7 +72,7 @@ class Mailbox:
         self._closed = False
         self._changed = threading.Condition()
 
-    def deliver(self, data: bytes, sender: int) -> None:
+    def deliver(self, data: bytes | memoryview, sender: int) -> None:
         """Accept one frame from a sender whom the transport has authenticated.
 
         Args:
@@ -105,14 +108,18 @@ class Mailbox:
             self._parts_bytes[sender] += len(data)
             parts.append(frame)
             if frame.last:
-                payload = frame.payload if len(parts) == 1 else b"".join(part.payload for part in parts)
+                payloads = [part.payload for part in parts]
                 parts.clear()
-                self._ready[sender].append((frame.tag, payload, self._parts_bytes[sender]))
+                self._ready[sender].append((frame.tag, payloads, self._parts_bytes[sender]))
                 self._parts_bytes[sender] = 0
                 self._changed.notify_all()
 
     def take(self, peer: int, tag: str, timeout_s: float) -> bytes:
-        """Wait for the next message of a peer and return its payload.
+        """Wait for the next message of a peer and return its payload; raises as ``take_parts`` does."""
+        return b"".join(self.take_parts(peer, tag, timeout_s))
+
+    def take_parts(self, peer: int, tag: str, timeout_s: float) -> Sequence[bytes | memoryview]:
+        """Wait for the next message of a peer and return its payload in pieces.
 
         Raises:
             MessageRejectedError: the next message bears another tag; it stays where it is.
@@ -133,12 +140,12 @@ class Mailbox:
                 self._changed.wait(remaining_s)
             if self._closed or not self._ready[peer]:
                 raise ChannelClosedError(f"the channel from party {peer} closed while waiting for {tag!r}")
-            found, payload, n_bytes = self._ready[peer][0]
+            found, payloads, n_bytes = self._ready[peer][0]
             if found != tag:
                 raise MessageRejectedError("tag", f"party {peer}: expected {tag!r}, got {found!r}")
             self._ready[peer].popleft()
             self._pending_bytes[peer] -= n_bytes
-            return payload
+            return payloads
 
     def close(self, peer: int | None = None) -> None:
         """Close one peer's direction (what it sent before can still be taken) or everything; wakes all waiters."""
@@ -188,8 +195,8 @@ class FramedChannel:
         """The other parties, in increasing order."""
         return self._peers
 
-    def send(self, peer: int, tag: str, payload: bytes) -> None:
-        """Send one message.
+    def send(self, peer: int, tag: str, payload: bytes | memoryview) -> None:
+        """Send one message. Its bytes are copied into frames before this returns.
 
         Raises:
             ChannelClosedError: this end is closed.
@@ -207,6 +214,10 @@ class FramedChannel:
     def receive(self, peer: int, tag: str, timeout_s: float) -> bytes:
         """Return the next message of a peer; raises as ``Mailbox.take`` does."""
         return self.mailbox.take(peer, tag, timeout_s)
+
+    def receive_parts(self, peer: int, tag: str, timeout_s: float) -> Sequence[bytes | memoryview]:
+        """Return the next message of a peer in pieces; raises as ``Mailbox.take_parts`` does."""
+        return self.mailbox.take_parts(peer, tag, timeout_s)
 
     def exchange(self, tag: str, payload: bytes, timeout_s: float) -> dict[int, bytes]:
         """Send one payload to every peer and return what each sent under the same tag."""

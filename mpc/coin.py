@@ -9,18 +9,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Final
+from typing import Final, Protocol
 
 from mpc.errors import MessageRejectedError
 from mpc.prg import encode_fields
-from mpc.replicated import Engine
 
 COIN_BYTES: Final = 32
 _DOMAIN: Final = b"tallystick.mpc.coin.v1"
 
 
-def toss_coin(engine: Engine, label: str, *, index: int = 0) -> bytes:
-    """Return 32 bytes that are the same at all three parties and uniform unless all three collude. Two rounds.
+class Exchanging(Protocol):
+    """What a coin needs of an engine, whatever its sharing and its number of parties (at most 256)."""
+
+    @property
+    def party(self) -> int:
+        """The party that runs it."""
+
+    def exchange_bytes(self, label: str, payload: bytes, *, index: int = 0) -> dict[int, bytes]:
+        """Send public bytes to all peers and return theirs."""
+
+
+def toss_coin(engine: Exchanging, label: str, *, index: int = 0) -> bytes:
+    """Return 32 bytes that are the same at all parties and uniform unless all of them collude. Two rounds.
 
     Different reveals to different peers give different coins; whatever the coin then weighs does not match between
     holders, and its opening raises.

@@ -36,7 +36,7 @@ class Frame:
     sender: int
     last: bool
     tag: str
-    payload: bytes = field(repr=False)
+    payload: bytes | memoryview = field(repr=False)
 
 
 def check_session(session: bytes, attempt: int) -> None:
@@ -67,8 +67,8 @@ def encode_frame(frame: Frame) -> bytes:
     return b"".join((header, tag, frame.payload))
 
 
-def decode_frame(data: bytes) -> Frame:
-    """Parse the bytes of a frame.
+def decode_frame(data: bytes | memoryview) -> Frame:
+    """Parse the bytes of a frame. The payload is a view of them, not a copy.
 
     Raises:
         MessageRejectedError: not a frame of this version, truncated, or over a limit.
@@ -77,15 +77,16 @@ def decode_frame(data: bytes) -> Frame:
         raise MessageRejectedError("frame", f"{len(data)} bytes are no frame")
     magic, session, attempt, sequence, sender, last, tag_length = _HEADER.unpack_from(data)
     body = _HEADER.size + tag_length
+    view = memoryview(data)
     if magic != _MAGIC or last > 1 or tag_length > MAX_TAG_BYTES or body > len(data):
         raise MessageRejectedError("frame", "bad magic, flag or length")
     if len(data) - body > CHUNK_BYTES:
         raise MessageRejectedError("frame", f"payload over {CHUNK_BYTES} bytes")
     try:
-        tag = data[_HEADER.size : body].decode()
+        tag = bytes(view[_HEADER.size : body]).decode()
     except UnicodeDecodeError as error:
         raise MessageRejectedError("frame", "the tag is not UTF-8") from error
-    return Frame(session, attempt, sequence, sender, bool(last), tag, data[body:])
+    return Frame(session, attempt, sequence, sender, bool(last), tag, view[body:])
 
 
 def frame_address(data: bytes) -> tuple[bytes, int]:
@@ -118,10 +119,11 @@ class Outbox:
         self._sender = sender
         self._sequence = 0
 
-    def frames(self, tag: str, payload: bytes) -> Iterator[bytes]:
+    def frames(self, tag: str, payload: bytes | memoryview) -> Iterator[bytes]:
         """Yield the encoded frames of one message, in the order in which they must be delivered."""
-        for start in range(0, max(len(payload), 1), CHUNK_BYTES):
-            part = payload[start : start + CHUNK_BYTES]
-            last = start + CHUNK_BYTES >= len(payload)
+        view = memoryview(payload)
+        for start in range(0, max(len(view), 1), CHUNK_BYTES):
+            part = view[start : start + CHUNK_BYTES]
+            last = start + CHUNK_BYTES >= len(view)
             number, self._sequence = self._sequence, self._sequence + 1
             yield encode_frame(Frame(self._session, self._attempt, number, self._sender, last, tag, part))

@@ -25,104 +25,29 @@ Source: Araki et al., CCS 2016, section 2 (products, zero-shares); docs/protocol
 from __future__ import annotations
 
 import hashlib
-import hmac
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.channel import Channel
-from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError, ShareMismatchError
-from mpc.frames import check_session
-from mpc.prg import Seed, Stream
-from mpc.rings import Ring, RingArray
-from mpc.seeds import PairwiseSeeds
+from mpc.endpoint import Endpoint
+from mpc.errors import ProtocolStateError, RingValueError
+from mpc.prg import Stream
+from mpc.rings import RingArray
 from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
 
-MAX_LABEL_BYTES = 256
 
-
-@dataclass(slots=True)
-class Traffic:
-    """What one engine has sent: messages, payload bytes, and rounds (waits for a peer)."""
-
-    messages: int = 0
-    payload_bytes: int = 0
-    rounds: int = 0
-
-
-class Engine:
-    """One party's end of the protocols, for one session and attempt. Not thread-safe: one thread calls it.
-
-    Args:
-        ring: where the values live.
-        channel: authenticated channel among parties 0, 1, 2, made for this session and attempt.
-        seeds: this party's seeds, agreed in this session.
-        session: 32 bytes, public.
-        attempt: public; a repeated attempt after a failure has another number, so that no mask is used twice.
-        timeout_s: seconds to wait for each message.
-        decode_errors: what ``ring.decode_bytes`` raises for a non-canonical encoding, if the ring is not ours.
-
-    Raises:
-        ProtocolStateError: channel and seeds belong to different parties.
-        RingValueError: session or attempt out of range.
-    """
-
-    def __init__(
-        self,
-        ring: Ring,
-        channel: Channel,
-        seeds: PairwiseSeeds,
-        session: bytes,
-        attempt: int,
-        *,
-        timeout_s: float = 60.0,
-        decode_errors: tuple[type[Exception], ...] = (),
-    ) -> None:
-        check_session(session, attempt)
-        if sorted((channel.party, *channel.peers)) != list(range(PARTIES)) or seeds.party != channel.party:
-            raise ProtocolStateError("an engine needs the channel and the seeds of one party of three")
-        self.ring = ring
-        self.party = channel.party
-        self.traffic = Traffic()
-        self._channel = channel
-        self._seeds = seeds
-        self._session = session
-        self._attempt = attempt
-        self._timeout_s = timeout_s
-        self._decode_errors: tuple[type[Exception], ...] = (*decode_errors, RingValueError)
-        self._next = (self.party + 1) % PARTIES
-        self._previous = (self.party - 1) % PARTIES
-        self._template = ring.zeros(0)
-        self._round = 0
-        self._claimed: set[tuple[str, int]] = set()
-
-    # Rounds and labels
-
-    @property
-    def round(self) -> int:
-        """The current round: part of every label."""
-        return self._round
-
-    def enter_round(self, number: int) -> None:
-        """Go to a later round of the surrounding protocol; labels may then be used again.
-
-        Raises:
-            ProtocolStateError: the round does not lie ahead.
-        """
-        if number <= self._round:
-            raise ProtocolStateError(f"round {number} does not follow round {self._round}")
-        self._round = number
-        self._claimed.clear()
+class Engine(Endpoint):
+    """One party's end of the protocols; arguments and limits are those of `mpc.endpoint.Endpoint`."""
 
     # Input and randomness
 
     def share_input(self, owner: int, x: RingArray | None, label: str, n: int, *, index: int = 0) -> ReplicatedShare:
         """Share a vector that one party owns. One message, n elements, from the owner to one peer.
 
-        With owner p: component p+1 comes from the seed of p and p+1, component p+2 from the common seed, and
-        component p = x - both goes to p+2. Party p+1 misses component p, party p+2 misses component p+1, and each
-        misses a value that is uniform to it.
+        With owner p: component p+1 comes from the seed of p and p+1, component p+2 is public (from the common seed,
+        or zero over rings of words), and component p = x - both goes to p+2. Party p+1 misses component p, party p+2
+        misses component p+1, and each misses a value that is uniform to it.
 
         Args:
             owner: 0, 1 or 2.
@@ -144,16 +69,21 @@ class Engine:
                 raise RingValueError(f"expected an input of {n} elements, got {len(x)}")
         tag = self._claim("input", label, index)
         self.traffic.rounds += 1
+        if self._fused is None:
+            known = self._expand(self._seeds.common, tag, index, n)
+        else:
+            known = self._fused.quiet_zeros(n)
         if x is not None:
-            after = self._expand(self._seeds.following, tag, index, n)
-            last = self._expand(self._seeds.common, tag, index, n)
-            own = self.ring.sub(self.ring.sub(x, after), last)
-            self._send(self._previous, tag, self.ring.encode_bytes(own))
-            return ReplicatedShare(self.party, own, after)
-        last = self._expand(self._seeds.common, tag, index, n)
+            if self._fused is None:
+                after = self._expand(self._seeds.following, tag, index, n)
+                own = self.ring.sub(self.ring.sub(x, after), known)
+            else:
+                own, after = self._fused.split(x, self._stream(self._seeds.following, tag, index))
+            self._send(self._previous, tag, self._encode(own))
+            return self._make(own, after)
         if owner == self._previous:
-            return ReplicatedShare(self.party, self._expand(self._seeds.previous, tag, index, n), last)
-        return ReplicatedShare(self.party, last, self._receive(owner, tag, n))
+            return self._make(self._expand(self._seeds.previous, tag, index, n), known)
+        return self._make(known, self._receive(owner, tag, n))
 
     def random(self, n: int, label: str, *, index: int = 0) -> ReplicatedShare:
         """Share n uniform elements that nobody knows. No message.
@@ -246,6 +176,8 @@ class Engine:
         self._check(a, b)
         if len(a) != len(b):
             raise RingValueError(f"inner product of {len(a)} and {len(b)} elements")
+        if self._fused is not None:
+            return AdditiveShare(self.party, self._fused.inner_summand((a.first, a.second), (b.first, b.second)))
         ring = self.ring
         both = ring.add(b.first, b.second)
         return AdditiveShare(self.party, ring.add(ring.inner(a.first, both), ring.inner(a.second, b.first)))
@@ -259,14 +191,30 @@ class Engine:
         """
         self._check_additive(additive)
         tag = self._claim("reshare", label, index)
-        first = self.ring.add(additive.values, self._zero(len(additive), tag, index))
-        self._send(self._previous, tag, self.ring.encode_bytes(first))
-        self.traffic.rounds += 1
-        return self._make(first, self._receive(self._next, tag, len(additive)))
+        return self._replicate(self._masked(additive.values, tag, index), tag)
 
     def multiply(self, a: ReplicatedShare, b: ReplicatedShare, label: str, *, index: int = 0) -> ReplicatedShare:
         """Return shares of the elementwise product. One round, one element per product."""
-        return self.reshare(self.local_product(a, b), label, index=index)
+        return self.multiply_many([(a, b)], label, index=index)[0]
+
+    def multiply_many(
+        self, pairs: Sequence[tuple[ReplicatedShare, ReplicatedShare]], label: str, *, index: int = 0
+    ) -> list[ReplicatedShare]:
+        """Return shares of several elementwise products. One round and one message for all of them."""
+        if not pairs:
+            raise RingValueError("no products asked for")
+        for a, b in pairs:
+            self._check(a, b)
+        lengths = [max(len(a), len(b)) if len(a) and len(b) else 0 for a, b in pairs]
+        if self._fused is None or any(len(a) != len(b) for a, b in pairs):
+            summands = np.concatenate([self.local_product(a, b).values for a, b in pairs])
+            products = self.reshare(AdditiveShare(self.party, summands), label, index=index)
+        else:
+            tag = self._claim("reshare", label, index)
+            operands = [(a.first, a.second, b.first, b.second) for a, b in pairs]
+            products = self._replicate(self._fused.masked_products(operands, *self._mask_streams(tag, index)), tag)
+        ends = list(itertools.accumulate(lengths))
+        return [products[end - length : end] for length, end in zip(lengths, ends)]
 
     def inner(self, a: ReplicatedShare, b: ReplicatedShare, label: str, *, index: int = 0) -> ReplicatedShare:
         """Return the share of the inner product. One round, one element whatever the length."""
@@ -280,6 +228,21 @@ class Engine:
             raise RingValueError("no inner products asked for")
         summands = np.concatenate([self.local_inner(a, b).values for a, b in pairs])
         return self.reshare(AdditiveShare(self.party, summands), label, index=index)
+
+    def _mask_streams(self, tag: str, index: int) -> tuple[Stream, Stream]:
+        return self._stream(self._seeds.previous, tag, index), self._stream(self._seeds.following, tag, index)
+
+    def _masked(self, values: RingArray, tag: str, index: int) -> RingArray:
+        """Add this party's summand of zero."""
+        if self._fused is not None:
+            return self._fused.masked(values, *self._mask_streams(tag, index))
+        return self.ring.add(values, self._zero(len(values), tag, index))
+
+    def _replicate(self, first: RingArray, tag: str) -> ReplicatedShare:
+        """Send a masked summand to the previous party and receive the next one's. One round."""
+        self._send(self._previous, tag, self._encode(first))
+        self.traffic.rounds += 1
+        return self._make(first, self._receive(self._next, tag, len(first)))
 
     # Opening: the only way out
 
@@ -297,17 +260,38 @@ class Engine:
             ChannelError: a peer's message is missing or does not belong here.
         """
         self._check(a)
-        tag = self._claim("open", label, index)
         ring = self.ring
-        self._send(self._next, tag, ring.encode_bytes(a.first))
-        self._send(self._previous, tag, hashlib.sha256(ring.encode_bytes(a.second)).digest())
-        payload = self._channel.receive(self._previous, tag, self._timeout_s)
-        missing = self._decode(self._previous, payload, len(a))
-        digest = self._channel.receive(self._next, tag, self._timeout_s)
+        tag = self._claim("open", label, index)
+        self._send(self._next, tag, self._encode(a.first))
+        self._send(self._previous, tag, hashlib.sha256(self._encode(a.second)).digest())
         self.traffic.rounds += 1
-        if not hmac.compare_digest(digest, hashlib.sha256(payload).digest()):
-            raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")
+        missing = self._decode(self._previous, self._confirmed(tag, label, len(a) * ring.element_bytes), len(a))
         return ring.add(ring.add(a.first, a.second), missing)
+
+    def open_to(self, receiver: int, a: ReplicatedShare, label: str, *, index: int = 0) -> RingArray | None:
+        """Open a shared vector to one party. Both holders of the component it misses must agree. One round.
+
+        Returns:
+            The vector at the receiver, None at the others.
+
+        Raises:
+            RingValueError: there is no such party.
+            ShareMismatchError, ProtocolStateError, ChannelError: as `open`.
+        """
+        if receiver not in range(PARTIES):
+            raise RingValueError(f"parties are 0, 1 and 2, got {receiver}")
+        self._check(a)
+        tag = self._claim("open-to", label, index)
+        ring = self.ring
+        self.traffic.rounds += 1
+        if receiver == self._next:
+            self._send(receiver, tag, self._encode(a.first))
+        elif receiver == self._previous:
+            self._send(receiver, tag, hashlib.sha256(self._encode(a.second)).digest())
+        else:
+            payload = self._confirmed(tag, label, len(a) * ring.element_bytes)
+            return ring.add(ring.add(a.first, a.second), self._decode(self._previous, payload, len(a)))
+        return None
 
     def open_additive(self, additive: AdditiveShare, label: str, *, index: int = 0) -> RingArray:
         """Open the sum of the three parties' summands to all of them, each masked by a fresh zero-share. One round.
@@ -320,132 +304,10 @@ class Engine:
         """
         self._check_additive(additive)
         tag = self._claim("sum", label, index)
-        masked = self.ring.add(additive.values, self._zero(len(additive), tag, index))
-        payload = self.ring.encode_bytes(masked)
+        masked = self._masked(additive.values, tag, index)
+        payload = self._encode(masked)
         for peer in (self._next, self._previous):
             self._send(peer, tag, payload)
         self.traffic.rounds += 1
         from_next = self._receive(self._next, tag, len(additive))
         return self.ring.add(self.ring.add(masked, from_next), self._receive(self._previous, tag, len(additive)))
-
-    def exchange_bytes(self, label: str, payload: bytes, *, index: int = 0) -> dict[int, bytes]:
-        """Send public bytes to both peers and return theirs, by party. One round; nothing is secret or confirmed.
-
-        Raises:
-            ProtocolStateError: a repeated label.
-            ChannelError: a peer's message is missing or does not belong here.
-        """
-        tag = self._claim("bytes", label, index)
-        for peer in (self._next, self._previous):
-            self._send(peer, tag, payload)
-        self.traffic.rounds += 1
-        return {peer: self._channel.receive(peer, tag, self._timeout_s) for peer in (self._next, self._previous)}
-
-    # For protocols in files of their own
-
-    def component_stream(self, component: int, label: str, *, index: int = 0) -> Stream | None:
-        """Return a stream that the two holders of a component know and the third party does not. No message.
-
-        All three parties call it, so that they use up the same labels.
-
-        Args:
-            component: 0, 1 or 2, held by parties component - 1 and component.
-
-        Returns:
-            The stream; None at the party that does not hold the component.
-
-        Raises:
-            ProtocolStateError: a repeated label.
-        """
-        tag = self._claim("pair", label, index)
-        if component == (self.party + 2) % PARTIES:
-            return None
-        seed = self._seeds.previous if component == self.party else self._seeds.following
-        return seed.stream(self._session, self._attempt, self._round, tag, index)
-
-    def transfer(
-        self, sender: int, receiver: int, masked: RingArray | None, n: int, label: str, *, index: int = 0
-    ) -> RingArray | None:
-        """Move a vector from one party to another. One message, n elements; nobody confirms it.
-
-        A protocol counts the rounds of its transfers itself.
-
-        Args:
-            masked: at the sender, n elements that are uniform to the receiver; None at the others.
-
-        Returns:
-            The vector at the receiver, None at the others.
-
-        Raises:
-            ProtocolStateError: a repeated label; a vector at another party, or none at the sender.
-            ChannelError: the message is missing or does not belong here.
-        """
-        if (masked is not None) != (sender == self.party):
-            raise ProtocolStateError("the sender of a transfer, and nobody else, gives the vector")
-        tag = self._claim("transfer", label, index)
-        if masked is not None:
-            self._check_array(masked)
-            self._send(receiver, tag, self.ring.encode_bytes(masked))
-        if receiver != self.party:
-            return None
-        return self._receive(sender, tag, n)
-
-    # Inside
-
-    def _claim(self, operation: str, label: str, index: int) -> str:
-        """Use up a label; return the tag and stream label of this use."""
-        if not label or len(label.encode()) > MAX_LABEL_BYTES:
-            raise RingValueError(f"a label has 1 to {MAX_LABEL_BYTES} bytes")
-        if (label, index) in self._claimed:
-            raise ProtocolStateError(f"label {label!r}, index {index} was already used in round {self._round}")
-        self._claimed.add((label, index))
-        return f"{self.ring.name}/{self._round}/{operation}/{index}/{label}"
-
-    def _expand(self, seed: Seed, tag: str, index: int, n: int) -> RingArray:
-        return self.ring.expand(seed.stream(self._session, self._attempt, self._round, tag, index), n)
-
-    def _zero(self, n: int, tag: str, index: int) -> RingArray:
-        own = self._expand(self._seeds.previous, tag, index, n)
-        return self.ring.sub(own, self._expand(self._seeds.following, tag, index, n))
-
-    def _send(self, peer: int, tag: str, payload: bytes) -> None:
-        self._channel.send(peer, tag, payload)
-        self.traffic.messages += 1
-        self.traffic.payload_bytes += len(payload)
-
-    def _receive(self, peer: int, tag: str, n: int) -> RingArray:
-        payload = self._channel.receive(peer, tag, self._timeout_s)
-        return self._decode(peer, payload, n)
-
-    def _decode(self, peer: int, payload: bytes, n: int) -> RingArray:
-        expected_bytes = n * self.ring.element_bytes
-        if len(payload) != expected_bytes:
-            raise MessageRejectedError("length", f"party {peer}: expected {expected_bytes} bytes, got {len(payload)}")
-        try:
-            return self.ring.decode_bytes(payload)
-        except self._decode_errors as error:
-            raise MessageRejectedError("encoding", f"party {peer}: not canonical in {self.ring.name}") from error
-
-    def _make(self, first: RingArray, second: RingArray) -> ReplicatedShare:
-        return ReplicatedShare(self.party, first, second)
-
-    def _check_array(self, values: RingArray) -> None:
-        fits = values.ndim == self._template.ndim and values.shape[1:] == self._template.shape[1:]
-        if not fits or values.dtype != self._template.dtype:
-            raise RingValueError(f"an array of shape {values.shape}, {values.dtype} is not one of {self.ring.name}")
-
-    def _check_additive(self, additive: AdditiveShare) -> None:
-        if additive.party != self.party:
-            raise ProtocolStateError(f"party {self.party} was given a summand of party {additive.party}")
-        self._check_array(additive.values)
-
-    def _check(self, *shares: ReplicatedShare) -> None:
-        for share in shares:
-            if share.party != self.party:
-                raise ProtocolStateError(f"party {self.party} was given a share of party {share.party}")
-            self._check_array(share.first)
-        self._check_lengths(*(len(share) for share in shares))
-
-    def _check_lengths(self, *lengths: int) -> None:
-        if len({length for length in lengths if length != 1}) > 1:
-            raise RingValueError(f"vectors of lengths {lengths} do not fit together")

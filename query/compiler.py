@@ -23,7 +23,7 @@ from typing import Final
 from query.aggregates import Statistic
 from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.disclosure import describe_sum
-from query.errors import BoundExceededError, SqlUnsupportedError
+from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.joint import Joint, JointConditions
@@ -35,11 +35,12 @@ from query.schema import PRESENT_INDEX
 from query.sides import Side
 from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
 from zk.builder import RelationBuilder
-from zk.encoding import encode_relation
+from zk.limits import require_publishable
 from zk.relation import MAX_CELLS, MAX_SUMS, Relation
 from zk.transcript import FR_MODULUS
 
 SUM_LIMIT: Final = FR_MODULUS // 2
+MOMENTS_HINT: Final = "MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums"
 
 Writer = Callable[[Key, bool], Polynomial]
 
@@ -70,6 +71,7 @@ class SumCompiler:
         self._sides = [Side(TableProducts(table), self._algebra, question) for table in question.tables]
         self.sides = [side.products for side in self._sides]
         self._sums: list[SumSpec] = []
+        self._moments = False
         self._rows = 1 << question.tables[0].log_rows
         self._numbers: dict[Key, int] = {}
         self._filters: list[list[int]] = [[PRESENT_INDEX] for _ in self._sides]
@@ -147,20 +149,21 @@ class SumCompiler:
         """The finished relation.
 
         Raises:
-            RelationInvalidError: it exceeds the limits of proof and contract.
+            QuestionTooLargeError, RelationTooLargeError: it exceeds the limits of proof and contract.
         """
-        if len(self._sums) > MAX_SUMS or len(self._sums) * len(self.cells) > MAX_CELLS:
-            raise BoundExceededError(
-                f"the question is too large for one proof: {len(self._sums)} sums in {len(self.cells)} cells, at most "
-                f"{MAX_SUMS} sums and {MAX_CELLS} cells of sums (MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums)"
-            )
+        sums, cells, hint = len(self._sums), len(self.cells), MOMENTS_HINT if self._moments else ""
+        if sums > MAX_SUMS:
+            raise QuestionTooLargeError("sums", sums, MAX_SUMS, hint)
+        if sums * cells > MAX_CELLS:
+            raise QuestionTooLargeError(f"cells of sums, {sums} sums in {cells} cells", sums * cells, MAX_CELLS, hint)
         relation = self._builder.build(plain)
-        encode_relation(relation)
+        require_publishable(relation)
         return relation
 
     def output(self, aggregate: BoundAggregate) -> OutputSpec:
         """Add an aggregate's sums and return how it is finished from them."""
         statistic = aggregate.statistic
+        self._moments |= statistic is Statistic.MOMENTS
         arguments = [self._argument(argument) for argument in aggregate.arguments]
         mask = [list(factors) for factors in self._filters]
         for argument in arguments:

@@ -16,6 +16,7 @@ escapes. No message carries a value of a row.
     │   ├── DuplicateNameError    two tables or two outputs of one name
     │   └── CohortMismatchError   tables whose rows are not aligned
     ├── BoundExceededError        a sum that could wrap, or a question beyond the limits of one proof
+    │   └── QuestionTooLargeError which limit, and by how much
     ├── SumsInvalidError          sums that do not belong to the plan
     └── PolicyRefusedError        a question the owner does not allow; `rule` names the clause
 """
@@ -128,6 +129,22 @@ class CohortMismatchError(PlacedError):
 
 class BoundExceededError(QueryError):
     """A sum's exact bound does not fit, or the question exceeds the limits of one proof."""
+
+
+class QuestionTooLargeError(BoundExceededError):
+    """The question needs more of something than one proof, or the ledger, takes: ask for less at a time.
+
+    Args:
+        limit: what there is too much of, in words.
+        needed: how much the question needs.
+        allowed: the most there may be.
+        hint: how the question could become smaller, or empty.
+    """
+
+    def __init__(self, limit: str, needed: int, allowed: int, hint: str = "") -> None:
+        tail = f" ({hint})" if hint else ""
+        super().__init__(f"the question is too large for one proof: {needed} {limit}, at most {allowed}{tail}")
+        self.limit, self.needed, self.allowed = limit, needed, allowed
 
 
 class SumsInvalidError(QueryError):

@@ -9,12 +9,12 @@ from query.binding import BoundColumn, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
-from query.errors import BoundExceededError, SqlUnsupportedError
+from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.sql import parse_question
 from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
-from zk.errors import RelationInvalidError
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
 __all__ = [
@@ -119,6 +119,8 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         compiler = SumCompiler(question)
         outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
         relation = compiler.relation(plain)
+    except RelationTooLargeError as fault:
+        raise QuestionTooLargeError(fault.limit, fault.needed, fault.allowed) from fault
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]

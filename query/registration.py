@@ -25,8 +25,8 @@ from query.errors import SchemaInvalidError
 from query.kinds import Category
 from query.schema import KNOWN_SUFFIX, PRESENT_INDEX, PhysicalColumn, TableSchema, physical_columns
 from zk.builder import RelationBuilder
-from zk.encoding import encode_relation
 from zk.errors import RelationInvalidError
+from zk.limits import require_publishable
 from zk.relation import MAX_LOG_ROWS, MIN_LOG_ROWS, ONE, ColumnKind, RegisteredColumn, Relation
 
 
@@ -100,7 +100,7 @@ def _relation(schema: TableSchema, dataset: int, version: int, log_rows: int) ->
             builder.sum([(1, ONE, handle)], guard=0)
             _prove_bound(builder, schema, column, handle, switch)
     relation = builder.build()
-    encode_relation(relation)
+    require_publishable(relation)
     return relation
 
 

@@ -11,6 +11,7 @@ In the order of dependence:
     forms  relation  expansion      the language; the forms behind lookups and groups
     relation_rules                  what a relation must satisfy
     encoding  decoding              its canonical words, there and back
+    limits                          how large a statement and a proof the contracts take
     cover  comparison  cost         what is opened; comparisons and ranges; what a relation costs
     builder                         how to write one
     srs  srs_check  ceremony        the structured reference string, how it is verified and made

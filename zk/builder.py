@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from zk import comparison
 from zk.cover import COPY_WEIGHT, small_cover
 from zk.errors import RelationInvalidError
-from zk.forms import MAX_HINT_TERMS, centred
+from zk.forms import MAX_HINT_TERMS, centred, require_at_most
 from zk.relation import (
     MAX_GROUPS,
     MAX_SECOND,
@@ -264,11 +264,9 @@ class RelationBuilder:
     def _check_size(self) -> None:
         """Refuse what is far too large before looking for a cover of it; `Relation` has the exact limits."""
         second = len(self._lookups) + len(self._groups) + len(self._second)
-        if len(self._witnesses) > MAX_WITNESSES or second > MAX_SECOND or len(self._zero) > MAX_ZERO_FORMS:
-            raise RelationInvalidError(
-                f"a relation has at most {MAX_WITNESSES} witness columns, {MAX_SECOND} columns of round 2 and "
-                f"{MAX_ZERO_FORMS} zero-forms"
-            )
+        require_at_most("witness columns", len(self._witnesses), MAX_WITNESSES)
+        require_at_most("columns of round 2", second, MAX_SECOND)
+        require_at_most("zero-forms", len(self._zero), MAX_ZERO_FORMS)
 
     def _drafts(self) -> list[Draft]:
         return [*(w.definition for w in self._witnesses), *self._zero, *(d for d, _ in self._sums), *self._second]

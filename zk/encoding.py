@@ -33,7 +33,7 @@ from typing import Final
 
 from zk.errors import RelationInvalidError
 from zk.expansion import challenges_of, expanded_sum_forms, expanded_zero_forms
-from zk.forms import ONE, Challenge, Form, Hint, Term
+from zk.forms import ONE, Challenge, Form, Hint, Term, require_at_most
 from zk.relation import ColumnKind, RegisteredColumn, Relation
 from zk.transcript import FR_MODULUS, encode_words
 
@@ -122,7 +122,7 @@ def encode_relation(relation: Relation) -> list[int]:
     """Return the canonical words of a relation.
 
     Raises:
-        RelationInvalidError: its table or program does not fit the limits.
+        RelationTooLargeError: its table or program does not fit the limits.
     """
     sums, zeros = expanded_sum_forms(relation), expanded_zero_forms(relation)
     constants = _constants([*sums, *zeros, *(hint.form for hint in relation.hints)])
@@ -138,8 +138,7 @@ def encode_relation(relation: Relation) -> list[int]:
         chunks = _chunks(slot) or [[]]
         program += [_pair_word(chunk, more=k + 1 < len(chunks)) for k, chunk in enumerate(chunks)]
     products = [_pair_word(chunk, more=False) for chunk in _chunks(list(table.products))]
-    if table.first_product + len(table.products) > MAX_TABLE:
-        raise RelationInvalidError(f"the relation needs more than {MAX_TABLE} scalars: ask for less at a time")
+    require_at_most("scalars of the verifier's table", table.first_product + len(table.products), MAX_TABLE)
     codes = [*(len(group.codes) for group in relation.groups), 0, 0]
     header = [
         RELATION_VERSION,
@@ -166,8 +165,7 @@ def encode_relation(relation: Relation) -> list[int]:
         words += _packed(group.codes, 16)
     words += [_hint_word(hint, table) for hint in relation.hints]
     words += constants + products + program
-    if len(words) > MAX_WORDS:
-        raise RelationInvalidError(f"the relation needs more than {MAX_WORDS} words: ask for less at a time")
+    require_at_most("words of the relation", len(words), MAX_WORDS)
     return words
 
 

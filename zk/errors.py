@@ -8,6 +8,7 @@ ZkError
 ├── SrsInvalidError             a structured reference string that must not be used
 ├── CeremonyInvalidError        a ceremony transcript that does not verify
 ├── RelationInvalidError        a relation outside the language or its limits
+│   └── RelationTooLargeError   more of something than language, encoding or contract take
 ├── WitnessUnsatisfiedError     columns that do not satisfy the relation they should be proved for
 ├── ProtocolStateError          a prover step called out of order, or a second time
 ├── RandomnessRepeatedError     the operating system's generator returned the same bytes twice
@@ -48,6 +49,20 @@ class CeremonyInvalidError(ZkError):
 
 class RelationInvalidError(ZkError):
     """A relation is outside the language, its limits or its canonical form."""
+
+
+class RelationTooLargeError(RelationInvalidError):
+    """A relation has more of something than there may be.
+
+    Args:
+        limit: what there is too much of, in words.
+        needed: how much the relation has.
+        allowed: the most there may be.
+    """
+
+    def __init__(self, limit: str, needed: int, allowed: int) -> None:
+        super().__init__(f"{needed} {limit}, at most {allowed}")
+        self.limit, self.needed, self.allowed = limit, needed, allowed
 
 
 class WitnessUnsatisfiedError(ZkError):

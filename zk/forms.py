@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from zk.errors import RelationInvalidError
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.transcript import FR_MODULUS
 
 ONE: Final = 0
@@ -121,3 +121,9 @@ def require(condition: bool, message: str) -> None:
     """Raise RelationInvalidError with the message unless the condition holds."""
     if not condition:
         raise RelationInvalidError(message)
+
+
+def require_at_most(limit: str, needed: int, allowed: int) -> None:
+    """Raise RelationTooLargeError if more is needed than allowed; ``limit`` says of what, in words."""
+    if needed > allowed:
+        raise RelationTooLargeError(limit, needed, allowed)

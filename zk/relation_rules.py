@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zk.expansion import expanded_sum_forms, expanded_zero_forms
-from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, term_order
+from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, require_at_most, term_order
 from zk.relation import (
     MAX_CELLS,
     MAX_CODE,
@@ -32,7 +32,7 @@ def validate(relation: Relation) -> None:
     _validate_witnesses(relation)
     _validate_linear(relation)
     zero_forms, sum_forms = expanded_zero_forms(relation), expanded_sum_forms(relation)
-    require(len(zero_forms) <= MAX_ZERO_FORMS, f"a relation has at most {MAX_ZERO_FORMS} zero-forms")
+    require_at_most("zero-forms", len(zero_forms), MAX_ZERO_FORMS)
     for form in zero_forms + sum_forms:
         _validate_form(relation, form)
     for form in relation.sum_forms:
@@ -45,13 +45,15 @@ def validate(relation: Relation) -> None:
 def _validate_shape(relation: Relation) -> None:
     registered = len(relation.registered)
     require(MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]")
-    require(1 <= registered <= MAX_REGISTERED, f"a relation names 1 to {MAX_REGISTERED} registered columns")
+    require(registered >= 1, "a relation names a registered column")
+    require_at_most("registered columns", registered, MAX_REGISTERED)
     places = [(c.dataset, c.version, c.column) for c in relation.registered]
     require(len(set(places)) == registered, "a registered column is named twice")
-    require(0 <= relation.witness_count <= MAX_WITNESSES, f"a relation has at most {MAX_WITNESSES} witness columns")
-    require(len(relation.groups) <= MAX_GROUPS, f"a relation has at most {MAX_GROUPS} group columns")
-    require(relation.round2_count <= MAX_SECOND, f"at most {MAX_SECOND} columns are committed in round 2")
-    require(len(relation.opened) <= MAX_OPENED, f"at most {MAX_OPENED} columns are opened")
+    require(relation.witness_count >= 0, "there are no fewer than no witness columns")
+    require_at_most("witness columns", relation.witness_count, MAX_WITNESSES)
+    require_at_most("group columns", len(relation.groups), MAX_GROUPS)
+    require_at_most("columns of round 2", relation.round2_count, MAX_SECOND)
+    require_at_most("opened columns", len(relation.opened), MAX_OPENED)
     require(tuple(sorted(set(relation.opened))) == relation.opened, "opened columns must be strictly increasing")
     openable = {*relation.witness_indices(), *relation.round2_indices()}
     if relation.lookups:
@@ -71,11 +73,10 @@ def _validate_shape(relation: Relation) -> None:
             f"codes of groups are strictly increasing, from 1 to {MAX_CODE}; 0 is reserved",
         )
     require(bool(relation.products) <= bool(relation.groups), "products of round 2 belong to groups")
-    limit = min(MAX_CELLS, relation.rows)
-    require(
-        1 <= len(relation.sum_forms) <= MAX_SUMS and relation.sum_rows <= limit,
-        f"a relation has 1 to {MAX_SUMS} sums and at most {limit} cells, at most N",
-    )
+    require(len(relation.sum_forms) >= 1, "a relation has a sum")
+    require_at_most("sums", len(relation.sum_forms), MAX_SUMS)
+    require_at_most("cells of sums", relation.sum_rows, MAX_CELLS)
+    require_at_most("cells of sums in a table of so few rows", relation.sum_rows, relation.rows)
 
 
 def _validate_witnesses(relation: Relation) -> None:

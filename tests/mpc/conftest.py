@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mpc.channel import LoopbackNetwork
+from mpc.computation import Computation, Security
 from mpc.errors import RingValueError
 from mpc.prg import Seed
 from mpc.replicated import Engine
 from mpc.rings import Z2_64, Ring, RingArray
 from mpc.seeds import PairwiseSeeds
 from zk.field import FR
+
+sys.path.insert(0, str(Path(__file__).parent))  # scenes that several files share
 
 
 class MersenneField:
@@ -81,6 +86,11 @@ def ring(request: pytest.FixtureRequest) -> Ring:
     return request.param
 
 
+@pytest.fixture
+def mersenne() -> Ring:
+    return MERSENNE
+
+
 @pytest.fixture(params=FIELDS, ids=lambda ring: ring.name)
 def prime_field(request: pytest.FixtureRequest) -> Ring:
     return request.param
@@ -130,6 +140,42 @@ class Parties:
 @pytest.fixture
 def parties() -> Callable[..., Parties]:
     return Parties
+
+
+class Computations:
+    """Three computations over one loopback; ``run`` calls a function with each in a thread of its own."""
+
+    def __init__(self, security: Security = "semi-honest", timeout_s: float = 30.0) -> None:
+        self.network = LoopbackNetwork(3, bytes(32))
+        self.parts = [
+            Computation(channel, fixed_seeds(channel.party), bytes(32), 0, security=security, timeout_s=timeout_s)
+            for channel in self.network.channels
+        ]
+
+    def run(self, body: Callable[[Computation], Any]) -> list[Any]:
+        """Return the three results; the first failure closes the network and is raised."""
+
+        def guarded(computation: Computation) -> Any:
+            try:
+                return body(computation)
+            except BaseException:
+                self.network.close()
+                raise
+
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(guarded, part) for part in self.parts]
+        return [future.result() for future in futures]
+
+    def outcomes(self, body: Callable[[Computation], Any]) -> list[Any]:
+        """Return per party the result or the exception, letting every party go as far as it can."""
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(body, part) for part in self.parts]
+        return [future.exception() or future.result() for future in futures]
+
+
+@pytest.fixture
+def computations() -> Callable[..., Computations]:
+    return Computations
 
 
 def ring_size(ring: Ring) -> int:

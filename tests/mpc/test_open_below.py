@@ -193,8 +193,10 @@ def test_disclosure_risk_equals_plain_comparison(prime_field, parties):
     for _ in range(3):
         rows = rng.integers(0, 14, size=(3, cells))
         expected = [
-            bool((rows[:, c] < minimum).any()
-                 or any(0 < abs(int(a) - int(b)) < minimum for a in rows[:, c] for b in rows[:, c]))
+            bool(
+                (rows[:, c] < minimum).any()
+                or any(0 < abs(int(a) - int(b)) < minimum for a in rows[:, c] for b in rows[:, c])
+            )
             for c in range(cells)
         ]
         assert risks(parties, prime_field, rows.ravel().tolist(), cells, minimum) == [expected] * 3

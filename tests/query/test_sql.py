@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from query.errors import (
     DuplicateNameError,
     PlacedError,
     Position,
+    QuestionTooLargeError,
     SqlSyntaxError,
     SqlUnsupportedError,
     UnknownColumnError,
@@ -242,11 +244,46 @@ def test_tables_that_are_not_aligned(other: object) -> None:
         compile_question(f"SELECT COUNT(*) {J}", Directory([registered(HOSPITAL, 1), other]))  # type: ignore[list-item]
 
 
-def test_a_question_beyond_one_proof(directory: Directory) -> None:
+def corr(count: int) -> str:
     names = ("age", "bmi", "balance", "smoker", "diabetic")
     pairs = [f"CORR({a}, {b})" for a in names for b in (*names, "chol", "hba1c")]
-    with pytest.raises(BoundExceededError, match="too large for one proof"):
-        compile_question(f"SELECT {', '.join(pairs)} {J} WHERE diabetic AND l.abnormal", directory)
+    return f"SELECT {', '.join(pairs[:count])} {J}"
+
+
+def tiers(count: int) -> str:
+    sums = [f"SUM(CASE WHEN age > {10 + i} THEN age ELSE 0 END) AS s{i}" for i in range(count)]
+    return f"SELECT COUNT(*), {', '.join(sums)} FROM hospital GROUP BY region"
+
+
+def weighted(count: int) -> str:
+    sums = [f"SUM(age + {i + 2} * balance) AS s{i}" for i in range(count)]
+    return f"SELECT COUNT(*), {', '.join(sums)} FROM hospital GROUP BY region"
+
+
+def mixtures(count: int) -> str:
+    value = "CASE WHEN diabetic THEN {} * age + {} * balance ELSE {} END"
+    sums = [f"SUM({value.format(2 + i, 100 + i, 300 + i)}) AS s{i}" for i in range(count)]
+    return f"SELECT COUNT(*), {', '.join(sums)} FROM hospital"
+
+
+@pytest.mark.parametrize(
+    ("question", "fits", "large", "limit"),
+    [
+        (corr, 15, 21, ("sums", 69, 64)),
+        (tiers, 14, 15, ("words of a proof with every sum opened", 225, 224)),
+        (mixtures, 27, 28, ("scalars of the verifier's table", 262, 256)),
+        (weighted, 30, 31, ("cells of sums, 33 sums in 4 cells", 132, 128)),
+    ],
+    ids=["sums", "proof", "table", "cells"],
+)
+def test_a_question_too_large_says_which_limit_and_by_how_much(
+    question: Callable[[int], str], fits: int, large: int, limit: tuple[str, int, int]
+) -> None:
+    directory = Directory([registered(table, k, log_rows=10) for k, table in enumerate((HOSPITAL, LABORATORY), 1)])
+    compile_question(question(fits), directory)
+    with pytest.raises(QuestionTooLargeError, match="too large for one proof") as caught:
+        compile_question(question(large), directory)
+    assert (caught.value.limit, caught.value.needed, caught.value.allowed) == limit
 
 
 @pytest.mark.parametrize("value", [" * ".join(["balance"] * 5), " * ".join(["bmi"] * 19)], ids=["bits", "decimals"])

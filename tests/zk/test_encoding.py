@@ -178,7 +178,7 @@ def test_a_relation_that_needs_too_many_scalars_is_refused() -> None:
     for v in range(63):
         builder.sum([(3 + 5 * v + k, 0, h) for k, h in enumerate(handles)], 0)
     relation = builder.build()
-    with pytest.raises(RelationInvalidError, match="ask for less"):
+    with pytest.raises(RelationInvalidError, match="318 scalars of the verifier's table, at most 256"):
         encode_relation(relation)
 
 

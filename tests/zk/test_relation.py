@@ -9,7 +9,7 @@ import pytest
 from relations import everything, grouped, plain, ranged, two_groups
 from samples import boolean, integer, masked_sum, two_tables
 
-from zk.errors import RelationInvalidError
+from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import (
     MAX_LOG_ROWS,
     MAX_REGISTERED,
@@ -288,3 +288,9 @@ def test_definitions_leave_hinted_witnesses_out() -> None:
         with pytest.raises(RelationInvalidError, match="not defined"):
             ALL.definition(column)
     assert isinstance(ALL.hinted[5], Hint)
+
+
+def test_a_limit_says_how_much_there_is() -> None:
+    with pytest.raises(RelationTooLargeError, match="65 sums, at most 64") as caught:
+        BROKEN["more sums than bits"]()
+    assert (caught.value.limit, caught.value.needed, caught.value.allowed) == ("sums", MAX_SUMS + 1, MAX_SUMS)

@@ -1,0 +1,56 @@
+"""Large arrays whose memory is used again: the first touch of a page costs more than any kernel's work on it."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import weakref
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+
+LEAST_WORDS: Final = 1 << 16
+"""Below this, malloc keeps what it has."""
+KEPT_BYTES: Final = 1 << 30
+_GRAIN_BYTES: Final = 1 << 18
+
+_LOCK: Final = threading.RLock()  # a garbage collection inside `fresh` may call `_give_back`
+_KEPT: Final[dict[int, Words]] = {}  # by identity, longest unused first
+
+
+def fresh(words: int) -> Words:
+    """Return an uninitialised vector, like np.empty.
+
+    Large ones come from memory that returns here when the array and all its views are gone. At most ``KEPT_BYTES``
+    wait for the next user, those longest unused given up first. What was written, shares among it, stays readable to
+    that user, in this process, as with malloc.
+    """
+    if words < LEAST_WORDS:
+        return np.empty(words, np.uint64)
+    memory: Words | None = None
+    with _LOCK:
+        for kept in reversed(tuple(_KEPT.values())):
+            if words <= len(kept) <= words + words // 4 + LEAST_WORDS:
+                memory = _KEPT.pop(id(kept), None)
+                if memory is not None:
+                    break
+    if memory is None:
+        size = -(-words * 8 // _GRAIN_BYTES) * _GRAIN_BYTES
+        memory = np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint64)
+    leased = np.frombuffer(memory.data, np.uint64, count=words)  # every view's base: its end is the lease's
+    weakref.finalize(leased, _give_back, memory).atexit = False
+    return leased
+
+
+def _give_back(memory: Words) -> None:
+    with _LOCK:
+        _KEPT[id(memory)] = memory
+        total = sum(kept.nbytes for kept in tuple(_KEPT.values()))
+        for kept in tuple(_KEPT.values()):
+            if total <= KEPT_BYTES:
+                break
+            total -= kept.nbytes
+            _KEPT.pop(id(kept), None)
