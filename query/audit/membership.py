@@ -7,6 +7,10 @@ indicator of one of its codes, which is what a cell of a grouped sum is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from query.audit.columns import Variable, variable_of
 from query.audit.persons import Person
@@ -14,6 +18,7 @@ from zk.forms import ONE, Form, Hint, HintKind
 from zk.relation import Relation
 
 Vector = tuple[int, ...]
+Integers = npt.NDArray[np.object_]
 
 
 def guard_rows(relation: Relation) -> tuple[int, ...]:
@@ -49,51 +54,55 @@ def membership(relation: Relation, persons: Sequence[Person]) -> dict[int, Vecto
     Returns:
         By row of the sealed column, one whole number for each person.
     """
-    columns = [_columns(relation, person) for person in persons]
-    found: dict[int, list[int]] = {row: [] for row in guard_rows(relation)}
-    for values in columns:
-        codes = [_linear(group.form, values) for group in relation.groups]
-        for cell in range(relation.cells):
-            indicators = {
-                relation.group_index(place): int(codes[place] == code)
-                for place, code in enumerate(relation.cell_codes(cell))
-            }
-            known = dict(values) | indicators
-            for place, definition in enumerate(relation.products):
-                known[relation.product_index(place)] = _quadratic(definition, known)
-            for guard in sorted(set(relation.guards)):
-                found[guard * relation.cells + cell].append(_quadratic(relation.sum_forms[guard], known))
-    return {row: tuple(vector) for row, vector in found.items()}
+    values = _columns(relation, persons)
+    codes = [_value(group.form, values) for group in relation.groups]
+    found: dict[int, Vector] = {}
+    for cell in range(relation.cells):
+        known = dict(values)
+        for place, code in enumerate(relation.cell_codes(cell)):
+            known[relation.group_index(place)] = _flags(codes[place] == code)
+        for place, definition in enumerate(relation.products):
+            known[relation.product_index(place)] = _value(definition, known)
+        for guard in sorted(set(relation.guards)):
+            counted = _value(relation.sum_forms[guard], known)
+            found[guard * relation.cells + cell] = tuple(map(int, counted))
+    return found
 
 
-def _columns(relation: Relation, person: Person) -> dict[int, int]:
-    """Values of a person's registered and witness columns."""
-    values = {ONE: 1}
+def _columns(relation: Relation, persons: Sequence[Person]) -> dict[int, Integers]:
+    """Registered and witness columns over all persons."""
+    values = {ONE: np.array([1] * len(persons), dtype=object)}
     for index, column in enumerate(relation.registered, start=1):
-        values[index] = person.get(variable_of(column), 0)
+        variable = variable_of(column)
+        values[index] = np.array([person.get(variable, 0) for person in persons], dtype=object)
     for index in relation.witness_indices():
         hint = relation.hinted.get(index)
-        values[index] = _quadratic(relation.definition(index), values) if hint is None else _hinted(hint, values)
+        values[index] = _value(relation.definition(index), values) if hint is None else _hinted(hint, values)
     return values
 
 
-def _hinted(hint: Hint, values: Mapping[int, int]) -> int:
+def _hinted(hint: Hint, values: Mapping[int, Integers]) -> Integers:
     """A hinted witness. An inverse is left 0: it stands in the forms that pin a test for zero and in no guard."""
-    number = _linear(hint.form, values)
+    numbers = _value(hint.form, values)
     match hint.kind:
         case HintKind.NOT_NEGATIVE:
-            return int(number >= 0)
+            return _flags(numbers >= 0)
         case HintKind.IS_ZERO:
-            return int(number == 0)
+            return _flags(numbers == 0)
         case HintKind.DIGITS:
-            return (max(number, 0) >> hint.shift) & ((1 << hint.width) - 1)
+            mask = (1 << hint.width) - 1
+            return np.array([(max(number, 0) >> hint.shift) & mask for number in numbers], dtype=object)
         case HintKind.INVERSE:
-            return 0
+            return np.zeros(len(numbers), dtype=object)
 
 
-def _linear(form: Form, values: Mapping[int, int]) -> int:
-    return sum(term.coefficient * values[term.right] for term in form)
+def _flags(truths: npt.NDArray[Any]) -> Integers:
+    return np.array([int(truth) for truth in truths], dtype=object)
 
 
-def _quadratic(form: Form, values: Mapping[int, int]) -> int:
-    return sum(term.coefficient * values[term.left] * values[term.right] for term in form)
+def _value(form: Form, values: Mapping[int, Integers]) -> Integers:
+    """A quadratic form on every person, in Python's integers: values of 62 bits are multiplied."""
+    total: Integers = np.zeros(len(values[ONE]), dtype=object)
+    for term in form:
+        total = total + term.coefficient * values[term.left] * values[term.right]
+    return total

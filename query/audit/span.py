@@ -32,30 +32,20 @@ class Span:
     def __init__(self, vectors: Integers) -> None:
         self._vectors = vectors
         m, _ = vectors.shape
-        work = np.concatenate([vectors % PRIME, np.eye(m, dtype=np.int64)], axis=1)
         self._n = vectors.shape[1]
-        self._rows: list[Integers] = []
         self._pivots: list[int] = []
-        for row in work:
-            reduced = self._reduce(row)
-            nonzero = np.flatnonzero(reduced[: self._n])
-            if len(nonzero) == 0:
-                continue
-            pivot = int(nonzero[0])
-            reduced = reduced * pow(int(reduced[pivot]), -1, PRIME) % PRIME
-            for place, other in enumerate(self._rows):
-                factor = int(other[pivot])
-                if factor:
-                    self._rows[place] = (other - factor * reduced) % PRIME
-            self._rows.append(reduced)
-            self._pivots.append(pivot)
+        self._rows = np.zeros((0, self._n + m), dtype=np.int64)
+        for row in np.concatenate([vectors, np.eye(m, dtype=np.int64)], axis=1):
+            rest = (row - row[self._pivots] @ self._rows) % PRIME  # the row's own numbers are small
+            nonzero = np.flatnonzero(rest[: self._n])
+            if len(nonzero):
+                self._add(rest, int(nonzero[0]))
 
-    def _reduce(self, row: Integers) -> Integers:
-        for pivot, other in zip(self._pivots, self._rows, strict=True):
-            factor = int(row[pivot])
-            if factor:
-                row = (row - factor * other) % PRIME
-        return row
+    def _add(self, row: Integers, pivot: int) -> None:
+        row = row * pow(int(row[pivot]), -1, PRIME) % PRIME
+        others = (self._rows - self._rows[:, pivot : pivot + 1] * row % PRIME) % PRIME
+        self._rows = np.concatenate([others, row[None, :]])
+        self._pivots.append(pivot)
 
     def reduced(self) -> list[Integers]:
         """The rows of the reduced echelon form that are 0 and 1: sets that the vectors count."""
@@ -71,10 +61,7 @@ class Span:
         Returns:
             None for a target that is not in the span, or only by numbers that are not small.
         """
-        if not self._rows:
-            return [None] * len(targets)
-        reduced = np.stack(self._rows)
-        weights = targets[:, self._pivots]
+        reduced, weights = self._rows, targets[:, self._pivots]
         missed = ((targets - weights @ reduced[:, : self._n]) % PRIME).max(axis=1)
         numbers = weights @ reduced[:, self._n :] % PRIME
         return [None if m else self._read(n, t) for m, n, t in zip(missed, numbers, targets, strict=True)]

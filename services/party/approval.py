@@ -24,6 +24,7 @@ from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.client import TableDocument
+from services.party.history import AnswerHistory
 from services.party.store import PartyStore, StoredDataset, StoredQuery
 from services.party.verdict import Verdict
 from zk.encoding import relation_hash
@@ -43,10 +44,12 @@ class Approver:
         name: the party's name.
         store: where verdicts are kept.
         ledger: signs with the party's account.
+        history: told the schemas of tables that questions name.
     """
 
-    def __init__(self, name: str, store: PartyStore, ledger: LedgerAccess) -> None:
+    def __init__(self, name: str, store: PartyStore, ledger: LedgerAccess, history: AnswerHistory) -> None:
         self._name = name
+        self._history = history
         self._store = store
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -77,6 +80,7 @@ class Approver:
             if known is not None and known.verdict in (Verdict.APPROVED, Verdict.WAITING, Verdict.ACKNOWLEDGED):
                 return known.verdict
             self._check_texts(query, sql, purpose, salt, proposer)
+            self._history.note_schemas(documents)
             mine = self._own_datasets(query)
             stored = StoredQuery(
                 query_id,

@@ -16,6 +16,7 @@ from services.errors import ConfigInvalidError, PeerUnavailableError, ServiceErr
 from services.ledger_access import open_ledger
 from services.logging import configure_logging, get_logger
 from services.party.approval import Approver
+from services.party.history import AnswerHistory
 from services.party.proving import Proving
 from services.party.registration import Registrar
 from services.party.releasing import Releasing
@@ -44,8 +45,9 @@ def serve(config: PartyConfig) -> None:
     network = PeerNetwork(config.number, config.peers, config.tls)
     names = {peer.name: peer.number for peer in config.peers} | {config.name: config.number}
     registrar = Registrar(config.name, store, ledger, prover)
-    approver = Approver(config.name, store, ledger)
-    proving = Proving(config.number, names, store, ledger, network, prover, approver, config.message_timeout_s)
+    history = AnswerHistory(config.number, store, ledger)
+    approver = Approver(config.name, store, ledger, history)
+    proving = Proving(config.number, names, store, ledger, network, prover, approver, history, config.message_timeout_s)
     servicer = PartyServicer(store, registrar, approver, proving, Releasing(store, ledger))
     rules = {**party_rules(config.coordinator), **network.rules()}
     server = build_server(

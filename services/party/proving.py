@@ -26,6 +26,7 @@ from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
+from services.party.history import AnswerHistory, guard_bytes
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredResult
@@ -95,6 +96,7 @@ class Proving:
         names: number of every party by name.
         store, ledger, network, prover: this party's.
         approver: ends a query on the ledger that the data refused.
+        history: finds the gaps between an answer and earlier ones.
         timeout_s: how long to wait for one message of a peer.
     """
 
@@ -107,6 +109,7 @@ class Proving:
         network: PeerNetwork,
         prover: ProverClient,
         approver: Approver,
+        history: AnswerHistory,
         timeout_s: float,
     ) -> None:
         self._number = number
@@ -116,6 +119,7 @@ class Proving:
         self._network = network
         self._prover = prover
         self._approver = approver
+        self._history = history
         self._timeout_s = timeout_s
         self._running: dict[threading.Thread, Attempt] = {}
         self._lock = threading.Lock()
@@ -214,7 +218,8 @@ class Proving:
 
     def _prove(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> bytes:
         number = plan.attempt
-        with channel:
+        query = self._approver.open_query(query_id)
+        with channel, self._history.proving(query):
             secrets = self._secrets(plan)
             with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
                 session = JointSession(
@@ -223,11 +228,13 @@ class Proving:
                     prover,
                     lambda: self._store.mark_spent(query_id, number),
                     lambda stage: attempt.note(stage=stage),
+                    audit=lambda guards: self._history.tests(query, guards),
                 )
                 result = session.run()
             proof = encode_proof(result.proof)
             parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
-            self._store.keep_result(query_id, StoredResult(number, proof, parts, quotients))
+            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards))
+            self._store.keep_result(query_id, kept)
         return proof
 
     def _end_on_ledger(self, query_id: bytes) -> None:
