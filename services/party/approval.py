@@ -16,6 +16,7 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.registry import Role as LedgerRole
 from ledger.studies import QueryRecord, QueryState
 from query.errors import PolicyRefusedError, QueryError
+from query.limits import check_limits
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
 from services.directory import DirectoryView, member_hash, read_directory, text_hash
@@ -23,6 +24,7 @@ from services.errors import RecordUnknownError, RefusedError, RequestInvalidErro
 from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
+from services.party.budgets import charge_budgets, check_weighted
 from services.party.client import TableDocument
 from services.party.history import AnswerHistory
 from services.party.store import PartyStore, StoredDataset, StoredQuery
@@ -80,7 +82,7 @@ class Approver:
             if known is not None and known.verdict in (Verdict.APPROVED, Verdict.WAITING, Verdict.ACKNOWLEDGED):
                 return known.verdict
             self._check_texts(query, sql, purpose, salt, proposer)
-            self._history.note_schemas(documents)
+            self._history.note_documents(documents)
             mine = self._own_datasets(query)
             stored = StoredQuery(
                 query_id,
@@ -97,7 +99,8 @@ class Approver:
                 return Verdict.ACKNOWLEDGED
             view = read_directory(self._ledger.registry, documents)
             try:
-                plan = self._checked_plan(query, view, sql, proposer)
+                charge_budgets(self._store, mine, query_id, proposer)
+                plan = self._checked_plan(query, view, sql, purpose, proposer)
             except RefusedError as error:
                 self._refuse(
                     stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
@@ -168,7 +171,9 @@ class Approver:
         if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
             raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
 
-    def _checked_plan(self, query: QueryRecord, view: DirectoryView, sql: str, proposer: str) -> Plan:
+    def _checked_plan(
+        self, query: QueryRecord, view: DirectoryView, sql: str, purpose: str, proposer: str
+    ) -> Plan:
         for entry in query.datasets:
             if entry.dataset not in view.records:
                 reason = view.faults.get(entry.dataset, "it is not in the directory")
@@ -188,8 +193,11 @@ class Approver:
         now_s = int(time.time())
         for use in plan.uses:
             if use.owner == self._name:
+                table = view.directory.table(use.table)
                 try:
-                    check_policy(plan, view.directory.table(use.table), Asker(proposer, Role.AGENCY.value), now_s)
+                    check_policy(plan, table, Asker(proposer, Role.AGENCY.value), now_s)
+                    check_limits(plan, table, table.policy.limits, purpose)
+                    check_weighted(table, self._history.weighted(query))
                 except PolicyRefusedError as error:
                     raise RefusedError(f"POLICY_{error.rule.upper()}", str(error)) from error
         return plan

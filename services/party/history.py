@@ -18,7 +18,9 @@ from query.audit.columns import Domain as ColumnDomain
 from query.audit.columns import Variable, domains_of
 from query.audit.differencing import GuardRow, Released, find_gaps
 from query.audit.membership import guard_rows
+from query.audit.weights import count_weighted
 from query.errors import QueryError
+from query.policy import parse_policy, policy_hash
 from query.schema import parse_schema, schema_hash
 from services.convert import released_rows
 from services.errors import HistoryIncompleteError
@@ -62,13 +64,25 @@ class AnswerHistory:
         self._running: dict[bytes, tuple[int, bytes]] = {}
         self._turns = threading.Condition()
 
-    def note_schemas(self, documents: Iterable[TableDocument]) -> None:
-        """Keep the schemas of tables that questions name, by hash."""
+    def note_documents(self, documents: Iterable[TableDocument]) -> None:
+        """Keep the schemas and policies of tables that questions name, by hash."""
         for document in documents:
             try:
-                self._store.keep_schema(schema_hash(parse_schema(document.schema)), document.schema)
+                schema, policy = parse_schema(document.schema), parse_policy(document.policy)
             except QueryError:
                 continue  # a document that cannot be read fits no hash
+            self._store.keep_document(schema_hash(schema), document.schema)
+            self._store.keep_document(policy_hash(policy), document.policy)
+
+    def weighted(self, query: QueryRecord) -> dict[Variable, int]:
+        """How many sums of products with others' columns a query and the answers before it let out, by column.
+
+        Raises:
+            LedgerError: the ledger does not answer.
+        """
+        let_out = [record for record in _connected(self._ledger.studies.queries(), query)
+                   if self._state(record.query_id) in (QueryState.APPROVED, QueryState.PUBLISHED)]
+        return count_weighted([*(record.relation for record in let_out), query.relation])
 
     @contextmanager
     def proving(self, query: QueryRecord) -> Iterator[None]:
@@ -93,6 +107,8 @@ class AnswerHistory:
             HistoryIncompleteError: an earlier query is still being proved after `TURN_S`.
             LedgerError: the ledger does not answer.
         """
+        if not self._audited(query):
+            return GapTests(query.query_id, (), EarlierGuards({}, {}))
         place = _place(query)
         with self._turns:
             if not self._turns.wait_for(lambda: min(self._running.values(), default=place) >= place, TURN_S):
@@ -165,10 +181,18 @@ class AnswerHistory:
         found: dict[Variable, ColumnDomain] = {}
         versions = {(column.dataset, column.version) for relation in relations for column in relation.registered}
         for dataset, _ in sorted(versions):
-            schema = self._store.schema(self._ledger.registry.dataset(dataset).schema_hash)
+            schema = self._store.document(self._ledger.registry.dataset(dataset).schema_hash)
             if schema is not None:
                 found |= domains_of(dataset, parse_schema(schema))
         return found
+
+    def _audited(self, query: QueryRecord) -> bool:
+        """Whether a policy of a query's datasets wants an audit; one that was never shown here counts as such."""
+        for dataset in sorted(_datasets(query)):
+            policy = self._store.document(self._ledger.registry.dataset(dataset).policy_hash)
+            if policy is None or parse_policy(policy).limits.audited:
+                return True
+        return False
 
 
 def guard_bytes(guards: ReplicatedShare) -> bytes:

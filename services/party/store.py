@@ -49,7 +49,7 @@ _MIGRATIONS: Final = (
     """,
     """
     ALTER TABLE results ADD COLUMN guards BLOB NOT NULL DEFAULT x'';
-    CREATE TABLE schemas (hash BLOB PRIMARY KEY, schema BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE documents (hash BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE charges (
         dataset BLOB NOT NULL, query_id BLOB NOT NULL, member TEXT NOT NULL, charged_at_ms INTEGER NOT NULL,
         PRIMARY KEY (dataset, query_id)
@@ -219,14 +219,14 @@ class PartyStore:
         cells, blinder = rows[0]
         return StoredColumn(np.frombuffer(_bytes(cells), "<i8").astype(np.int64), _bytes(blinder))
 
-    def keep_schema(self, digest: bytes, schema: bytes) -> None:
-        """Keep the schema of a table of anybody's, by its hash."""
+    def keep_document(self, digest: bytes, text: bytes) -> None:
+        """Keep a schema or policy of anybody's, by its hash."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO schemas VALUES (?, ?)", (digest, schema))
+            connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?)", (digest, text))
 
-    def schema(self, digest: bytes) -> bytes | None:
-        """The schema with a hash, if it was ever shown here."""
-        rows = self._database.read("SELECT schema FROM schemas WHERE hash = ?", (digest,))
+    def document(self, digest: bytes) -> bytes | None:
+        """The schema or policy with a hash, if it was ever shown here."""
+        rows = self._database.read("SELECT text FROM documents WHERE hash = ?", (digest,))
         return _bytes(rows[0][0]) if rows else None
 
     def charge(self, dataset: int, query_id: bytes, member: str, since_ms: int) -> int:
