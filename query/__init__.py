@@ -7,6 +7,7 @@
     rows          records to physical columns
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
+    limits        the finer clauses of it
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
     sql, tokens   the accepted subset of SQL
@@ -28,4 +29,5 @@
     explain       a plan as text, with its cost
     moments       the result of MOMENTS
     statistics    exact sums to results
+    audit/        the differencing auditor: what a new answer and earlier ones pin down together
 """
