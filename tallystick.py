@@ -7,19 +7,33 @@
         print(result.values)
 
 `query` returns only what was verified: the proof against the ledger, and the opened sums against the sealed record.
+Statistics have names (`study.table1`, `.ols`, `.km`, `.ttest`, `.chi2`, ...; docs/statistics.md);
+`dry_run` has the same ones on generated rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ledger.errors import LedgerError
-from query.errors import PolicyRefusedError, QueryError
+from query.analyses.writing import Bins
+from query.errors import (
+    AnalysisError,
+    AnalysisInvalidError,
+    CellsSuppressedError,
+    DegreesOfFreedomError,
+    PolicyRefusedError,
+    QueryError,
+)
 from query.plan import Plan
+from query.policy import DEFAULT_MINIMUM_GROUP
+from query.schema import TableSchema
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import AgencyConfig
 from services.coordinator.client import StudyUpdate
+from services.dry_run import DryRun
 from services.errors import (
     ConfigInvalidError,
     DisclosureRefusedError,
@@ -34,9 +48,15 @@ from zk.errors import ProofRejectedError, ZkError
 
 __all__ = [
     "AgencyConfig",
+    "AnalysisError",
+    "AnalysisInvalidError",
     "ApprovalPendingError",
+    "Bins",
+    "CellsSuppressedError",
     "ConfigInvalidError",
+    "DegreesOfFreedomError",
     "DisclosureRefusedError",
+    "DryRun",
     "LedgerError",
     "PeerUnavailableError",
     "Plan",
@@ -56,6 +76,7 @@ __all__ = [
     "Tallystick",
     "ZkError",
     "connect",
+    "dry_run",
 ]
 
 
@@ -69,3 +90,24 @@ def connect(config: AgencyConfig | Path | str) -> Tallystick:
         ConfigInvalidError: it cannot be used.
     """
     return Tallystick.connect(config)
+
+
+def dry_run(
+    schemas: Iterable[TableSchema | Path | str],
+    *,
+    rows: int = 10_000,
+    seed: int = 0,
+    minimum_group: int = DEFAULT_MINIMUM_GROUP,
+) -> DryRun:
+    """The same questions and statistics on generated rows that fit the schemas; every result is labelled MOCK.
+
+    Args:
+        schemas: tables, or paths of their JSON files.
+        rows: size of the generated cohort, at most 2^24.
+        seed: the same seed and schemas give the same rows.
+        minimum_group: smallest count that is let out.
+
+    Raises:
+        SchemaInvalidError: a schema cannot be read or used.
+    """
+    return DryRun(schemas, rows=rows, seed=seed, minimum_group=minimum_group)

@@ -7,6 +7,7 @@ In the order of dependence:
     identifiers  proof_codec            ids and records as the contracts compute them; a proof as calldata
     client  revert                      web3.py without retries; reasons of reverted transactions
     contract  registry  studies         bindings: members and directory; life of a query
+    cohorts                             bindings: common row orders
     deploy                              putting the contracts on a chain, and checking that they are the ones
     storage  index  precompiles         SQLite under py-evm; receipts and logs; 0x06 to 0x08 in revm
     consortium_vm  simulate  chain      London rules with free gas; calls; the embedded chain

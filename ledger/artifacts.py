@@ -11,7 +11,7 @@ from typing import Any, Final
 from ledger.errors import ArtifactMismatchError
 
 ARTIFACTS: Final = Path(__file__).with_name("artifacts")
-CONTRACTS: Final = ("ProofVerifier", "Registry", "Studies")
+CONTRACTS: Final = ("ProofVerifier", "Registry", "Studies", "Cohorts")
 EVM_VERSION: Final = "london"
 IMMUTABLE_BYTES: Final = 32 * 40  # room for the immutables that follow the code; what is used now is 33 words
 MAX_CODE_BYTES: Final = 24_576 - IMMUTABLE_BYTES  # EIP-170
@@ -45,7 +45,7 @@ def load_artifact(contract: str) -> Artifact:
     """Read a compiled contract.
 
     Args:
-        contract: ``"ProofVerifier"``, ``"Registry"`` or ``"Studies"``.
+        contract: one of `CONTRACTS`.
 
     Raises:
         ArtifactMismatchError: there is no such artifact, or it is malformed.

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ledger.artifacts import load_artifact
 from ledger.client import LedgerClient
+from ledger.cohorts import Cohorts
 from ledger.errors import DeploymentInvalidError
 from ledger.registry import Registry
 from ledger.studies import Studies
@@ -38,7 +39,7 @@ class Deployment:
     """One set of contracts. Public.
 
     Args:
-        verifier, registry, studies: addresses.
+        verifier, registry, studies, cohorts: addresses.
         chain_id: the chain id they were given.
         srs_id: id of the structured reference string they were given, 32 bytes.
         production: whether they were deployed for real studies.
@@ -50,6 +51,7 @@ class Deployment:
     chain_id: int
     srs_id: bytes
     production: bool
+    cohorts: str
 
 
 def tau_words(tau_g2: G2) -> list[int]:
@@ -65,7 +67,7 @@ def tau_words(tau_g2: G2) -> list[int]:
 
 
 def deploy_contracts(client: LedgerClient, srs: StringParameters, *, production: bool) -> Deployment:
-    """Deploy verifier, registry and studies; the client's account becomes the registry's admin.
+    """Deploy verifier, registry, studies and cohorts; the client's account becomes the registry's admin.
 
     Args:
         srs: a verified string; a development one is refused by the contracts where ``production``.
@@ -79,7 +81,8 @@ def deploy_contracts(client: LedgerClient, srs: StringParameters, *, production:
     verifier = _deploy(client, "ProofVerifier", *arguments)
     registry = _deploy(client, "Registry", verifier)
     studies = _deploy(client, "Studies", registry, verifier)
-    deployment = Deployment(verifier, registry, studies, client.chain_id, srs.id, production)
+    cohorts = _deploy(client, "Cohorts", registry)
+    deployment = Deployment(verifier, registry, studies, client.chain_id, srs.id, production, cohorts)
     check_deployment(client, deployment, srs)
     return deployment
 
@@ -121,12 +124,20 @@ def check_deployment(client: LedgerClient, deployment: Deployment, srs: StringPa
     if srs.development and (deployment.production or (chain is not None and chain.get("production"))):
         raise DeploymentInvalidError("a development string cannot serve a production chain")
     registry, studies = Registry(client, deployment.registry), Studies(client, deployment.studies)
-    addresses = {"ProofVerifier": deployment.verifier, "Registry": registry.address, "Studies": studies.address}
+    cohorts = Cohorts(client, deployment.cohorts)
+    addresses = {
+        "ProofVerifier": deployment.verifier,
+        "Registry": registry.address,
+        "Studies": studies.address,
+        "Cohorts": cohorts.address,
+    }
     for name, address in addresses.items():
         if not client.code(address).startswith(load_artifact(name).runtime):
             raise DeploymentInvalidError(f"the code at {address} is not this version's {name}")
     if studies.registry_address() != registry.address:
         raise DeploymentInvalidError(f"the studies contract reads another registry: {studies.registry_address()}")
+    if cohorts.registry_address() != registry.address:
+        raise DeploymentInvalidError(f"the cohorts contract reads another registry: {cohorts.registry_address()}")
     for contract in (registry, studies):
         if contract.verifier_address().lower() != deployment.verifier.lower():
             raise DeploymentInvalidError(f"the contract at {contract.address} asks another verifier")

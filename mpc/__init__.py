@@ -6,6 +6,7 @@ Modules in dependency order:
     secret      what every secret type has in common: a redacted repr, no pickling, no copying
     kernels     compiled loops, chosen by processor, and memory that is used again
     rings       the ``Ring`` protocol, Z_2^64 and packed bits; the scalar field of the proofs is handed in by the caller
+    rings_wide  Z_2^128
     prg         labelled pseudo-random streams that are never used twice
     shares      replicated and additive shares, ``share`` and ``reconstruct``
     frames      one message on the wire: bound to session, attempt, sequence number, sender and tag
@@ -15,6 +16,7 @@ Modules in dependency order:
     replicated  the engine: input, linear operations, products, resharing, opening
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
+    checked_words     the same for words and bits, by triples that a coin assigns
     shuffle     rows in a secret order that no party knows, and back
     checked_shuffle   the same, safe against one malicious party
     authentic   linear checks that bind a batch to one secret key
@@ -27,6 +29,9 @@ Modules in dependency order:
     conversion  shared integers to shared bits and back
     computation the engines of one computation, its mode and its labels
     ordering    less than, equal, select, minimum and maximum of shared integers
+    ranking     which rows to compare, and what follows from the answers
+    sorting     shared rows in order, or those of given ranks: shuffle, then open comparisons
+    split_quantiles   quantiles of values that lie with several owners, by halving their range
     reed_solomon      which of n received shares are wrong, and what the right ones say
     shamir_shares     shares of n parties with a threshold, and masks of zero
     pair_seeds  a seed for every pair of n parties

@@ -171,17 +171,24 @@ class FramedChannel:
         session: 32 bytes, public.
         attempt: public.
         transmit: ``transmit(peer, frame)`` hands one frame to the transport, in order; raises ``ChannelError``.
+        envelope: given a frame's length, what the transport wants before it; nothing by default.
 
     The transport delivers arriving frames to ``mailbox``. Sending is thread-safe.
     """
 
     def __init__(
-        self, party: int, parties: int, session: bytes, attempt: int, transmit: Callable[[int, bytes], None]
+        self,
+        party: int,
+        parties: int,
+        session: bytes,
+        attempt: int,
+        transmit: Callable[[int, bytes], None],
+        envelope: Callable[[int], bytes] | None = None,
     ) -> None:
         self._party = party
         self._peers = tuple(peer for peer in range(parties) if peer != party)
         self._transmit = transmit
-        self._outboxes = {peer: Outbox(session, attempt, party) for peer in self._peers}
+        self._outboxes = {peer: Outbox(session, attempt, party, envelope) for peer in self._peers}
         self._locks = {peer: threading.Lock() for peer in self._peers}
         self.mailbox = Mailbox(party, parties, session, attempt)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from mpc.channel import Channel
+from mpc.checked_words import CheckedWords
 from mpc.endpoint import Traffic
 from mpc.errors import RingValueError
 from mpc.replicated import Engine
@@ -50,14 +51,26 @@ class Computation:
             raise RingValueError(f"security is {SEMI_HONEST!r} or {MALICIOUS!r}, got {security!r}")
         self.security = security
         self.party = channel.party
-        self.words = Engine(Z2_64, channel, seeds, session, attempt, timeout_s=timeout_s)
-        self.bits = Engine(BITS, channel, seeds, session, attempt, timeout_s=timeout_s)
+        kind = Engine if security == SEMI_HONEST else CheckedWords
+        self.words = kind(Z2_64, channel, seeds, session, attempt, timeout_s=timeout_s)
+        self.bits = kind(BITS, channel, seeds, session, attempt, timeout_s=timeout_s)
         self._labels = 0
 
     @property
     def trusting(self) -> bool:
         """Whether parties are taken to follow the protocol."""
         return self.security == SEMI_HONEST
+
+    def verify(self) -> None:
+        """In malicious mode, check every product since the last time; nothing may be opened that was not checked.
+
+        Raises:
+            ProductCheckError: somebody bent a product.
+            ShareMismatchError, MessageRejectedError, ChannelError: as openings, coins and receptions raise them.
+        """
+        for engine in (self.words, self.bits):
+            if isinstance(engine, CheckedWords):
+                engine.verify()
 
     @property
     def traffic(self) -> Traffic:

@@ -7,6 +7,7 @@
     │   └── MessageRejectedError     a message that does not belong here: replayed, reordered, foreign or malformed
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
     ├── ProductCheckError            a product of shared values is false: abort, release nothing
+    ├── InconsistentInputError       an owner's inputs contradict one another: abort, release nothing
     ├── ShuffleCheckError            shuffled rows are not the rows that went in: abort, release nothing
     ├── AlignmentError               an alignment cannot be finished
     │   ├── AlignmentAbortedError    a party deviated, or by rare chance a mask was zero: abort, release nothing
@@ -63,6 +64,10 @@ class ShareMismatchError(MpcError):
 
 class ProductCheckError(MpcError):
     """A party bent a product of shared values. Nothing is released; the attempt is over."""
+
+
+class InconsistentInputError(MpcError):
+    """An owner's inputs of several steps contradict one another. Nothing is released; the attempt is over."""
 
 
 class ShuffleCheckError(MpcError):

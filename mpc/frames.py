@@ -11,7 +11,7 @@ transport authenticates and encrypts (mutual TLS); the frame binds a message to 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,8 +51,12 @@ def check_session(session: bytes, attempt: int) -> None:
         raise RingValueError("an attempt number lies in [0, 2^32)")
 
 
-def encode_frame(frame: Frame) -> bytes:
+def encode_frame(frame: Frame, envelope: Callable[[int], bytes] | None = None) -> bytes:
     """Return the bytes of a frame.
+
+    Args:
+        frame: what to encode.
+        envelope: given the frame's length, what a transport wants before it; nothing by default.
 
     Raises:
         RingValueError: a field does not fit (session, attempt, sender, or a tag over ``MAX_TAG_BYTES``).
@@ -64,7 +68,8 @@ def encode_frame(frame: Frame) -> bytes:
     if not (0 <= frame.sender < 1 << 16 and 0 <= frame.sequence < 1 << 64):
         raise RingValueError("sender or sequence number of a frame out of range")
     header = _HEADER.pack(_MAGIC, frame.session, frame.attempt, frame.sequence, frame.sender, int(frame.last), len(tag))
-    return b"".join((header, tag, frame.payload))
+    before = b"" if envelope is None else envelope(len(header) + len(tag) + len(frame.payload))
+    return b"".join((before, header, tag, frame.payload))
 
 
 def decode_frame(data: bytes | memoryview) -> Frame:
@@ -89,16 +94,18 @@ def decode_frame(data: bytes | memoryview) -> Frame:
     return Frame(session, attempt, sequence, sender, bool(last), tag, view[body:])
 
 
-def frame_address(data: bytes) -> tuple[bytes, int]:
-    """Return session and attempt of a frame, for a transport that carries several sessions; checks nothing else.
+def frame_address(data: bytes | memoryview) -> tuple[bytes, int, int]:
+    """Return session, attempt and sender of a frame, for a transport that carries several sessions.
+
+    Nothing else is checked: `decode_frame` does that where the frame is delivered.
 
     Raises:
         MessageRejectedError: too short for a frame, or not one of this version.
     """
-    if len(data) < _HEADER.size or not data.startswith(_MAGIC):
+    if len(data) < _HEADER.size or data[:4] != _MAGIC:
         raise MessageRejectedError("frame", f"{len(data)} bytes are no frame")
-    _, session, attempt, *_ = _HEADER.unpack_from(data)
-    return session, attempt
+    _, session, attempt, _, sender, _, _ = _HEADER.unpack_from(data)
+    return session, attempt, sender
 
 
 class Outbox:
@@ -108,12 +115,16 @@ class Outbox:
         session: 32 bytes, public.
         attempt: public; every attempt has outboxes and mailboxes of its own.
         sender: the party that sends.
+        envelope: as `encode_frame` takes it.
     """
 
-    __slots__ = ("_attempt", "_sender", "_sequence", "_session")
+    __slots__ = ("_attempt", "_envelope", "_sender", "_sequence", "_session")
 
-    def __init__(self, session: bytes, attempt: int, sender: int) -> None:
+    def __init__(
+        self, session: bytes, attempt: int, sender: int, envelope: Callable[[int], bytes] | None = None
+    ) -> None:
         check_session(session, attempt)
+        self._envelope = envelope
         self._session = session
         self._attempt = attempt
         self._sender = sender
@@ -126,4 +137,6 @@ class Outbox:
             part = view[start : start + CHUNK_BYTES]
             last = start + CHUNK_BYTES >= len(view)
             number, self._sequence = self._sequence, self._sequence + 1
-            yield encode_frame(Frame(self._session, self._attempt, number, self._sender, last, tag, part))
+            yield encode_frame(
+                Frame(self._session, self._attempt, number, self._sender, last, tag, part), self._envelope
+            )

@@ -65,6 +65,11 @@ class Ideal:
         """Tell for each integer whether it is below the bound."""
         return [value % self.modulus < bound for value in g]
 
+    def quantile(self, values: Sequence[int], numerator: int, denominator: int, excess: int = 0) -> int:
+        """Return the smallest value v with denominator·(values up to v) >= numerator·(all values) + excess."""
+        target = numerator * len(values) + excess
+        return next(v for v in sorted(values) if denominator * sum(w <= v for w in values) >= target)
+
     def shuffle(self, columns: Sequence[Sequence[int]], order: Sequence[int]) -> list[list[int]]:
         """Move the rows of all columns alike; row i of the result is row order[i]."""
         return [[column[at] % self.modulus for at in order] for column in columns]

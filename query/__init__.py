@@ -5,12 +5,16 @@
     kinds         what a column may hold
     schema        a table's meaning and the physical columns its owner commits to
     rows          records to physical columns
+    layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
     limits        the finer clauses of it
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
+    parameters    a question's text: SQL and the values of its :names
     sql, tokens   the accepted subset of SQL
+    sources       FROM and JOIN
+    clauses       HAVING, ORDER BY, LIMIT, OFFSET
     reading       the parser's tree to values and conditions
     expressions   values and conditions as trees
     binding       names of a question resolved against the directory
@@ -21,13 +25,22 @@
     joint         conditions over several tables
     groups        columns of GROUP BY
     sides         one table of a question
-    moment_sums   the sums of MOMENTS, with few columns
+    arguments     arguments of aggregates as factors
+    moment_sums   sums under one mask, with few columns: MOMENTS, and values over several tables
     compiler      the sums of a question, written into a relation
     sums          what a plan says of its sums, outputs and cells
     plan          the compiler's front
     disclosure    what is disclosed, in plain words
     explain       a plan as text, with its cost
     moments       the result of MOMENTS
+    regressions   REGR_*
+    arranging     the order and choice of a result's rows
     statistics    exact sums to results
+<<<<<<< HEAD
     audit/        the differencing auditor: what a new answer and earlier ones pin down together
+=======
+    clear         plans evaluated in the clear, vectorised
+    analyses      statistics by name
+    rehearsal     questions and analyses on rows one may see
+>>>>>>> main
 """

@@ -21,6 +21,15 @@ class Statistic(StrEnum):
     COVAR_POP = "COVAR_POP"
     COVAR_SAMP = "COVAR_SAMP"
     CORR = "CORR"
+    REGR_COUNT = "REGR_COUNT"
+    REGR_AVGX = "REGR_AVGX"
+    REGR_AVGY = "REGR_AVGY"
+    REGR_SXX = "REGR_SXX"
+    REGR_SYY = "REGR_SYY"
+    REGR_SXY = "REGR_SXY"
+    REGR_SLOPE = "REGR_SLOPE"
+    REGR_INTERCEPT = "REGR_INTERCEPT"
+    REGR_R2 = "REGR_R2"
     MOMENTS = "MOMENTS"
 
     @property
@@ -31,16 +40,35 @@ class Statistic(StrEnum):
         return (2, 2) if self in _PAIRS else (1, 1)
 
     @property
-    def needs_total(self) -> bool:
-        """Whether Σx (and Σy) are needed besides the count."""
-        return self is not Statistic.COUNT
-
-    @property
-    def needs_squares(self) -> bool:
-        """Whether Σx² (and Σy²) are needed."""
-        return self in _SQUARES
+    def moments(self) -> tuple[Moment, ...]:
+        """The moments it needs besides the count. MOMENTS needs all, of all its arguments."""
+        return _NEEDED[self]
 
 
-_PAIRS = frozenset({Statistic.COVAR_POP, Statistic.COVAR_SAMP, Statistic.CORR})
-_SQUARES = frozenset(
-    {Statistic.VAR_POP, Statistic.VAR_SAMP, Statistic.STDDEV_POP, Statistic.STDDEV_SAMP, Statistic.CORR})
+class Moment(StrEnum):
+    """A sum over the rows of a statistic with the arguments left and right."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    LEFT_LEFT = "left_left"
+    RIGHT_RIGHT = "right_right"
+    LEFT_RIGHT = "left_right"
+
+
+_X, _Y, _XX, _YY, _XY = Moment
+_SPREAD: Final = (_X, _XX)
+_NEEDED: Final[dict[Statistic, tuple[Moment, ...]]] = {
+    Statistic.COUNT: (), Statistic.SUM: (_X,), Statistic.AVG: (_X,),
+    Statistic.VAR_POP: _SPREAD, Statistic.VAR_SAMP: _SPREAD,
+    Statistic.STDDEV_POP: _SPREAD, Statistic.STDDEV_SAMP: _SPREAD,
+    Statistic.COVAR_POP: (_X, _Y, _XY), Statistic.COVAR_SAMP: (_X, _Y, _XY), Statistic.CORR: (_X, _Y, _XX, _YY, _XY),
+    # the first argument is the dependent one
+    Statistic.REGR_COUNT: (), Statistic.REGR_AVGX: (_Y,), Statistic.REGR_AVGY: (_X,),
+    Statistic.REGR_SXX: (_Y, _YY), Statistic.REGR_SYY: (_X, _XX), Statistic.REGR_SXY: (_X, _Y, _XY),
+    Statistic.REGR_SLOPE: (_X, _Y, _YY, _XY), Statistic.REGR_INTERCEPT: (_X, _Y, _YY, _XY),
+    Statistic.REGR_R2: (_X, _Y, _XX, _YY, _XY), Statistic.MOMENTS: (),
+}
+_PAIRS: Final = frozenset({
+    statistic for statistic in Statistic
+    if statistic.name.startswith(("COVAR", "REGR")) or statistic is Statistic.CORR
+})

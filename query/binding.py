@@ -29,7 +29,8 @@ from query.expressions import (
 )
 from query.kinds import Category, ScaledDecimal
 from query.schema import ColumnSchema
-from query.sql import KeyOutput, Question, TableName
+from query.sources import TableName
+from query.sql import Aggregate, KeyOutput, Question
 from zk.relation import MAX_GROUPS
 
 
@@ -43,13 +44,21 @@ class BoundColumn:
 
 @dataclass(frozen=True, slots=True)
 class BoundExpression:
-    """A value computed from the columns of table number `table`."""
+    """A value computed from the columns of table number `table`; of several, the first is."""
 
     table: int
     expression: Expression
 
 
+@dataclass(frozen=True, slots=True)
+class BoundPerson:
+    """The key of table number `table`, which has one row for each person."""
+
+    table: int
+
+
 Argument = BoundColumn | BoundExpression
+AggregateArgument = Argument | BoundPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class BoundAggregate:
 
     name: str
     statistic: Statistic
-    arguments: tuple[Argument, ...]
+    arguments: tuple[AggregateArgument, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,9 @@ class BoundQuestion:
         joint: conditions of WHERE over several tables, each of whose parts concerns one table; they must hold, too.
         groups: the columns and values of GROUP BY, of at most two tables.
         keys: those among the outputs.
-        columns: what every name means.
+        columns: what every name means; over a UNION ALL, in its first table.
+        optional: for each table whether it stands on the right of a LEFT JOIN.
+        union: whether the rows are those of all tables, one after another.
     """
 
     tables: tuple[RegisteredTable, ...]
@@ -91,6 +102,8 @@ class BoundQuestion:
     groups: tuple[Argument, ...]
     keys: tuple[BoundKey, ...]
     columns: Mapping[ColumnName, BoundColumn]
+    optional: tuple[bool, ...]
+    union: bool
 
 
 def bind_question(question: Question, directory: Directory) -> BoundQuestion:
@@ -105,17 +118,23 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     tables = tuple(_table(name, directory) for name in question.tables)
     names = _Names(question.tables, tables)
     for number in range(1, len(tables)):
-        _check_join(question, names, tables, number)
+        if question.union:
+            _check_member(question, tables, number)
+        else:
+            _check_join(question, names, tables, number)
+    if question.union:
+        _check_room(question, tables)
     where: list[list[Condition]] = [[] for _ in tables]
     joint: list[Condition] = []
     for condition in _conjuncts(question.where):
         if names.concerns_one_table(condition):
-            where[names.only_table(condition)].append(condition)
+            for place in range(len(tables)) if question.union else (names.only_table(condition),):
+                where[place].append(condition)
         else:
             joint.append(condition)
     aggregates = []
     for aggregate in question.aggregates:
-        arguments = tuple(_argument(names, aggregate.statistic, argument) for argument in aggregate.arguments)
+        arguments = tuple(_argument(question, names, aggregate, argument) for argument in aggregate.arguments)
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
     groups = _groups(question, names)
     if joint and len({group.table for group in groups}) > 1:
@@ -130,7 +149,8 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
                 raise SqlUnsupportedError(construct, output.position, "add it to GROUP BY")
             keys.append(BoundKey(output.name, written.index(names.text(output.value)), place))
     conditions = tuple(map(tuple, where))
-    return BoundQuestion(tables, tuple(aggregates), conditions, tuple(joint), groups, tuple(keys), names.found)
+    return BoundQuestion(tables, tuple(aggregates), conditions, tuple(joint), groups, tuple(keys), names.found,
+                         question.optional, question.union)
 
 
 def _conjuncts(condition: Condition | None) -> list[Condition]:
@@ -144,9 +164,20 @@ def _conjuncts(condition: Condition | None) -> list[Condition]:
             return [condition]
 
 
-def _argument(names: _Names, statistic: Statistic, argument: Expression) -> Argument:
+def _argument(question: Question, names: _Names, aggregate: Aggregate, argument: Expression) -> AggregateArgument:
+    statistic = aggregate.statistic
+    if statistic is Statistic.COUNT and isinstance(argument, ColumnName):
+        table = names.key_table(argument)
+        if table is not None and aggregate.distinct and question.union:
+            raise SqlUnsupportedError("COUNT(DISTINCT) over a UNION ALL", argument.position,
+                                      "nobody sees whether two tables have rows of one person; COUNT(*) counts rows")
+        if table is not None:
+            return BoundPerson(table)
+    if aggregate.distinct:
+        hint = "COUNT(DISTINCT key) counts persons; for other columns GROUP BY the column"
+        raise SqlUnsupportedError("COUNT(DISTINCT) of other than a key", argument.position, hint)
     if not isinstance(argument, ColumnName):
-        return BoundExpression(names.only_table(argument), argument)
+        return BoundExpression(names.first_table(argument), argument)
     bound = names.column(argument)
     if isinstance(bound.column.kind, Category) and statistic is not Statistic.COUNT:
         hint = "its codes are names, not numbers; COUNT is allowed"
@@ -157,6 +188,9 @@ def _argument(names: _Names, statistic: Statistic, argument: Expression) -> Argu
 def _groups(question: Question, names: _Names) -> tuple[Argument, ...]:
     found: list[Argument] = []
     seen: set[str] = set()
+    if question.union and question.groups:
+        hint = "ask for one group at a time by WHERE, or for SUM(CASE WHEN … THEN 1 ELSE 0 END) of each"
+        raise SqlUnsupportedError("GROUP BY over a UNION ALL", question.groups[0].position, hint)
     for group in question.groups:
         bound: Argument
         if isinstance(group, ColumnName):
@@ -190,7 +224,8 @@ def _table(name: TableName, directory: Directory) -> RegisteredTable:
 
 class _Names:
     def __init__(self, written: tuple[TableName, ...], tables: tuple[RegisteredTable, ...]) -> None:
-        self._numbers = {table.alias: number for number, table in enumerate(written)}
+        # over a UNION ALL, whose members have one alias, a name means a column of the first
+        self._numbers = {table.alias: number for number, table in reversed([*enumerate(written)])}
         self._tables = tables
         self.found: dict[ColumnName, BoundColumn] = {}
 
@@ -208,6 +243,13 @@ class _Names:
                 self.only_table(condition)
         return False
 
+    def first_table(self, node: Expression) -> int:
+        """The first table whose columns a value names; + - and * may join values of several."""
+        tables = {self.column(name).table for name in all_names(node)}
+        if len(tables) > 1 and isinstance(node, Arithmetic):
+            return min(self.first_table(node.left), self.first_table(node.right))
+        return self.only_table(node)
+
     def only_table(self, node: Condition | Expression) -> int:
         """The one table whose columns a value or condition names; the first where it names none."""
         tables = {self.column(name).table for name in all_names(node)}
@@ -215,6 +257,8 @@ class _Names:
             if isinstance(node, Arithmetic | Case):
                 construct = "CASE over two tables" if isinstance(node, Case) else "arithmetic over two tables"
                 hint = "aggregate the columns of each table by themselves"
+                if isinstance(node, Case):
+                    hint = "multiply the value of one table by CASE WHEN … THEN 1 ELSE 0 END of the other"
                 raise SqlUnsupportedError(construct, node.position, hint)
             hint = "compare columns of one table; join conditions of several tables by AND, OR, NOT"
             raise SqlUnsupportedError("a comparison over two tables", node.position, hint)
@@ -223,10 +267,20 @@ class _Names:
     def candidates(self, name: ColumnName) -> list[int]:
         """Numbers of the tables a name may mean."""
         if name.qualifier is None:
-            return list(range(len(self._tables)))
+            return sorted(self._numbers.values())
         if name.qualifier not in self._numbers:
             raise UnknownColumnError(f"the question has no table or alias {name.qualifier!r}", name.position)
         return [self._numbers[name.qualifier]]
+
+    def key_table(self, name: ColumnName) -> int | None:
+        """The table whose key a name means; None where it is a column, or means nothing."""
+        candidates = self.candidates(name)
+        if any(self._tables[number].schema.column(name.name) is not None for number in candidates):
+            return None
+        found = [number for number in candidates if self._tables[number].schema.key == name.name]
+        if len(found) > 1:
+            raise AmbiguousColumnError(f"{name} stands in several tables", name.position, "write table.column")
+        return found[0] if found else None
 
     def column(self, name: ColumnName) -> BoundColumn:
         """The logical column a name means."""
@@ -252,10 +306,33 @@ class _Names:
         if found:
             return found[0]
         if any(self._tables[number].schema.key == name.name for number in candidates):
-            hint = "keys are not committed; use COUNT(*)"
-            raise SqlUnsupportedError(f"the key {name} outside ON", name.position, hint)
+            hint = "keys are not committed; COUNT(key) counts rows"
+            raise SqlUnsupportedError(f"the key {name} outside ON and COUNT", name.position, hint)
         places = " or ".join(self._tables[number].schema.name for number in candidates)
         raise UnknownColumnError(f"there is no column {name.name!r} in {places}", name.position)
+
+
+def _check_member(question: Question, tables: tuple[RegisteredTable, ...], number: int) -> None:
+    """Check table `number` of a UNION ALL against the first."""
+    first, table, place = tables[0], tables[number], question.tables[number].position
+    if any(other.dataset == table.dataset for other in tables[:number]):
+        raise SqlUnsupportedError("a table twice in a UNION ALL", place)
+    if table.log_rows != first.log_rows:
+        raise CohortMismatchError("the tables are laid out over different numbers of rows", place,
+                                  "register both padded to the same number of rows")
+    ours, theirs = ({column.name: column.kind for column in t.schema.columns} for t in (first, table))
+    for name in ours | theirs:
+        if ours.get(name) != theirs.get(name):
+            hint = f"{name} differs; tables of a UNION ALL have the same columns with the same kinds and bounds"
+            raise ColumnKindError(f"{table.schema.name} has another schema than {first.schema.name}", place, hint)
+
+
+def _check_room(question: Question, tables: tuple[RegisteredTable, ...]) -> None:
+    """A count over all members is a guard, and guards are at most N (docs/protocol.md §2)."""
+    total, rows = sum(table.rows for table in tables), 1 << tables[0].log_rows
+    if total > rows:
+        raise CohortMismatchError(f"the tables have {total} rows together, more than the {rows} they are laid out over",
+                                  question.tables[0].position, "register them padded to at least as many rows")
 
 
 def _check_join(question: Question, names: _Names, tables: tuple[RegisteredTable, ...], number: int) -> None:
@@ -273,6 +350,9 @@ def _check_join(question: Question, names: _Names, tables: tuple[RegisteredTable
     seen: set[int] = set()
     for name in sides:
         keys = [k for k in names.candidates(name) if k <= number and tables[k].schema.key == name.name]
+        if any(question.optional[k] for k in keys if k < number):
+            raise SqlUnsupportedError("a join on the key of a table that is itself left-joined", name.position,
+                                      "compare with the key of the first table")
         if len(keys) > 1:
             raise AmbiguousColumnError(f"{name} stands in several tables", name.position, "write table.column")
         if not keys:

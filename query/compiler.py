@@ -4,7 +4,7 @@ A row mask is the set of factors that must hold: ``present`` of each table, the 
 aggregate's arguments need to be known (those of both, for a pair). Per table all factors of a product multiply into one
 *part* column, which its owner computes alone; a sum over a join of two tables is Σ part · part, so no product of three
 crosses owners. Of three tables, two parts multiply into one column that exists only as shares; so does a condition over
-several tables (`query.joint`), which then stands for all masks.
+several tables (`query.joint`), which then stands for all masks. A sum over a UNION ALL is the members' sums, added.
 
 With GROUP BY, the part of a grouped table is multiplied by the column's inverse 1/(β + code), and every sum is taken
 per cell. Each sum's guard counts exactly the rows the sum is over; a sum that counts rows itself is its own guard, so
@@ -14,29 +14,27 @@ that the number of true values of a boolean, too, is subject to the minimum grou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from itertools import product as cartesian
 from math import prod
 from typing import Final
 
-from query.aggregates import Statistic
-from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
+from query.aggregates import Moment, Statistic
+from query.arguments import ArgumentCompiler, CompiledArgument
+from query.binding import BoundAggregate, BoundQuestion
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.joint import Joint, JointConditions
-from query.kinds import stored_offset, stored_scale
-from query.masks import Factor, Key, Product, TableProducts
+from query.masks import Key, Product, TableProducts
 from query.moment_sums import MaskedSums
-from query.polynomial import UNIT, Algebra, Polynomial
-from query.schema import PRESENT_INDEX
+from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.sides import Side
-from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
+from query.sums import Cell, GroupSpec, Moments, MomentTable, OutputSpec, SumSpec
 from zk.builder import RelationBuilder
 from zk.limits import require_publishable
-from zk.relation import MAX_CELLS, MAX_SUMS, Relation
+from zk.relation import MAX_CELLS, MAX_SUMS, ONE, Relation
 from zk.transcript import FR_MODULUS
 
 SUM_LIMIT: Final = FR_MODULUS // 2
@@ -44,15 +42,8 @@ MOMENTS_HINT: Final = "MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums"
 
 Writer = Callable[[Key, bool], Polynomial]
 
-
-@dataclass(frozen=True, slots=True)
-class _Argument:
-    """A bound argument: its table, its factor (None for the constant 1), the masks it needs, and how to read it."""
-
-    table: int
-    factor: int | None
-    masks: tuple[int, ...]
-    operand: Operand
+_PLACES: Final = {Moment.LEFT: (0,), Moment.RIGHT: (1,), Moment.LEFT_LEFT: (0, 0), Moment.RIGHT_RIGHT: (1, 1),
+                  Moment.LEFT_RIGHT: (0, 1)}
 
 
 class SumCompiler:
@@ -68,15 +59,19 @@ class SumCompiler:
     def __init__(self, question: BoundQuestion) -> None:
         self._builder = RelationBuilder(question.tables[0].log_rows)
         self._algebra = Algebra(self._builder)
-        self._sides = [Side(TableProducts(table), self._algebra, question) for table in question.tables]
+        self._sides = [Side(TableProducts(table, optional), self._algebra, question)
+                       for table, optional in zip(question.tables, question.optional, strict=True)]
+        self._union = question.union
+        self._arguments = ArgumentCompiler(self._sides, question)
         self.sides = [side.products for side in self._sides]
         self._sums: list[SumSpec] = []
         self._moments = False
         self._rows = 1 << question.tables[0].log_rows
         self._numbers: dict[Key, int] = {}
-        self._filters: list[list[int]] = [[PRESENT_INDEX] for _ in self._sides]
+        self._filters: list[list[int]] = [[*side.base] for side in self.sides]
         for table, conditions in enumerate(question.where):
-            self._filters[table] += [self._sides[table].condition_factor(condition) for condition in conditions]
+            for condition in conditions:
+                self._filters[table] += self._sides[table].condition_factor(condition)
         self._joint_words, self._joint = self._joint_condition(question)
         self.groups: list[GroupSpec] = []
         self._inverses: dict[int, int] = {}
@@ -164,17 +159,18 @@ class SumCompiler:
         """Add an aggregate's sums and return how it is finished from them."""
         statistic = aggregate.statistic
         self._moments |= statistic is Statistic.MOMENTS
-        arguments = [self._argument(argument) for argument in aggregate.arguments]
+        arguments = [self._arguments.compile(argument) for argument in aggregate.arguments]
         mask = [list(factors) for factors in self._filters]
         for argument in arguments:
-            mask[argument.table] += argument.masks
+            for place, needed in argument.masks.items():
+                mask[place] += needed
+        write = self._writer(mask, statistic is Statistic.MOMENTS, any(argument.crossing for argument in arguments))
 
-        write = self._masked_writer(mask) if statistic is Statistic.MOMENTS else self._terms
-
-        def moment(*values: _Argument) -> int:
+        def moment(*values: CompiledArgument) -> int:
             factors = [list(side) for side in mask]
             for value in values:
-                factors[value.table] += [] if value.factor is None else [value.factor]
+                for place, number in value.factors.items():
+                    factors[place].append(number)
             return self._sum(tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True)), write)
 
         count, table = moment(), None
@@ -182,42 +178,38 @@ class SumCompiler:
             moments = Moments(count)
             pairs = combinations_with_replacement(arguments, 2)
             table = MomentTable(tuple(moment(x) for x in arguments), tuple(moment(x, y) for x, y in pairs))
-        elif not statistic.needs_total:
-            moments = Moments(count)
-        elif len(arguments) == 1:
-            (x,) = arguments
-            moments = Moments(count, moment(x), left_left=moment(x, x) if statistic.needs_squares else None)
         else:
-            x, y = arguments
-            squares = statistic.needs_squares
-            moments = Moments(count, moment(x), moment(y), moment(x, x) if squares else None,
-                              moment(y, y) if squares else None, moment(x, y))
+            sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
+            moments = Moments(count, **{name.value: number for name, number in sums.items()})
         return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments, table)
 
-    def _masked_writer(self, mask: list[list[int]]) -> Writer:
-        """How the sums of MOMENTS are written: all under one mask, unless a group column of several tables is in the
-        way (a column of round 2 has one owner)."""
-        if self._inverses and len(self._sides) > 1:
-            return self._terms
+    def _writer(self, mask: list[list[int]], moments: bool, crossing: bool) -> Writer:
+        """How an aggregate's sums are written: those of MOMENTS and of values over several tables all under one mask.
+        MOMENTS by group over several tables is not: a column of round 2 has one owner."""
         whole = tuple(side.simplify(factors) for side, factors in zip(self.sides, mask, strict=True))
+        if self._union:
+            return self._union_writer(whole) if moments else self._union_terms
+        if not crossing and not (moments and (len(self._sides) == 1 or not self._inverses)):
+            return self._terms
+        if len(self._inverses) > 1:
+            raise SqlUnsupportedError("a value over two tables in groups of two tables", None,
+                                      "group by columns of one table")
         joint = None if self._joint is None else self._joint_mask(whole, self._joint)
-        return MaskedSums(self._sides, self._algebra, whole, joint, self._inverses.get(0)).terms
+        inverse = next(iter(self._inverses.values()), None)
+        return MaskedSums(self._sides, self._algebra, whole, joint, inverse).terms
 
-    # --- arguments ------------------------------------------------------------------------------------------------
+    def _union_writer(self, whole: Key) -> Writer:
+        """How the sums of MOMENTS over a UNION ALL are written: those of its members, added."""
+        members = [MaskedSums([side], self._algebra, (mask,), None, None)
+                   for side, mask in zip(self._sides, whole, strict=True)]
 
-    def _argument(self, argument: Argument) -> _Argument:
-        side = self._sides[argument.table]
-        products, table = side.products, side.products.table.schema.name
-        if isinstance(argument, BoundColumn):
-            kind, number = argument.column.kind, products.number(argument.column.name)
-            operand = Operand(table, argument.column.name, stored_offset(kind), stored_scale(kind))
-            return _Argument(argument.table, number, products.known(number), operand)
-        value, text = side.values.value(argument.expression), side.values.text(argument.expression)
-        if value.lo == value.hi:
-            return _Argument(argument.table, None, value.masks, Operand(table, text, value.lo - 1, value.scale))
-        stored = value.shifted(-value.lo)
-        factor = Factor(f"({text})", text, stored.hi, stored.hi == 1, frozenset(), stored.polynomial)
-        return _Argument(argument.table, products.add(factor), value.masks, Operand(table, text, value.lo, value.scale))
+        def write(key: Key, counts: bool) -> Polynomial:
+            found = ZERO
+            for member, product in zip(members, key, strict=True):
+                found = found + member.terms((product,), counts)
+            return found
+
+        return write
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
@@ -226,14 +218,15 @@ class SumCompiler:
             return self._numbers[key]
         rows = tuple(side.counted(product) for side, product in zip(self.sides, key, strict=True))
         guard = None if rows == key else self._sum(rows, write)
-        bound = self._rows * prod(side.bound(product) for side, product in zip(self.sides, key, strict=True))
-        name = "*".join(side.title(number) for side, product in zip(self.sides, key, strict=True) for number in product)
-        name = "*".join([name, *(f"[{text}]" for text in self._joint_words)])
+        bounds = [side.bound(product) for side, product in zip(self.sides, key, strict=True)]
+        bound = self._rows * (sum(bounds) if self._union else prod(bounds))
+        parts = ["*".join(map(side.title, product)) for side, product in zip(self.sides, key, strict=True) if product]
+        name = ("+" if self._union else "*").join([*parts, *(f"[{text}]" for text in self._joint_words)])
         check_bound(name, bound)
         terms = write(key, guard is None)
         number = self._builder.sum(terms.drafts(), guard)
         self._numbers[key] = number
-        words = describe_sum(self.sides, key, rows, self._joint_words)
+        words = describe_sum(self.sides, key, rows, self._joint_words, self._union)
         self._sums.append(SumSpec(name, words, bound, number if guard is None else guard))
         return number
 
@@ -241,7 +234,8 @@ class SumCompiler:
         """The column that is 1 where a condition over several tables and a mask of every table hold."""
         masks = [self._part_column(side.part(product), product, table)
                  for table, (side, product) in enumerate(zip(self._sides, rows, strict=True))]
-        return self._conditions.masked(joint, masks, [product == (PRESENT_INDEX,) for product in rows])
+        trivial = [product == side.base for side, product in zip(self.sides, rows, strict=True)]
+        return self._conditions.masked(joint, masks, trivial)
 
     def _joint_terms(self, key: Key, joint: Joint) -> Polynomial:
         """The form of a sum under a condition over several tables: its column, times values, times a group inverse."""
@@ -260,27 +254,41 @@ class SumCompiler:
         """The form of a sum: its parts, each times its group inverse, multiplied."""
         if self._joint is not None:
             return self._joint_terms(key, self._joint)
-        parts = [side.part(product) for side, product in zip(self._sides, key, strict=True)]
-        if len(parts) == 1 and not counts and len(parts[0].terms) > 0:
-            if not self._inverses:
-                return parts[0]
-            return self._algebra.multiply(self._algebra.flat(parts[0]), self._inverse(0))
-        columns = [self._part_column(part, product, table)
-                   for table, (part, product) in enumerate(zip(parts, key, strict=True))]
-        if len(columns) == 1:
-            single = parts[0].single()
-            if not self._inverses and single is not None and single[0] != 0:
-                return parts[0]
-            return self._with_inverse(columns[0], 0)
-        if len(columns) == 3:
+        tables = [table for table, product in enumerate(key) if product or table in self._inverses]
+        if len(tables) == 1:
+            return self._alone(tables[0], key[tables[0]], counts)
+        columns = {table: self._part_column(self._sides[table].part(key[table]), key[table], table)
+                   for table in tables}
+        if len(tables) == 3:
             first, second = self._fused(key)
             third = 3 - first - second
             joint = self._builder.product(columns[first], columns[second])
             return self._join(joint, self._grouped(columns[third], third))
-        return self._join(*(self._grouped(column, table) for table, column in enumerate(columns)))
+        return self._join(*(self._grouped(columns[table], table) for table in tables))
+
+    def _union_terms(self, key: Key, counts: bool) -> Polynomial:
+        """The form of a sum over a UNION ALL: those over its members, added. Every term is of one owner."""
+        found = ZERO
+        for table, product in enumerate(key):
+            found = found + self._alone(table, product, counts)
+        return found
+
+    def _alone(self, table: int, product: Product, counts: bool) -> Polynomial:
+        """The form of a sum that concerns one table."""
+        part = self._sides[table].part(product)
+        if not counts:
+            if table not in self._inverses:
+                return part
+            return self._algebra.multiply(self._algebra.flat(part), self._inverse(table))
+        single = part.single()
+        if table not in self._inverses and single is not None and single[0] != 0:
+            return part
+        return self._with_inverse(self._part_column(part, product, table), table)
 
     def _part_column(self, part: Polynomial, product: Product, table: int) -> int:
-        """A part as one column, seen to be 0 or 1 where all its factors are."""
+        """A part as one column, seen to be 0 or 1 where all its factors are; ONE if it has none."""
+        if not product:
+            return ONE
         if all(self.sides[table].is_boolean(number) for number in product):
             return self._algebra.boolean_column(part)
         return self._algebra.column(part)

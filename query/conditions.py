@@ -1,7 +1,8 @@
 """Conditions of one table as polynomials that are 1 on the rows where they are true and 0 elsewhere.
 
 SQL's logic has three values. Negations are pushed down to the leaves (which is exact in that logic), and every leaf is
-written so that it is 0 where a value it needs is null and where the row is absent; so no mask is needed besides.
+written so that it is 0 where a value it needs is null and where the row is absent; so no mask is needed besides. (An
+absent row of a table on the right of a LEFT JOIN is a row of nulls: there IS NULL is true.)
 
 A comparison is d ≥ 0 for an integer polynomial d whose bounds on every row follow from registration. Let κ be 1 where
 all of d's columns are known. Where κ = 0 the form f that is tested must be negative: stored values are 0 there, so a
@@ -29,7 +30,6 @@ from query.expressions import (
 )
 from query.kinds import Boolean, Category
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
-from query.schema import PRESENT_INDEX
 from query.values import Truth, Value, ValueCompiler, difference
 
 MAX_COMPARED_BITS: Final = 128
@@ -106,8 +106,8 @@ class ConditionCompiler:
 
     def _known(self, masks: Iterable[int]) -> Truth:
         """Where all of some masks, and the row, are there."""
-        polynomial, implies = UNIT, frozenset({PRESENT_INDEX})
-        for number in self._side.simplify([PRESENT_INDEX, *masks]):
+        polynomial, implies = UNIT, frozenset(self._side.base)
+        for number in self._side.simplify([*self._side.base, *masks]):
             polynomial = self._algebra.multiply(polynomial, self._values.polynomial(number))
             implies |= {number} if number < len(self._side.physical) else set()
             implies |= self._side.factors[number].implies

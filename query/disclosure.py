@@ -11,22 +11,35 @@ from query.schema import PRESENT_INDEX
 _POWERS = {1: "", 2: "squares of "}
 
 
-def describe_rows(sides: Sequence[TableProducts], key: Key, joint: Sequence[str] = ()) -> str:
+def describe_rows(
+    sides: Sequence[TableProducts], key: Key, joint: Sequence[str] = (), union: bool = False
+) -> str:
     """The rows that a product of booleans counts, e.g. ``"patients in hospital where hospital.diabetic"``.
 
     Args:
         sides: the question's tables.
         key: the product.
         joint: conditions over several tables, in words.
+        union: whether the rows are those of all tables, one after another.
     """
     labels = sides[0].table.schema.rows_label
-    places = " and in ".join(side.table.schema.name for side in sides)
+    if union:
+        return f"{labels} {' and '.join(describe_member(side, product) for side, product in zip(sides, key))}"
+    places = " and in ".join(side.table.schema.name for side in sides if not side.optional)
     conditions = [words for side, product in zip(sides, key, strict=True) for words in _conditions(side, product)]
     conditions += [f"({words})" for words in joint]
     return f"{labels} in {places}" + (f" where {' and '.join(conditions)}" if conditions else "")
 
 
-def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key, joint: Sequence[str] = ()) -> str:
+def describe_member(side: TableProducts, product: Product) -> str:
+    """The rows of one table of a UNION ALL."""
+    conditions = _conditions(side, product)
+    return f"in {side.table.schema.name}" + (f" where {' and '.join(conditions)}" if conditions else "")
+
+
+def describe_sum(
+    sides: Sequence[TableProducts], key: Key, rows: Key, joint: Sequence[str] = (), union: bool = False
+) -> str:
     """A sum in words.
 
     Args:
@@ -34,12 +47,14 @@ def describe_sum(sides: Sequence[TableProducts], key: Key, rows: Key, joint: Seq
         key: the summed product.
         rows: the product of booleans that counts the sum's rows.
         joint: conditions over several tables, in words.
+        union: whether the rows are those of all tables, one after another.
     """
-    shown = describe_rows(sides, rows, joint)
+    shown = describe_rows(sides, rows, joint, union)
     if key == rows:
         return f"the number of {shown}"
-    values = Counter(_name(side, number) for side, product in zip(sides, key, strict=True)
-                     for number in product if not side.is_boolean(number))
+    pairs = list(zip(sides, key, strict=True))[: 1 if union else None]
+    values = Counter(_name(side, number) for side, product in pairs for number in product
+                     if not side.is_boolean(number))
     names = list(values)
     if len(names) > 1:
         return f"the sum of products of {' and '.join(names)} over {shown}"
@@ -59,7 +74,9 @@ def _conditions(side: TableProducts, product: Product) -> list[str]:
             factor = side.factors[number]
             value = "" if factor.name.startswith("[") else " is above its smallest value"
             words.append(_name(side, number) + value)
-        elif number != PRESENT_INDEX:
+        elif number == PRESENT_INDEX:
+            words += [f"{side.table.schema.name} has the row"] if side.optional else []
+        else:
             physical = side.physical[number]
             name = f"{side.table.schema.name}.{physical.logical}"
             words.append(name if physical.logical == physical.name else f"{name} is known")

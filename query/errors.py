@@ -5,6 +5,7 @@ escapes. No message carries a value of a row.
     ├── SchemaInvalidError        a table's schema outside the language or its limits
     ├── PolicyInvalidError        a policy that cannot be read
     ├── DirectoryInvalidError     registered tables that do not fit together
+    ├── ParameterInvalidError     a parameter that is not allowed, lacks or is not used
     ├── RowInvalidError           a record that does not fit its schema; row and column, never the value
     ├── PlacedError               has a position in the SQL text
     │   ├── SqlSyntaxError        text that is not SQL at all
@@ -18,7 +19,13 @@ escapes. No message carries a value of a row.
     ├── BoundExceededError        a sum that could wrap, or a question beyond the limits of one proof
     │   └── QuestionTooLargeError which limit, and by how much
     ├── SumsInvalidError          sums that do not belong to the plan
-    └── PolicyRefusedError        a question the owner does not allow; `rule` names the clause
+    ├── PolicyRefusedError        a question the owner does not allow; `rule` names the clause
+    └── AnalysisError             a statistic by name that cannot be asked or finished
+        ├── AnalysisInvalidError      arguments that do not fit the tables or each other
+        ├── CellsSuppressedError      a cell it needs was not released; `cells` says which
+        ├── DegreesOfFreedomError     too few rows or cells for the model: saturated, or below the least
+        ├── DesignSingularError       terms that depend on each other
+        └── NotConvergedError         an iteration that did not settle, as with separated data
 """
 
 from __future__ import annotations
@@ -50,6 +57,10 @@ class PolicyInvalidError(QueryError):
 
 class DirectoryInvalidError(QueryError):
     """A registered table's numbers are out of range, or two tables share a name."""
+
+
+class ParameterInvalidError(QueryError):
+    """A named parameter is not allowed, is missing, or is not used."""
 
 
 class RowInvalidError(QueryError):
@@ -164,3 +175,37 @@ class PolicyRefusedError(QueryError):
         super().__init__(f"the policy of {table} refuses: {detail} (rule {rule})")
         self.rule = rule
         self.table = table
+
+
+class AnalysisError(QueryError):
+    """A statistic by name cannot be asked or finished."""
+
+
+class AnalysisInvalidError(AnalysisError):
+    """Arguments of an analysis do not fit the tables or each other."""
+
+
+class CellsSuppressedError(AnalysisError):
+    """A statistic needs cells that were not released.
+
+    Args:
+        what: the statistic.
+        cells: the cells, in words; which of them are empty and which too small is not known.
+    """
+
+    def __init__(self, what: str, cells: tuple[str, ...]) -> None:
+        shown = "; ".join(cells[:8]) + ("; ..." if len(cells) > 8 else "")
+        super().__init__(f"{what} needs cells that were not released: {shown}")
+        self.cells = cells
+
+
+class DegreesOfFreedomError(AnalysisError):
+    """A model leaves too few degrees of freedom, or is saturated."""
+
+
+class DesignSingularError(AnalysisError):
+    """Terms of a model depend on each other."""
+
+
+class NotConvergedError(AnalysisError):
+    """An iteration did not settle."""

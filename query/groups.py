@@ -3,7 +3,8 @@
 With κ the column's ``__known`` (``present`` where it cannot be null) and K codes: a category's code is the stored one;
 a boolean b has b + κ; a small integer x has x + κ. Null is a group of its own, as in SQL: (K + 1)·(present − κ) is
 added. A computed value v ≥ lo has (v − lo + 1)·κ in the same way; without nulls that is v less its constant c, which
-is 0 where the row is absent, plus (c − lo + 1)·present.
+is 0 where the row is absent, plus (c − lo + 1)·present. Of a table on the right of a LEFT JOIN an absent row is a row
+of nulls: 1 stands for ``present``.
 
 Several values of one table have one code together, g + K·(h − present) for codes g of K groups and h: still linear.
 """
@@ -19,7 +20,6 @@ from query.errors import BoundExceededError, ColumnKindError
 from query.kinds import Boolean, Category, stored_bound, stored_offset
 from query.masks import TableProducts
 from query.polynomial import ZERO, Polynomial
-from query.schema import PRESENT_INDEX
 from query.sums import GroupSpec, Label
 from query.values import ValueCompiler
 from zk.relation import MAX_CODES
@@ -52,7 +52,7 @@ def table_form(
         named = " and ".join(f"{spec.table}.{spec.column}" for _, spec in forms)
         raise BoundExceededError(f"{named} have {cells} cells; a table's groups have at most {MAX_GROUPS_OF_A_COLUMN}")
     code, step = ZERO, 1
-    present = values.polynomial(PRESENT_INDEX)
+    present = values.base
     for form, spec in reversed(forms):
         code = code + (form if code == ZERO else (form - present).scaled(step))
         step *= len(spec.codes)
@@ -62,7 +62,7 @@ def table_form(
 def _column_form(bound: BoundColumn, side: TableProducts, values: ValueCompiler) -> tuple[Polynomial, GroupSpec]:
     kind, number = bound.column.kind, side.number(bound.column.name)
     known = side.known(number)
-    switch = values.polynomial(known[0] if known else PRESENT_INDEX)
+    switch = values.polynomial(known[0]) if known else values.base
     code = values.polynomial(number)
     labels: tuple[Label, ...]
     count = len(kind.names) if isinstance(kind, Category) else stored_bound(kind) + 1
@@ -75,7 +75,7 @@ def _column_form(bound: BoundColumn, side: TableProducts, values: ValueCompiler)
         code = code + switch
     if known:
         labels = (*labels, None)
-        code = code + (values.polynomial(PRESENT_INDEX) - switch).scaled(count + 1)
+        code = code + (values.base - switch).scaled(count + 1)
     return code, _spec(side, bound.column.name, labels)
 
 
@@ -83,12 +83,12 @@ def _value_form(bound: BoundExpression, side: TableProducts, values: ValueCompil
     value, text = values.value(bound.expression), values.text(bound.expression)
     if value.scale:
         raise ColumnKindError(f"{text} is no whole number", bound.expression.position, "GROUP BY takes whole numbers")
-    masks = side.simplify([PRESENT_INDEX, *value.masks])
-    nullable = masks != (PRESENT_INDEX,)
+    masks = side.simplify([*side.base, *value.masks])
+    nullable = masks != side.base
     count = value.hi - value.lo + 1
     _check_count(text, count + nullable)
     labels: tuple[Label, ...] = tuple(range(value.lo, value.hi + 1))
-    present, constant = values.polynomial(PRESENT_INDEX), value.polynomial.at_zero
+    present, constant = values.base, value.polynomial.at_zero
     code = value.polynomial - Polynomial.constant(constant) + present.scaled(constant - value.lo + 1)
     if nullable:
         known = values.product(masks)

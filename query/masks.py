@@ -49,22 +49,33 @@ class Factor:
 class TableProducts:
     """The factors of one table, and products of them. Physical columns have their own numbers, others follow.
 
+    The *base* of products is ``present``, or nothing for a table on the right of a LEFT JOIN: there an absent row
+    counts, with nulls, so that ``present`` is what makes its other columns known.
+
     Args:
         table: the registered table.
+        optional: whether rows count where it is absent.
     """
 
-    def __init__(self, table: RegisteredTable) -> None:
+    def __init__(self, table: RegisteredTable, optional: bool = False) -> None:
         self.table = table
+        self.optional = optional
+        self.base: Product = () if optional else (PRESENT_INDEX,)
         self.physical = physical_columns(table.schema)
         self._numbers = {column.name: column.index for column in self.physical}
-        self._known = {column.index: self._numbers[column.name + KNOWN_SUFFIX] for column in self.physical
+        self._known = {column.index: (self._numbers[column.name + KNOWN_SUFFIX],) for column in self.physical
                        if column.name + KNOWN_SUFFIX in self._numbers}
         self.factors = [self._physical_factor(column) for column in self.physical]
 
     def _physical_factor(self, column: PhysicalColumn) -> Factor:
-        implied = {PRESENT_INDEX, *self.known(column.index)} - {column.index}
+        implied = {PRESENT_INDEX, *self._known.get(column.index, ())} - {column.index}
         boolean = column.kind is ColumnKind.BOOLEAN
         return Factor(column.name, "", column.bound, boolean, frozenset(implied), None)
+
+    @property
+    def person(self) -> Product:
+        """What says that a row is there, where the base does not."""
+        return (PRESENT_INDEX,) if self.optional else ()
 
     def number(self, name: str) -> int:
         """The number of a physical column that exists."""
@@ -78,25 +89,25 @@ class TableProducts:
         return self._numbers[factor.name]
 
     def known(self, column: int) -> tuple[int, ...]:
-        """The companion of a nullable column, else nothing."""
-        return (self._known[column],) if column in self._known else ()
+        """What says that a physical column is not null, where the base does not."""
+        return self._known.get(column, (PRESENT_INDEX,) if self.optional and column != PRESENT_INDEX else ())
 
     def is_boolean(self, number: int) -> bool:
         """Whether a factor is 0 or 1 on every row."""
         return self.factors[number].boolean
 
     def simplify(self, factors: Iterable[int]) -> Product:
-        """The canonical product equal to the product of the factors on every row; never empty."""
+        """The canonical product equal to the product of the factors on every row; at least the base."""
         given = list(factors)
         booleans = {number for number in given if self.is_boolean(number)}
         values = sorted(number for number in given if not self.is_boolean(number))
         implied = frozenset[int]().union(*(self.factors[number].implies for number in given))
-        return (*sorted(booleans - implied), *values) or (PRESENT_INDEX,)
+        return (*sorted(booleans - implied), *values) or self.base
 
     def counted(self, product: Product) -> Product:
         """The product of booleans that is 1 exactly on the rows a product is summed over."""
         kept = [number for number in product if self.is_boolean(number)]
-        return self.simplify([PRESENT_INDEX, *kept, *(n for number in product for n in self.factors[number].implies)])
+        return self.simplify([*self.base, *kept, *(n for number in product for n in self.factors[number].implies)])
 
     def bound(self, product: Product) -> int:
         """The largest value of a product on a row."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from query.aggregates import Statistic
-from query.binding import BoundColumn, BoundQuestion, bind_question
+from query.arranging import Arrangement, OutputKind, check_arrangement
+from query.binding import BoundColumn, BoundPerson, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
@@ -13,7 +15,7 @@ from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupport
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.sql import parse_question
-from query.sums import Cell, GroupSpec, KeySpec, Moments, Operand, OutputSpec, SumSpec
+from query.sums import Cell, GroupSpec, KeySpec, Label, Moments, Operand, OutputSpec, SumSpec
 from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
@@ -79,6 +81,7 @@ class Plan:
         groups: the columns and values of GROUP BY.
         keys: those of them that stand among the results.
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
+        arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
     """
 
     sql: str
@@ -92,6 +95,7 @@ class Plan:
     groups: tuple[GroupSpec, ...] = ()
     keys: tuple[KeySpec, ...] = ()
     cells: tuple[Cell, ...] = ((),)
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -103,7 +107,7 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
     """Compile a question.
 
     Args:
-        sql: text in the subset of `query.sql`.
+        sql: text in the subset of `query.sql`, with its parameters as `query.parameters.question_text` adds them.
         directory: the registered tables.
         minimum_group: smallest count the caller lets out; the tables' own minima are at least respected.
         plain: whether all sums are public and stand in the statement; only where one owner has every table.
@@ -111,7 +115,8 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
     Raises:
         QueryError: one of the errors of `query.errors`; the text, a name or a kind is wrong, or a limit is exceeded.
     """
-    question = bind_question(parse_question(sql), directory)
+    parsed = parse_question(sql)
+    question = bind_question(parsed, directory)
     if plain and len({table.owner for table in question.tables}) > 1:
         raise SqlUnsupportedError("a plain question about tables of several owners")
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
@@ -124,6 +129,10 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
     except RelationInvalidError as fault:
         raise BoundExceededError(f"the question is too large for one proof: {fault}") from fault
     groups = [(f"{group.table}.{group.column}", len(group.labels)) for group in compiler.groups]
+    arrangement = parsed.arrangement
+    kinds = {output.name: OutputKind.OTHER if output.table else OutputKind.NUMBER for output in outputs}
+    kinds |= {key.name: _label_kind(compiler.groups[key.group].labels) for key in question.keys}
+    check_arrangement(arrangement, kinds)
     return Plan(
         sql,
         relation,
@@ -136,7 +145,16 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         tuple(compiler.groups),
         tuple(KeySpec(key.name, key.group, key.place) for key in question.keys),
         compiler.cells,
+        arrangement,
     )
+
+
+def _label_kind(labels: Sequence[Label]) -> OutputKind:
+    """What a group column's values are."""
+    known = next((label for label in labels if label is not None), None)
+    if isinstance(known, bool):
+        return OutputKind.TRUTH
+    return OutputKind.TEXT if isinstance(known, str) else OutputKind.NUMBER
 
 
 def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanColumn, ...]:
@@ -152,22 +170,26 @@ def _plan_columns(relation: Relation, sides: list[TableProducts]) -> tuple[PlanC
 def _uses(question: BoundQuestion) -> tuple[TableUse, ...]:
     values: list[set[str]] = [set() for _ in question.tables]
     filters: list[set[str]] = [set() for _ in question.tables]
+
+    def use(found: list[set[str]], bounds: Iterable[BoundColumn]) -> None:
+        for bound in bounds:
+            for place in range(len(found)) if question.union else (bound.table,):
+                found[place].add(bound.column.name)
+
     for argument in (argument for aggregate in question.aggregates for argument in aggregate.arguments):
-        if isinstance(argument, BoundColumn):
-            values[argument.table].add(argument.column.name)
+        if isinstance(argument, BoundPerson):
             continue
-        values[argument.table] |= {question.columns[n].column.name for n in value_names(argument.expression)}
-        filters[argument.table] |= {question.columns[n].column.name for n in condition_names(argument.expression)}
-    for place, conditions in enumerate(question.where):
-        for condition in conditions:
-            filters[place] |= {question.columns[name].column.name for name in condition_names(condition, True)}
-    for condition in question.joint:
-        for name in condition_names(condition, True):
-            filters[question.columns[name].table].add(question.columns[name].column.name)
-    for bound in question.groups:
-        names = [bound.column.name] if isinstance(bound, BoundColumn) else [
-            question.columns[name].column.name for name in all_names(bound.expression)]
-        filters[bound.table] |= set(names)
+        if isinstance(argument, BoundColumn):
+            use(values, [argument])
+            continue
+        use(values, (question.columns[name] for name in value_names(argument.expression)))
+        use(filters, (question.columns[name] for name in condition_names(argument.expression)))
+    for condition in (condition for conditions in (*question.where, question.joint) for condition in conditions):
+        use(filters, (question.columns[name] for name in condition_names(condition, True)))
+    for group in question.groups:
+        names = [group] if isinstance(group, BoundColumn) else [
+            question.columns[name] for name in all_names(group.expression)]
+        use(filters, names)
     uses = []
     for number, table in enumerate(question.tables):
         partners = {other.owner for other in question.tables} - {table.owner}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from sqlglot import exp
 
-from query.errors import Position, SqlUnsupportedError
+from query.errors import ParameterInvalidError, Position, SqlUnsupportedError
 from query.expressions import (
     Arithmetic,
     Case,
@@ -22,6 +22,7 @@ from query.expressions import (
     Negation,
     NullTest,
 )
+from query.parameters import Parameter
 from query.tokens import position_of
 
 MAX_NAME: Final = 64
@@ -36,7 +37,7 @@ _ARITHMETIC: Final[dict[type[exp.Expr], str]] = {exp.Add: "+", exp.Sub: "-", exp
 _PARTS: Final = {
     "db": "a name qualified with a schema", "catalog": "a name qualified with a schema",
     "columns": "an alias with columns", "expressions": "more than one argument", "query": "subquery",
-    "symmetric": "BETWEEN SYMMETRIC",
+    "symmetric": "BETWEEN SYMMETRIC", "distinct": "DISTINCT", "with_fill": "WITH FILL",
 }
 CONDITION_HINT: Final = "conditions are =, <>, <, <=, >, >=, BETWEEN, IN, IS NULL and boolean columns with AND, OR, NOT"
 VALUE_HINT: Final = "values are columns and numbers with +, - and *, and CASE WHEN … THEN … ELSE … END"
@@ -47,10 +48,13 @@ class TreeReader:
 
     Args:
         sql: the text, for positions.
+        parameters: values by name; those that were read are in `used`.
     """
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, parameters: Mapping[str, Parameter]) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self.used: set[str] = set()
 
     # --- conditions -----------------------------------------------------------------------------------------------
 
@@ -85,6 +89,8 @@ class TreeReader:
                 return self.column(node, CONDITION_HINT)
             case exp.Boolean():
                 return Literal(bool(node.this), place)
+            case exp.Placeholder():
+                return self._parameter(node)
         sign = _COMPARISONS.get(type(node)) if node is not None else None
         if node is None or sign is None:
             raise SqlUnsupportedError(construct(node), place, CONDITION_HINT)
@@ -130,6 +136,8 @@ class TreeReader:
                 return Literal(str(node.this) if node.is_string else self._number(node), place)
             case exp.Boolean():
                 return Literal(bool(node.this), place or self.position(node.parent))
+            case exp.Placeholder():
+                return self._parameter(node)
             case exp.Null():
                 return Literal(None, place or self.position(node.parent))
             case exp.Neg():
@@ -163,6 +171,18 @@ class TreeReader:
         default = node.args.get("default")
         otherwise = None if default is None else self.value(default, depth + 1)
         return Case(tuple(branches), otherwise, self.position(node))
+
+    def _parameter(self, node: exp.Placeholder) -> Literal:
+        """The value of :name, which stands where a literal could."""
+        self.only(node, {"this"})
+        name = node.this.lower() if isinstance(node.this, str) else ""
+        start = self._sql.lower().find(f":{name}")
+        place = self.position(node) or (position_of(self._sql, start) if name and start >= 0 else None)
+        if name not in self._parameters:
+            what = f"no value is given for :{name[:48]}" if name else "a parameter without a name"
+            raise ParameterInvalidError(what if place is None else f"{what} at {place}")
+        self.used.add(name)
+        return Literal(self._parameters[name], place)
 
     def _number(self, node: exp.Literal) -> Decimal:
         text = str(node.this)

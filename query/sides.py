@@ -36,18 +36,21 @@ class Side:
         """Compile a condition of this table: where it is true or, if not `wanted`, false."""
         return self._conditions.truth(condition, wanted)
 
-    def condition_factor(self, condition: Condition) -> int:
-        """The factor of a condition of WHERE; what a physical column says by itself is that column's factor."""
+    def condition_factor(self, condition: Condition) -> tuple[int, ...]:
+        """The factor of a condition of WHERE, none if it always holds; what a physical column says by itself is that
+        column's factor."""
         if isinstance(condition, ColumnName) and isinstance(self.values.bound(condition).column.kind, Boolean):
-            return self.products.number(self.values.bound(condition).column.name)
+            return (self.products.number(self.values.bound(condition).column.name),)
         truth = self.truth(condition)
         text = self.values.text(condition)
         if truth.polynomial == ZERO:
             raise SqlUnsupportedError("a condition that is never true", condition.position, text)
+        if truth.polynomial == UNIT:
+            return ()
         known = self.values.number_of(truth.polynomial)
         if known is not None:
-            return known
-        return self.products.add(Factor(f"[{text}]", text, 1, True, truth.implies, truth.polynomial))
+            return (known,)
+        return (self.products.add(Factor(f"[{text}]", text, 1, True, truth.implies, truth.polynomial)),)
 
     def part(self, product: Product) -> Polynomial:
         """The product of factors."""
@@ -64,6 +67,8 @@ class Side:
     def mask(self, product: Product) -> int:
         """The column that is 1 where all of some booleans are: a chain of products, or where they are many the test
         that their sum is their number."""
+        if not product:
+            return ONE
         if len(product) < LONG:
             return self._algebra.boolean_column(self.part(product))
         linear = {self.values.handle(number): 1 for number in product}

@@ -1,19 +1,23 @@
 """The accepted subset of SQL, parsed by sqlglot's PostgreSQL dialect.
 
     SELECT output [[AS] name], ...
-    FROM table [[AS] a] [[INNER] JOIN table [[AS] b] ON a.key = b.key] [[INNER] JOIN table ...]
-    [WHERE condition] [GROUP BY v [, v ...]] [;]
+    FROM table [[AS] a] [[INNER | LEFT] JOIN table [[AS] b] ON a.key = b.key] [[INNER | LEFT] JOIN table ...]
+       | (SELECT * FROM table UNION ALL SELECT * FROM table [UNION ALL ...]) [AS] a
+    [WHERE condition] [GROUP BY v [, v ...]] [HAVING condition over outputs]
+    [ORDER BY output [ASC | DESC] [NULLS FIRST | NULLS LAST] [, ...]] [LIMIT number] [OFFSET number] [;]
 
-    output:    COUNT(*), COUNT(v), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE), STDDEV_POP(v),
-               STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), MOMENTS(v, ...), or a
-               value of GROUP BY
+    output:    COUNT(*), COUNT(v), COUNT([DISTINCT] key), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE),
+               STDDEV_POP(v), STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), REGR_COUNT,
+               REGR_AVGX, REGR_AVGY, REGR_SXX, REGR_SYY, REGR_SXY, REGR_SLOPE, REGR_INTERCEPT, REGR_R2 (all of (v, v)),
+               MOMENTS(v, ...), or a value of GROUP BY
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
 
-Columns of one value, and of one comparison, stand in one table; AND, OR and NOT join conditions of all tables. Names
-without quotes are folded to lower case; names in double quotes are taken as they are. Comments are skipped. Everything
-else is refused by name: nodes are accepted one by one, so what is not listed here cannot get through.
+Columns of one comparison, and of one CASE, stand in one table; AND, OR and NOT join conditions of all tables, and so do
++, - and * the values of an aggregate. Where a literal may stand, so may a parameter :name. Names without quotes are
+folded to lower case; names in double quotes are taken as they are. Comments are skipped. Everything else is refused by
+name: nodes are accepted one by one, so what is not listed here cannot get through.
 """
 
 from __future__ import annotations
@@ -27,41 +31,50 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from query.aggregates import Statistic
-from query.errors import DuplicateNameError, Position, SqlSyntaxError, SqlUnsupportedError
+from query.arranging import Arrangement
+from query.clauses import ClauseReader
+from query.errors import (
+    DuplicateNameError,
+    ParameterInvalidError,
+    Position,
+    SqlSyntaxError,
+    SqlUnsupportedError,
+)
 from query.expressions import ColumnName, Condition, Expression, Literal, text_of
-from query.reading import TreeReader, bare, construct
-from query.tokens import check_tokens
+from query.parameters import split_question
+from query.reading import bare, construct
+from query.sources import SourceReader, TableName
+from query.tokens import MAX_SQL_BYTES, check_tokens
 
 DIALECT: Final = "postgres"
-MAX_TABLES: Final = 3
 
 _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.Count: Statistic.COUNT, exp.Sum: Statistic.SUM, exp.Avg: Statistic.AVG,
     exp.VariancePop: Statistic.VAR_POP, exp.Variance: Statistic.VAR_SAMP,
     exp.StddevPop: Statistic.STDDEV_POP, exp.StddevSamp: Statistic.STDDEV_SAMP, exp.Stddev: Statistic.STDDEV_SAMP,
     exp.CovarPop: Statistic.COVAR_POP, exp.CovarSamp: Statistic.COVAR_SAMP, exp.Corr: Statistic.CORR,
+    exp.RegrCount: Statistic.REGR_COUNT, exp.RegrAvgx: Statistic.REGR_AVGX, exp.RegrAvgy: Statistic.REGR_AVGY,
+    exp.RegrSxx: Statistic.REGR_SXX, exp.RegrSyy: Statistic.REGR_SYY, exp.RegrSxy: Statistic.REGR_SXY,
+    exp.RegrSlope: Statistic.REGR_SLOPE, exp.RegrIntercept: Statistic.REGR_INTERCEPT, exp.RegrR2: Statistic.REGR_R2,
 }
 _NAMED: Final = {"MOMENTS": Statistic.MOMENTS}
 _LIST: Final = ", ".join(Statistic)
 
 
 @dataclass(frozen=True, slots=True)
-class TableName:
-    """A table as the question writes it; `alias` is the name its columns are qualified with."""
-
-    name: str
-    alias: str
-    position: Position | None
-
-
-@dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One output; COUNT(*) has no arguments."""
+    """One output; COUNT(*) has no arguments, and COUNT may be of distinct values."""
 
     statistic: Statistic
     arguments: tuple[Expression, ...]
     name: str
     position: Position | None
+    distinct: bool = False
+
+    @property
+    def meaning(self) -> tuple[str, ...]:
+        """What it computes, without its name."""
+        return (self.statistic, str(self.distinct), *(text_of(argument, str) for argument in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,9 @@ class Question:
         on: the two sides of each join condition.
         where: the condition of WHERE, or None.
         groups: the columns and values of GROUP BY.
+        optional: for each table whether it stands on the right of a LEFT JOIN.
+        union: whether the rows are those of all tables, not joined rows; all have one alias.
+        arrangement: HAVING, ORDER BY, LIMIT and OFFSET.
     """
 
     outputs: tuple[Aggregate | KeyOutput, ...]
@@ -90,6 +106,9 @@ class Question:
     on: tuple[tuple[ColumnName, ColumnName], ...]
     where: Condition | None
     groups: tuple[Expression, ...]
+    optional: tuple[bool, ...]
+    union: bool
+    arrangement: Arrangement
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -97,19 +116,27 @@ class Question:
         return tuple(output for output in self.outputs if isinstance(output, Aggregate))
 
 
-def parse_question(sql: str) -> Question:
+def parse_question(text: str) -> Question:
     """Parse a question.
 
     Args:
-        sql: public text of at most 16 KiB.
+        text: public, at most 16 KiB: SQL, with a last line of parameters if it has any (`query.parameters`).
 
     Raises:
         SqlSyntaxError: the text is not SQL.
         SqlUnsupportedError: it has a construct outside the subset.
         DuplicateNameError: two outputs or two tables share a name.
+        ParameterInvalidError: a parameter lacks, is not allowed or is not used.
     """
+    if len(text.encode(errors="replace")) > MAX_SQL_BYTES:
+        raise SqlSyntaxError(f"the text is longer than {MAX_SQL_BYTES} bytes")
+    sql, parameters = split_question(text)
     check_tokens(sql)
-    return _Reader(sql).question(_parse(sql))
+    reader = _Reader(sql, parameters)
+    question = reader.question(_parse(sql))
+    if unused := sorted(parameters.keys() - reader.used):
+        raise ParameterInvalidError(f"the question does not use the parameter {unused[0]}")
+    return question
 
 
 def _parse(sql: str) -> exp.Select:
@@ -130,33 +157,42 @@ def _parse(sql: str) -> exp.Select:
     return statements[0]
 
 
-class _Reader(TreeReader):
+class _Reader(SourceReader):
     """Accepts the syntax tree of a question."""
 
     def question(self, tree: exp.Select) -> Question:
-        self.only(tree, {"expressions", "from_", "joins", "where", "group"})
+        self.only(tree, {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset"})
         groups = self._groups(tree.args.get("group"))
         outputs = tuple(self._output(node, bool(groups)) for node in tree.expressions)
         if not any(isinstance(output, Aggregate) for output in outputs):
             raise SqlSyntaxError("the question asks for nothing", Position(1, 1), f"select at least one of {_LIST}")
-        source = tree.args.get("from_")
-        if not isinstance(source, exp.From):
-            raise SqlUnsupportedError("SELECT without FROM", None, "name a registered table")
-        self.only(source, {"this"})
-        tables = [self._table(source.this)]
-        on = []
-        for join in tree.args.get("joins") or []:
-            if len(tables) == MAX_TABLES:
-                hint = f"join at most {MAX_TABLES} tables at a time"
-                raise SqlUnsupportedError(f"a join of more than {MAX_TABLES} tables", self.position(join), hint)
-            table, sides = self._join(join)
-            tables.append(table)
-            on.append(sides)
+        tables, on, optional, union = self.sources(tree)
         where = tree.args.get("where")
         condition = self.condition(where.this) if isinstance(where, exp.Where) else None
         _check_different([(output.name, output.position) for output in outputs], "output", "name each with AS")
-        _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
-        return Question(outputs, tuple(tables), tuple(on), condition, groups)
+        if not union:
+            _check_different([(table.alias, table.position) for table in tables], "table", "give each its own alias")
+        clauses = ClauseReader(self._sql, self._parameters, [output.name for output in outputs],
+                               lambda node: self._output_of(node, outputs))
+        arrangement = clauses.arrangement(tree)
+        self.used |= clauses.used
+        return Question(outputs, tables, on, condition, groups, optional, union, arrangement)
+
+    def _output_of(self, node: exp.Expr, outputs: Sequence[Aggregate | KeyOutput]) -> str | None:
+        """The output that a node of HAVING or ORDER BY means: by its name, or by what it computes."""
+        if isinstance(node, exp.Column):
+            column = self.column(node, "name an output")
+            named = [output.name for output in outputs if column.qualifier is None and output.name == column.name]
+            keys = [output.name for output in outputs
+                    if isinstance(output, KeyOutput) and text_of(output.value, str) == str(column)]
+            return next(iter([*named, *keys]), None)
+        if isinstance(node, exp.Case):
+            text = text_of(self.value(node), str)
+            return next((o.name for o in outputs if isinstance(o, KeyOutput) and text_of(o.value, str) == text), None)
+        if _statistic(node) is None:
+            return None
+        wanted = self._aggregate(node, None)
+        return next((o.name for o in outputs if isinstance(o, Aggregate) and o.meaning == wanted.meaning), None)
 
     def _groups(self, node: exp.Expr | None) -> tuple[Expression, ...]:
         if node is None:
@@ -183,12 +219,22 @@ class _Reader(TreeReader):
         if grouped and isinstance(inner, exp.Case | exp.Add | exp.Sub | exp.Mul):
             value = self.value(inner)
             return KeyOutput(value, alias or text_of(value, str), position)
-        statistic = _statistic(inner)
-        if inner is None or statistic is None:
-            raise SqlUnsupportedError(construct(inner), position, f"select {_LIST}")
-        arguments = self._arguments(inner, statistic)
+        return self._aggregate(inner, alias)
+
+    def _aggregate(self, node: exp.Expr | None, alias: str | None) -> Aggregate:
+        statistic, position = _statistic(node), self.position(node)
+        if node is None or statistic is None:
+            raise SqlUnsupportedError(construct(node), position, f"select {_LIST}")
+        distinct = isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)
+        if distinct:
+            self.only(node, {"this", "big_int"})
+            self.only(node.this, {"expressions"})
+            arguments = self._counted(node, statistic, node.this.expressions)
+        else:
+            arguments = self._arguments(node, statistic)
         text = ", ".join(text_of(argument, str) for argument in arguments) or "*"
-        return Aggregate(statistic, arguments, alias or f"{statistic.lower()}({text})", position)
+        name = f"{statistic.lower()}({'distinct ' if distinct else ''}{text})"
+        return Aggregate(statistic, arguments, alias or name, position, distinct)
 
     def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
         if isinstance(node, exp.Anonymous):
@@ -209,29 +255,6 @@ class _Reader(TreeReader):
             raise SqlUnsupportedError(f"{statistic} of {len(found)} arguments", self.position(node),
                                       f"{statistic} takes {takes}")
         return tuple(self.value(part) for part in found)
-
-    def _table(self, node: exp.Expr | None) -> TableName:
-        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
-            raise SqlUnsupportedError(construct(node), self.position(node), "name a registered table")
-        self.only(node, {"this", "alias"})
-        name = self.name(node.this)
-        alias = node.args.get("alias")
-        if alias is None:
-            return TableName(name, name, self.position(node))
-        self.only(alias, {"this"})
-        return TableName(name, self.name(alias.this), self.position(node))
-
-    def _join(self, join: exp.Join) -> tuple[TableName, tuple[ColumnName, ColumnName]]:
-        hint = "write t JOIN u ON t.key = u.key"
-        if join.args.get("kind") not in (None, "", "INNER"):
-            raise SqlUnsupportedError(f"{join.args['kind']} JOIN", self.position(join), hint)
-        if join.args.get("on") is None:
-            raise SqlUnsupportedError("a join without ON", self.position(join), hint)
-        self.only(join, {"this", "on", "kind"})
-        condition = bare(join.args["on"])
-        if not isinstance(condition, exp.EQ):
-            raise SqlUnsupportedError("this join condition", self.position(condition), hint)
-        return self._table(join.this), (self.column(condition.left, hint), self.column(condition.right, hint))
 
 
 def _statistic(node: exp.Expr | None) -> Statistic | None:

@@ -14,9 +14,11 @@ from fractions import Fraction
 from typing import Final
 
 from query.aggregates import Statistic
+from query.arranging import Known, arrange
 from query.errors import SumsInvalidError
 from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
+from query.regressions import PairSums, finish_regression, spread
 from query.sums import Cell, Label, Operand, OutputSpec
 
 Value = int | Decimal | float | MomentMatrix | None
@@ -78,29 +80,43 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
 def result_rows(plan: Plan, results: Sequence[Result]) -> tuple[dict[str, Value | Label], ...]:
     """The results of `finish_plan` as a table: one row for each cell, columns in the order of the question.
 
-    Groups that are empty or suppressed have a row, too: which of the two it is, is not disclosed.
+    Groups that are empty or suppressed have a row, too: which of the two it is, is not disclosed. HAVING, ORDER BY,
+    LIMIT and OFFSET are applied (`query.arranging`).
     """
-    width, rows = len(plan.outputs), []
-    for place, cell in enumerate(plan.cells):
-        columns: list[tuple[str, Value | Label]] = [
-            (result.name, result.value) for result in results[place * width : (place + 1) * width]
-        ]
-        for key in plan.keys:
-            columns.insert(key.place, (key.name, cell[key.group]))
-        rows.append(dict(columns))
-    return tuple(rows)
+    return tuple(row.columns for row in arranged_rows(plan, results))
 
 
 @dataclass(frozen=True, slots=True)
-class _Sums:
-    """The released sums of one output; a moment it does not need is 0."""
+class ResultRow:
+    """A row of the result: its columns in the order of the question, and whether it is of a closed group."""
 
-    n: int
-    x: int
-    y: int
-    xx: int
-    yy: int
-    xy: int
+    columns: dict[str, Value | Label]
+    closed: bool
+
+
+def arranged_rows(plan: Plan, results: Sequence[Result]) -> tuple[ResultRow, ...]:
+    """The rows of `result_rows`, with the closed ones marked."""
+    width, rows = len(plan.outputs), []
+    known: list[dict[str, Known] | None] = []
+    for place, cell in enumerate(plan.cells):
+        here = results[place * width : (place + 1) * width]
+        columns: list[tuple[str, Value | Label]] = [(result.name, result.value) for result in here]
+        for key in plan.keys:
+            columns.insert(key.place, (key.name, cell[key.group]))
+        closed = all(result.suppressed for result in here)
+        rows.append(ResultRow(dict(columns), closed))
+        exact = {result.name: _exact(result.value, result.exact) for result in here}
+        known.append(None if closed else exact | {key.name: _exact(cell[key.group], None) for key in plan.keys})
+    return tuple(rows[number] for number in arrange(known, plan.arrangement))
+
+
+def _exact(value: Value | Label, exact: Fraction | None) -> Known:
+    """A value as HAVING and ORDER BY compare it."""
+    if exact is not None:
+        return exact
+    if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
+        return Fraction(value)
+    return value if isinstance(value, bool | str) else None
 
 
 def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:
@@ -118,32 +134,35 @@ def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -
         size = len(output.operands) + 1
         matrix = moment_matrix(output.operands, found[0], found[1:size], found[size:])
         return Result(output.name, output.statistic, matrix, None, matrix.count, cell=cell)
-    known = _Sums(*found)
+    known = PairSums(*found)
     value, exact = _finish(output.statistic, output.operands, known)
     return Result(output.name, output.statistic, value, exact, known.n, cell=cell)
 
 
-def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tuple[Value, Fraction | None]:
+def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: PairSums) -> tuple[Value, Fraction | None]:
     unit = Fraction(1, 10 ** sum(operand.scale for operand in operands))
     match statistic:
-        case Statistic.COUNT:
+        case Statistic.COUNT | Statistic.REGR_COUNT:
             return s.n, Fraction(s.n)
         case _ if s.n == 0:
             return None, None
         case Statistic.SUM:
-            total = s.x + operands[0].offset * s.n
+            total = s.y + operands[0].offset * s.n
             scale = operands[0].scale
             return (_decimal(total, scale) if scale else total), total * unit
         case Statistic.AVG:
-            return _rational((Fraction(s.x, s.n) + operands[0].offset) * unit)
+            return _rational((Fraction(s.y, s.n) + operands[0].offset) * unit)
         case Statistic.VAR_POP:
             return _rational(_variance(s, s.n) * unit**2)
         case Statistic.STDDEV_POP:
             return _root(_variance(s, s.n) * unit**2), None
         case Statistic.COVAR_POP:
-            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * s.n) * unit)
+            return _rational(Fraction(s.n * s.xy - s.y * s.x, s.n * s.n) * unit)
         case Statistic.CORR:
             return _correlation(s), None
+        case _ if statistic.name.startswith("REGR_"):
+            found = finish_regression(statistic, operands, s)
+            return (None, None) if found is None else _rational(found)
         case _ if s.n == 1:
             return None, None
         case Statistic.VAR_SAMP:
@@ -151,21 +170,13 @@ def _finish(statistic: Statistic, operands: tuple[Operand, ...], s: _Sums) -> tu
         case Statistic.STDDEV_SAMP:
             return _root(_variance(s, s.n - 1) * unit**2), None
         case Statistic.COVAR_SAMP:
-            return _rational(Fraction(s.n * s.xy - s.x * s.y, s.n * (s.n - 1)) * unit)
-        case Statistic.MOMENTS:
-            raise SumsInvalidError("MOMENTS is finished from a table of sums")
+            return _rational(Fraction(s.n * s.xy - s.y * s.x, s.n * (s.n - 1)) * unit)
+        case _:
+            raise SumsInvalidError(f"{statistic} is not finished from sums of at most two arguments")
 
 
-def _variance(s: _Sums, degrees: int) -> Fraction:
-    return Fraction(_spread(s.n, s.x, s.xx), s.n * degrees)
-
-
-def _spread(n: int, total: int, squares: int) -> int:
-    """n·Σx² − (Σx)², which no real column makes negative."""
-    spread = n * squares - total * total
-    if spread < 0:
-        raise SumsInvalidError("sums of squares are smaller than the square of the sum allows")
-    return spread
+def _variance(s: PairSums, degrees: int) -> Fraction:
+    return Fraction(spread(s.n, s.y, s.yy), s.n * degrees)
 
 
 def _rational(value: Fraction) -> tuple[float, Fraction]:
@@ -182,11 +193,11 @@ def _root(value: Fraction) -> float:
     return float(_ROOTS.sqrt(quotient))
 
 
-def _correlation(s: _Sums) -> float | None:
-    left, right = _spread(s.n, s.x, s.xx), _spread(s.n, s.y, s.yy)
+def _correlation(s: PairSums) -> float | None:
+    left, right = spread(s.n, s.y, s.yy), spread(s.n, s.x, s.xx)
     if left == 0 or right == 0:
         return None
-    joint = s.n * s.xy - s.x * s.y
+    joint = s.n * s.xy - s.y * s.x
     if joint * joint > left * right:
         raise SumsInvalidError("the sum of products is larger than the sums of squares allow")
     return float(_ROOTS.divide(Decimal(joint), _ROOTS.sqrt(Decimal(left * right))))

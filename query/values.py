@@ -18,7 +18,6 @@ from query.kinds import MAX_SCALE, Category, stored_bound, stored_offset, stored
 from query.masks import Factor, TableProducts
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.registration import registered_column
-from query.schema import PRESENT_INDEX
 from zk.relation import ONE
 
 MAX_VALUE_BITS: Final = 120
@@ -136,6 +135,11 @@ class ValueCompiler:
             return factor.polynomial
         return Polynomial.column(self.handle(number))
 
+    @property
+    def base(self) -> Polynomial:
+        """1 on the rows that count: ``present``, or 1 of an optional table."""
+        return self.product(self.side.base)
+
     def product(self, numbers: Iterable[int]) -> Polynomial:
         """The product of factors."""
         found = UNIT
@@ -152,6 +156,10 @@ class ValueCompiler:
         single = polynomial.single()
         used = {handle: n for n, handle in self._handles.items() if n < len(self.side.physical)}
         return used.get(single[1]) if single is not None and single[0] == ONE else None
+
+    def physical_number(self, handle: int) -> int | None:
+        """The physical factor that a column in use is."""
+        return next((n for n, own in self._handles.items() if own == handle and n < len(self.side.physical)), None)
 
     def vanishing(self, mask: int) -> frozenset[int]:
         """The columns in use that are 0 wherever the column `mask` is."""
@@ -182,16 +190,23 @@ class ValueCompiler:
             case Literal():
                 raise ColumnKindError("a text or truth value among numbers", expression.position, "write a number")
             case Arithmetic(operator=operator, left=left, right=right):
-                a, b = self.value(left), self.value(right)
-                found = self._product(a, b) if operator == "*" else (added if operator == "+" else difference)(a, b)
+                found = self.combined(operator, self.value(left), self.value(right))
             case Case():
                 found = self._case(expression)
+        return self.settled(found, self.text(expression))
+
+    def settled(self, found: Value, text: str) -> Value:
+        """A value with the bounds of a constant where it is one.
+
+        Raises:
+            BoundExceededError: more digits or bits than fit.
+        """
         if found.polynomial.degree == 0:
             constant = found.polynomial.at_zero
             found = Value(found.polynomial, constant, constant, found.scale, found.masks)
         if found.scale > MAX_SCALE or max(abs(found.lo), abs(found.hi)).bit_length() > MAX_VALUE_BITS:
             raise BoundExceededError(
-                f"the value {self.text(expression)} needs more than {MAX_VALUE_BITS} bits or {MAX_SCALE} decimals"
+                f"the value {text} needs more than {MAX_VALUE_BITS} bits or {MAX_SCALE} decimals"
             )
         return found
 
@@ -208,7 +223,10 @@ class ValueCompiler:
         stored = Value(self.polynomial(number), 0, stored_bound(kind), stored_scale(kind), self.side.known(number))
         return stored.shifted(stored_offset(kind))
 
-    def _product(self, left: Value, right: Value) -> Value:
+    def combined(self, operator: str, left: Value, right: Value) -> Value:
+        """left + right, left - right or left * right."""
+        if operator != "*":
+            return (added if operator == "+" else difference)(left, right)
         corners = [a * b for a in (left.lo, left.hi) for b in (right.lo, right.hi)]
         polynomial = self._algebra.multiply(left.polynomial, right.polynomial)
         masks = tuple(dict.fromkeys(left.masks + right.masks))
@@ -235,20 +253,20 @@ class ValueCompiler:
         return Value(found.polynomial, found.lo, found.hi, scale, self._case_masks(case, truths, values))
 
     def _case_masks(self, case: Case, truths: list[Truth], values: list[Value | None]) -> tuple[int, ...]:
-        kinds = {None if value is None else self.side.simplify([PRESENT_INDEX, *value.masks]) for value in values}
+        kinds = {None if value is None else self.side.simplify([*self.side.base, *value.masks]) for value in values}
         if case.otherwise is not None and len(kinds) == 1 and None not in kinds:
             return values[0].masks if values[0] is not None else ()
-        left, known, implies = Polynomial.column(self.handle(PRESENT_INDEX)), ZERO, []
+        left, known, implies = self.base, ZERO, []
         for number, value in enumerate(values):
-            here, implied = left, frozenset({PRESENT_INDEX})
+            here, implied = left, frozenset(self.side.base)
             if number < len(truths):
                 holds = truths[number].polynomial
                 here = holds if number == 0 else self._algebra.multiply(left, holds)
                 implied |= truths[number].implies
-                left = left - here  # a condition implies that the row is present
+                left = left - here  # a condition implies the base
             if value is None or here == ZERO:
                 continue
-            for mask in self.side.simplify([PRESENT_INDEX, *value.masks]):
+            for mask in self.side.simplify([*self.side.base, *value.masks]):
                 if mask not in implied:
                     here = self._algebra.multiply(here, self.polynomial(mask))
                     implied |= {mask} | self.side.factors[mask].implies

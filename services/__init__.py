@@ -5,13 +5,16 @@ In the order of dependence:
     errors  status  logging             what can go wrong, how RPC says it, what logs may hold
     identity  config  transport         certificates with one identity, typed configuration, TLS channels
     server  health  process             a gRPC server with roles per call; a child process with a log
+    identifiers  tag_group              persons as field elements; the group of alignment tags
     link  channel                       frames between parties, sessions multiplexed over one stream per peer
     convert  convert_study              the only places that turn protobuf into domain types
     ledger_access  directory            the ledger as a member sees it; tables with their meaning checked
+    cohort_proof  cohort_run            the proof of a cohort; running an alignment
     prover/                             the zero-knowledge engine in a process of its own
     party/                              an owner's side: store, registration, approval, joint session, release
     coordinator/                        the agencies' entry: durable studies, untrusted
     client  results  verify             what an agency and a regulator do
+    by_name  dry_run                    statistics by name; the same on generated rows
     deployment                          everything on one machine
     cli/  demo/                         `tallystick`
 """

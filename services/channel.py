@@ -30,14 +30,15 @@ import grpc
 
 from mpc.channel import FramedChannel
 from mpc.errors import ChannelClosedError, ChannelError, MessageRejectedError, ProtocolStateError
-from mpc.frames import check_session, decode_frame
-from proto.v1 import mpc_pb2, mpc_pb2_grpc
+from mpc.frames import check_session, frame_address
+from proto.v1 import mpc_pb2
 from services.config import PartyEndpoint, TlsConfig
 from services.errors import CallerRefusedError, PeerUnavailableError, StateConflictError
 from services.identity import Role
 from services.link import PeerLink, SessionKey
 from services.logging import get_logger
 from services.server import Rule, allow, caller_of, service_rules
+from services.wire import LINK_METHOD, Received, decode_link_frame, encode_end, frame_prefix
 
 _log = get_logger("services.channel")
 
@@ -57,7 +58,7 @@ class _Early:
     """What one peer sent for a session that is not open here."""
 
     since: float
-    frames: list[bytes] = field(default_factory=list, repr=False)
+    frames: list[memoryview] = field(default_factory=list, repr=False)
     bytes_held: int = 0
     ended: bool = False
 
@@ -66,7 +67,7 @@ class PeerChannel(FramedChannel):
     """The `mpc` channel of one session and attempt. Close it, or use it as a context manager."""
 
     def __init__(self, parties: int, number: int, key: SessionKey, network: PeerNetwork) -> None:
-        super().__init__(number, parties, key[0], key[1], self._carry)
+        super().__init__(number, parties, key[0], key[1], self._carry, frame_prefix)
         self.key = key
         self.opened_at = time.monotonic()
         self._network = network
@@ -98,10 +99,10 @@ class PeerChannel(FramedChannel):
     def _carry(self, peer: int, frame: bytes) -> None:
         if peer in self._broken:
             raise ChannelClosedError(f"the channel to party {peer} is closed")
-        self._network.transmit(self, peer, mpc_pb2.LinkFrame(frame=frame))
+        self._network.transmit(self, peer, frame)
 
 
-class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
+class PeerNetwork:
     """A party's connections to the other parties. Thread-safe.
 
     Args:
@@ -142,7 +143,11 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
 
     def add_to(self, server: grpc.Server) -> None:
         """Serve ``MpcService`` on a server."""
-        mpc_pb2_grpc.add_MpcServiceServicer_to_server(self, server)
+        link = grpc.stream_stream_rpc_method_handler(
+            self.Link, request_deserializer=decode_link_frame, response_serializer=mpc_pb2.LinkReply.SerializeToString
+        )
+        _, service, method = LINK_METHOD.split("/")
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: link}),))
 
     def start(self) -> None:
         """Begin to connect to the peers."""
@@ -207,7 +212,7 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
             self._sessions[key] = channel
         return channel
 
-    def transmit(self, channel: PeerChannel, peer: int, message: mpc_pb2.LinkFrame) -> None:
+    def transmit(self, channel: PeerChannel, peer: int, message: bytes) -> None:
         """Hand a message of a session to the link; raises ``ChannelError``."""
         self._links[peer].send(channel.key, message, lambda: channel.is_broken(peer), self._send_timeout_s)
 
@@ -216,8 +221,7 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
         with self._lock:
             self._sessions.pop(channel.key, None)
             self._remember_end(channel.key)
-        session, attempt = channel.key
-        message = mpc_pb2.LinkFrame(end=mpc_pb2.SessionEnd(session=session, attempt=attempt))
+        message = encode_end(*channel.key)
         for link in self._links.values():
             if not link.up:
                 link.discard(channel.key)
@@ -225,11 +229,9 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
             try:
                 link.send(channel.key, message, lambda: False, _FLUSH_S)
             except ChannelError:
-                _log.debug("session end not sent", attempt=attempt)
+                _log.debug("session end not sent", attempt=channel.key[1])
 
-    def Link(
-        self, request_iterator: Iterator[mpc_pb2.LinkFrame], context: grpc.ServicerContext
-    ) -> Iterator[mpc_pb2.LinkReply]:
+    def Link(self, request_iterator: Iterator[Received], context: grpc.ServicerContext) -> Iterator[mpc_pb2.LinkReply]:
         """Take a peer's frames for as long as its stream lasts."""
         identity = caller_of(context).identity
         peer = self._numbers.get(identity.name)
@@ -259,23 +261,23 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
             if current:
                 self._break_sessions(peer)
 
-    def _take(self, peer: int, message: mpc_pb2.LinkFrame) -> None:
-        if message.WhichOneof("kind") == "end":
-            self._take_end(peer, (message.end.session, message.end.attempt))
+    def _take(self, peer: int, message: Received) -> None:
+        if isinstance(message, mpc_pb2.SessionEnd):
+            self._take_end(peer, (message.session, message.attempt))
             return
-        frame = decode_frame(message.frame)
-        if frame.sender != peer:
-            _log.warning("forged frame", peer=peer, claimed=frame.sender)
-            raise MessageRejectedError("sender", f"frame of party {frame.sender} from party {peer}")
-        key = (frame.session, frame.attempt)
+        session, attempt, sender = frame_address(message)
+        if sender != peer:
+            _log.warning("forged frame", peer=peer, claimed=sender)
+            raise MessageRejectedError("sender", f"frame of party {sender} from party {peer}")
+        key = (session, attempt)
         with self._lock:
             channel = self._sessions.get(key)
             if channel is None and key not in self._ended:
-                self._hold(peer, key, message.frame)
+                self._hold(peer, key, message)
         if channel is not None:
-            self._deliver_to(channel, peer, message.frame)
+            self._deliver_to(channel, peer, message)
 
-    def _deliver_to(self, channel: PeerChannel, peer: int, frame: bytes) -> None:
+    def _deliver_to(self, channel: PeerChannel, peer: int, frame: memoryview) -> None:
         try:
             channel.mailbox.deliver(frame, peer)
         except MessageRejectedError as error:
@@ -284,7 +286,7 @@ class PeerNetwork(mpc_pb2_grpc.MpcServiceServicer):
         except ChannelClosedError:
             _log.debug("frame after the end", peer=peer)
 
-    def _hold(self, peer: int, key: SessionKey, frame: bytes) -> None:
+    def _hold(self, peer: int, key: SessionKey, frame: memoryview) -> None:
         early = self._early[peer]
         waiting = early.setdefault(key, _Early(time.monotonic()))
         total = sum(other.bytes_held for other in early.values()) + len(frame)

@@ -15,19 +15,25 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger.bundle import AuditBundle, BundleQuestion
 from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
+from query.analyses.asking import Analysis, Answer
+from query.analyses.report import Evidence, Report
 from query.explain import explain_plan
+from query.layout import cohort_question, parse_cohort_question
+from query.parameters import question_text
 from query.plan import Plan, compile_question
 from services.bundle import make_bundle
+from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
+from services.cohort_proof import cohort_relation
 from services.config import AgencyConfig, load_config
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
 from services.coordinator.client import CoordinatorClient, StudyUpdate
@@ -53,10 +59,12 @@ RELEASE_ATTEMPTS: Final = 5
 RELEASE_PAUSE_S: Final = 0.5
 _FAILED_CODE: Final = 1
 
+Parameters = Mapping[str, object]
 OnProgress = Callable[[StudyUpdate], object]
+R = TypeVar("R", bound=Report)
 
 
-class Tallystick:
+class Tallystick(StatisticsByName):
     """A connection as one agency. Use it as a context manager or close it. Thread-safe.
 
     Args:
@@ -113,18 +121,21 @@ class Tallystick:
         """Names of the usable tables; raises as `directory`."""
         return sorted(table.schema.name for table in self.directory().directory)
 
-    def compile(self, sql: str) -> Plan:
+    def compile(self, sql: str, parameters: Parameters | None = None) -> Plan:
         """Compile a question against the ledger's directory; starts nothing.
+
+        Args:
+            sql, parameters: as `query`.
 
         Raises:
             QueryError: the question cannot be asked; names the construct, table or column.
             ServiceError, LedgerError: as `directory`.
         """
-        return compile_question(checked_sql(sql), self.directory().directory)
+        return compile_question(checked_sql(question_text(sql, parameters)), self.directory().directory)
 
-    def explain(self, sql: str) -> str:
+    def explain(self, sql: str, parameters: Parameters | None = None) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql))
+        return explain_plan(self.compile(sql, parameters))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.
@@ -162,6 +173,7 @@ class Tallystick:
     def query(
         self,
         sql: str,
+        parameters: Parameters | None = None,
         *,
         purpose: str,
         request_id: str | None = None,
@@ -171,7 +183,8 @@ class Tallystick:
         """Ask a question and return its verified result.
 
         Args:
-            sql: text in the subset of `query.sql`.
+            sql: text in the dialect of docs/sql.md.
+            parameters: values of its :names; bound as literals, never put into the text.
             purpose: why; the owners see it, its salted hash goes to the ledger.
             request_id: makes the call repeatable: the same id continues the same study. None draws one.
             on_progress: called with every change.
@@ -187,13 +200,16 @@ class Tallystick:
             ServiceError, LedgerError: somebody does not answer.
         """
         began = time.monotonic()
-        query_id = self.submit(sql, purpose=purpose, request_id=request_id)
+        query_id = self.submit(sql, parameters, purpose=purpose, request_id=request_id)
         stages = {"propose": time.monotonic() - began}
         return self.result(query_id, on_progress=on_progress, wait_for_approval_s=wait_for_approval_s, stages_s=stages)
 
-    def submit(self, sql: str, *, purpose: str, request_id: str | None = None) -> bytes:
+    def submit(
+        self, sql: str, parameters: Parameters | None = None, *, purpose: str, request_id: str | None = None
+    ) -> bytes:
         """Propose a question on the ledger, start its study and return the query's id; raises as `query`."""
         checked_purpose(purpose)
+        sql = question_text(sql, parameters)
         chosen = checked_request_id(secrets.token_hex(16) if request_id is None else request_id)
         if request_id is not None:
             earlier = self._earlier(chosen)
@@ -201,13 +217,14 @@ class Tallystick:
                 if (earlier.sql, earlier.purpose) != (sql, purpose):
                     raise RequestConflictError(f"request id {chosen!r} was used for another question")
                 return earlier.query_id
-        plan = self.compile(sql)
+        cohort = parse_cohort_question(sql)
+        relation = self.compile(sql).relation if cohort is None else cohort_relation(self.ledger, *cohort)
         salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
         studies = self.ledger.studies
-        query_id = studies.query_id(self.ledger.client.address, nonce, plan.relation)
+        query_id = studies.query_id(self.ledger.client.address, nonce, relation)
         if studies.state(query_id) is QueryState.UNKNOWN:
             studies.propose(
-                plan.relation,
+                relation,
                 nonce=nonce,
                 sql_hash=text_hash("sql", salt, sql),
                 purpose_hash=text_hash("purpose", salt, purpose),
@@ -253,6 +270,56 @@ class Tallystick:
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
         )
+
+    def prove_cohort(
+        self, name: str, version: int, *, request_id: str | None = None, on_progress: OnProgress | None = None
+    ) -> VerifiedQuery:
+        """Have it proved on the ledger that no row of a cohort joins two persons, and verify the proof.
+
+        Raises:
+            RefusedError: the cohort is not active, or an owner refuses.
+            QueryFailedError: the proof failed: a row joins two persons, or a party deviated.
+            ProofRejectedError, RecordInvalidError: a proof that must not be believed.
+            ServiceError, LedgerError: somebody does not answer.
+        """
+        question, purpose = cohort_question(name, version), "no row of the cohort joins two persons"
+        query_id = self.submit(question, purpose=purpose, request_id=request_id)
+        self._await(query_id, on_progress, 0.0)
+        verified = verify_published(self.ledger, query_id)
+        if verified.query.relation != cohort_relation(self.ledger, name, version):
+            raise ResultRejectedError("the published relation is not that of the cohort")
+        self._acknowledge(query_id)
+        return verified
+
+    def analyse(
+        self, analysis: Analysis[R], *, purpose: str = DEFAULT_PURPOSE, on_progress: OnProgress | None = None
+    ) -> R:
+        """Ask the questions of a statistic by name, verify every answer, and finish it here from the proved sums.
+
+        A question that the data refuse counts as one of which nothing was released; the analysis then says what it
+        lacks.
+
+        Args:
+            analysis: any of `query.analyses`, or one's own.
+            purpose: why; the owners see it.
+            on_progress: called with every change of every question.
+
+        Raises:
+            AnalysisError: cells it needs are suppressed, or the data do not determine it.
+            The errors of `query`.
+        """
+        directory = self.directory().directory
+        answers = []
+        for sql in analysis.questions(directory):
+            query_id = self.submit(sql, purpose=purpose)
+            try:
+                result = self.result(query_id, on_progress=on_progress)
+            except DisclosureRefusedError:
+                plan = self.compile(sql)
+                answers.append(Answer(plan, (None,) * len(plan.sums), Evidence(sql, query_id.hex(), "", False)))
+                continue
+            answers.append(Answer(result.plan, result.sums, Evidence(sql, query_id.hex(), result.tx, False)))
+        return analysis.finish(directory, answers)
 
     def bundle(self, result: Result) -> AuditBundle:
         """Return the audit bundle of a result, with its SQL text, schemas and released values.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Final
 
 from proto.v1 import study_pb2
+from query.parameters import Parameter, question_text
 from services.coordinator.store import StudyRecord, StudyState
 from services.errors import RequestInvalidError
 
@@ -13,6 +16,8 @@ ID_BYTES: Final = 32
 MAX_SQL_CHARACTERS: Final = 16 * 1024
 MAX_PURPOSE_CHARACTERS: Final = 1000
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_COHORT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,25}(\.[0-9]{1,25})?")
 
 _STATES: Final = {
     StudyState.CONSIDERING: study_pb2.STUDY_STATE_CONSIDERING,
@@ -47,6 +52,17 @@ def checked_request_id(value: str) -> str:
     return value
 
 
+def checked_cohort_name(value: str) -> str:
+    """Return a cohort's name.
+
+    Raises:
+        RequestInvalidError: empty, too long or with other characters.
+    """
+    if not _COHORT.fullmatch(value):
+        raise RequestInvalidError("name", "expected 1 to 48 letters, digits, dashes or underscores, no dash in front")
+    return value
+
+
 def checked_sql(value: str) -> str:
     """Return the text of a question; only its length is checked here.
 
@@ -56,6 +72,48 @@ def checked_sql(value: str) -> str:
     if not value.strip() or len(value) > MAX_SQL_CHARACTERS:
         raise RequestInvalidError("sql", f"expected 1 to {MAX_SQL_CHARACTERS} characters")
     return value
+
+
+def question_of(sql: str, parameters: Iterable[study_pb2.Parameter]) -> str:
+    """Return the text of a question.
+
+    Raises:
+        RequestInvalidError: empty or too long, or a name stands twice.
+        ParameterInvalidError: a name or value is not allowed.
+    """
+    values: dict[str, object] = {}
+    for parameter in parameters:
+        if parameter.name in values:
+            raise RequestInvalidError("parameters", "a name stands twice")
+        values[parameter.name] = _value_of(parameter)
+    return checked_sql(question_text(checked_sql(sql), values))
+
+
+def _value_of(parameter: study_pb2.Parameter) -> Parameter | None:
+    match parameter.WhichOneof("value"):
+        case "number":
+            if not _NUMBER.fullmatch(parameter.number):
+                raise RequestInvalidError("parameters", "a number has 1 to 25 digits, with a point and a sign")
+            return Decimal(parameter.number)
+        case "text":
+            return parameter.text
+        case "truth":
+            return parameter.truth
+        case _:
+            return None
+
+
+def parameter_messages(parameters: Mapping[str, Parameter]) -> list[study_pb2.Parameter]:
+    """Return checked parameters as messages."""
+    found = []
+    for name, value in parameters.items():
+        if isinstance(value, bool):
+            found.append(study_pb2.Parameter(name=name, truth=value))
+        elif isinstance(value, str):
+            found.append(study_pb2.Parameter(name=name, text=value))
+        else:
+            found.append(study_pb2.Parameter(name=name, number=f"{value:f}"))
+    return found
 
 
 def checked_purpose(value: str) -> str:
@@ -79,7 +137,7 @@ def study_from_request(request: study_pb2.SubmitRequest, agency: str) -> StudyRe
         checked_id("query_id", request.query_id),
         agency,
         checked_request_id(request.request_id),
-        checked_sql(request.sql),
+        question_of(request.sql, request.parameters),
         checked_purpose(request.purpose),
         checked_id("salt", request.salt),
     )

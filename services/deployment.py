@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -172,6 +173,36 @@ class LocalDeployment(DeploymentLayout):
         """
         with self.party_client(table.party, Role.OPERATOR, "operator") as client:
             return client.register(table.schema, table.policy, table.csv, table.log_rows, table.row_column)
+
+    def make_cohort(
+        self, name: str, lists: Mapping[int, bytes], column: str, *, log_rows: int, epsilon: float = 0.5
+    ) -> str:
+        """Propose a cohort or its next version, have its owners join and align it; returns how schemas name it.
+
+        Args:
+            name: public.
+            lists: CSV text with a header line by number of the party that owns it; secret.
+            column: the one with identifiers.
+            log_rows: log2 of the cohort's rows.
+            epsilon: of the noise of multiplicities.
+
+        Raises:
+            ServiceError: a party refused or does not answer, or the alignment failed.
+        """
+        from ledger.cohorts import cohort_label
+        from services.cohort_run import run_alignment
+
+        owners = [self.names[number] for number in lists]
+        with ExitStack() as open_clients:
+            clients = [
+                open_clients.enter_context(self.party_client(number, Role.OPERATOR, "operator"))
+                for number in range(len(self.names))
+            ]
+            version, _ = clients[next(iter(lists))].propose_cohort(name, owners, log_rows, epsilon)
+            for number, csv in lists.items():
+                clients[number].join_cohort(name, version, csv, column)
+            run_alignment(clients, name, version)
+        return cohort_label(name, version)
 
     def connect(self) -> Tallystick:
         """A client of the agency. Close it, or use it as a context manager."""

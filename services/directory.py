@@ -15,6 +15,8 @@ from ledger.errors import RecordInvalidError
 from ledger.registry import DatasetRecord, DatasetStatus, Registry
 from query.directory import Directory, RegisteredTable
 from query.errors import QueryError
+from query.layout import KINDS as LAYOUT_KINDS
+from query.layout import layout_relation
 from query.plan import Plan
 from query.policy import Policy, parse_policy, policy_hash
 from query.registration import registration_relation
@@ -33,11 +35,13 @@ class DirectoryView:
         directory: the usable tables.
         records: the ledger's record of every usable table by dataset id.
         faults: why a registered dataset is not usable, by dataset id.
+        layouts: layouts of cohorts by dataset id; no question can name them.
     """
 
     directory: Directory
     records: Mapping[int, DatasetRecord]
     faults: Mapping[int, str]
+    layouts: Mapping[int, DatasetRecord]
 
     def owner_address(self, dataset: int) -> str:
         """Ledger address of a usable table's owner.
@@ -87,9 +91,13 @@ def read_directory(registry: Registry, documents: Iterable[TableDocument]) -> Di
     tables: dict[str, RegisteredTable] = {}
     records: dict[int, DatasetRecord] = {}
     faults: dict[int, str] = {}
+    layouts: dict[int, DatasetRecord] = {}
     for record in registry.datasets():
         if record.owner not in owners:
             owners[record.owner] = registry.member(record.owner).did_hash
+        if _is_layout(record):
+            layouts[record.dataset] = record
+            continue
         try:
             table = _table(
                 record, schemas.get(record.schema_hash), policies.get(record.policy_hash), owners[record.owner]
@@ -102,7 +110,13 @@ def read_directory(registry: Registry, documents: Iterable[TableDocument]) -> Di
             continue
         tables[table.schema.name] = table
         records[record.dataset] = record
-    return DirectoryView(Directory(tables.values()), records, faults)
+    return DirectoryView(Directory(tables.values()), records, faults, layouts)
+
+
+def _is_layout(record: DatasetRecord) -> bool:
+    return record.kinds == LAYOUT_KINDS and record.relation == layout_relation(
+        record.dataset, record.version, record.log_rows
+    )
 
 
 def _by_hash(documents: Iterable[TableDocument]) -> tuple[dict[bytes, TableSchema], dict[bytes, Policy]]:

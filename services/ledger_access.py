@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.client import LedgerClient
+from ledger.cohorts import Cohorts
 from ledger.deploy import Deployment
 from ledger.registry import Registry
 from ledger.studies import Studies
@@ -33,6 +34,7 @@ class LedgerAccess:
         client: signs with the process's account, if it has one.
         registry: members and datasets.
         studies: queries.
+        cohorts: common row orders.
         deployment: what the process pins.
         tau_g2: [τ]_2 of the pinned string.
         confirmations: blocks that make a record final.
@@ -41,6 +43,7 @@ class LedgerAccess:
     client: LedgerClient
     registry: Registry
     studies: Studies
+    cohorts: Cohorts
     deployment: Deployment
     tau_g2: G2
     confirmations: int
@@ -64,7 +67,8 @@ def open_ledger(config: LedgerConfig) -> LedgerAccess:
     key = None if config.account is None else load_account(config.account)
     client = LedgerClient(config.url, key, timeout_s=TIMEOUT_S, confirmations=config.confirmations)
     registry, studies = Registry(client, deployment.registry), Studies(client, deployment.studies)
-    return LedgerAccess(client, registry, studies, deployment, tau_g2, config.confirmations)
+    cohorts = Cohorts(client, deployment.cohorts)
+    return LedgerAccess(client, registry, studies, cohorts, deployment, tau_g2, config.confirmations)
 
 
 def store_deployment(path: Path, deployment: Deployment, srs: Srs) -> None:
@@ -73,6 +77,7 @@ def store_deployment(path: Path, deployment: Deployment, srs: Srs) -> None:
         "verifier": deployment.verifier,
         "registry": deployment.registry,
         "studies": deployment.studies,
+        "cohorts": deployment.cohorts,
         "chain_id": deployment.chain_id,
         "srs_id": deployment.srs_id.hex(),
         "tau_g2": encode_g2(srs.tau_g2).hex(),
@@ -96,6 +101,7 @@ def load_deployment(path: Path) -> tuple[Deployment, G2]:
             int(values["chain_id"]),
             bytes.fromhex(values["srs_id"]),
             bool(values["production"]),
+            str(values["cohorts"]),
         )
         return deployment, decode_g2(bytes.fromhex(values["tau_g2"]))
     except OSError as error:

@@ -15,12 +15,13 @@ from typing import Final
 import grpc
 
 from mpc.errors import ChannelClosedError, DeadlineExceededError
-from proto.v1 import mpc_pb2, mpc_pb2_grpc
+from proto.v1 import mpc_pb2
 from services.config import PartyEndpoint, TlsConfig
 from services.identity import Identity, Role
 from services.logging import get_logger
 from services.status import remote_error
 from services.transport import open_client
+from services.wire import LINK_METHOD
 
 _log = get_logger("services.link")
 
@@ -48,7 +49,7 @@ class PeerLink:
         self._peer = peer
         self._tls = tls
         self._on_change = on_change
-        self._queue: deque[tuple[SessionKey, mpc_pb2.LinkFrame]] = deque()
+        self._queue: deque[tuple[SessionKey, bytes]] = deque()
         self._changed = threading.Condition()
         self._stream_number = 0
         self._breaks = 0
@@ -78,12 +79,12 @@ class PeerLink:
         if self._thread.ident is not None:
             self._thread.join(JOIN_TIMEOUT_S)
 
-    def send(self, key: SessionKey, message: mpc_pb2.LinkFrame, broken: Callable[[], bool], timeout_s: float) -> None:
+    def send(self, key: SessionKey, message: bytes, broken: Callable[[], bool], timeout_s: float) -> None:
         """Queue a message; waits while the queue is full. A message may wait in the queue for the stream to come up.
 
         Args:
             key: the session it belongs to.
-            message: what to send.
+            message: an encoded ``LinkFrame``.
             broken: whether the session has given this peer up meanwhile; see `discard`.
             timeout_s: how long to wait for room.
 
@@ -115,14 +116,17 @@ class PeerLink:
         identity = Identity(Role.PARTY, self._peer.name)
         while not self._stopping:
             with open_client(self._peer.address, self._tls, identity) as channel:
-                was_up = self._stream(mpc_pb2_grpc.MpcServiceStub(channel))
+                was_up = self._stream(channel)
             pause_s = _FIRST_PAUSE_S if was_up else min(2 * pause_s, _LONGEST_PAUSE_S)
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping, pause_s)
 
-    def _stream(self, stub: mpc_pb2_grpc.MpcServiceStub) -> bool:
+    def _stream(self, channel: grpc.Channel) -> bool:
         """Run one stream to its end; returns whether the peer ever accepted it."""
-        call = stub.Link(self._messages(self._stream_number))
+        link: grpc.StreamStreamMultiCallable[bytes, mpc_pb2.LinkReply] = channel.stream_stream(
+            LINK_METHOD, response_deserializer=mpc_pb2.LinkReply.FromString
+        )
+        call = link(self._messages(self._stream_number))
         with self._changed:
             self._cancel = call.cancel
             if self._stopping:
@@ -164,7 +168,7 @@ class PeerLink:
             self._on_change(self._peer.number)
         return was_up
 
-    def _messages(self, stream_number: int) -> Iterator[mpc_pb2.LinkFrame]:
+    def _messages(self, stream_number: int) -> Iterator[bytes]:
         """What gRPC's sending thread draws from; it takes the next message only when the last is written."""
 
         def over() -> bool:

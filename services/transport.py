@@ -29,8 +29,14 @@ _KEEPALIVE: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
+_BULK: Final[tuple[tuple[str, int], ...]] = (
+    # A message of 1 MiB in one frame and not in 64, and room for some of them on the way.
+    ("grpc.http2.max_frame_size", (1 << 24) - 1),
+    ("grpc.http2.lookahead_bytes", 16 << 20),
+)
 CLIENT_OPTIONS: Final = (
     *_LIMITS,
+    *_BULK,
     *_KEEPALIVE,
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -40,6 +46,7 @@ CLIENT_OPTIONS: Final = (
 )
 SERVER_OPTIONS: Final = (
     *_LIMITS,
+    *_BULK,
     *_KEEPALIVE,
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
     ("grpc.http2.max_ping_strikes", 0),

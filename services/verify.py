@@ -61,7 +61,7 @@ def verify_registrations(ledger: LedgerAccess, query: QueryRecord, documents: It
     """
     view = read_directory(ledger.registry, documents)
     for entry in query.datasets:
-        record = view.records.get(entry.dataset)
+        record = view.records.get(entry.dataset) or view.layouts.get(entry.dataset)
         if record is None:
             raise RecordInvalidError(
                 f"dataset {entry.dataset:032x}: {view.faults.get(entry.dataset, 'not registered')}"

@@ -190,8 +190,8 @@ class RelationBuilder:
             guard: number of the sum that counts its rows; None makes it its own guard.
         """
         draft = self._merge(terms)
-        if guard is None and len(draft) == 1:
-            for handle in self._zero_or_one & set(draft[0][1:]):
+        if guard is None:
+            for handle in self._zero_or_one & {handle for _, *factors in draft for handle in factors}:
                 self.boolean(handle)
         number = len(self._sums)
         self._sums.append((draft, number if guard is None else guard))

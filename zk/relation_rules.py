@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zk.expansion import expanded_sum_forms, expanded_zero_forms
 from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, require_at_most, term_order
 from zk.relation import (
@@ -167,6 +169,18 @@ def _form_weight(form: Form, weights: Weights) -> frozenset[int]:
     return found.pop()
 
 
+def _of_different_datasets(relation: Relation, terms: Sequence[frozenset[int]]) -> bool:
+    """Whether no two terms are of columns of one dataset, so that together they count the rows of several."""
+    datasets: dict[int, frozenset[int]] = {ONE: frozenset()}
+    for index, column in enumerate(relation.registered, start=1):
+        datasets[index] = frozenset({column.dataset})
+    for index in relation.witness_indices():
+        form = relation.hinted[index].form if index in relation.hinted else relation.definition(index)
+        datasets[index] = frozenset().union(*(datasets[t.left] | datasets[t.right] for t in form))
+    found = [frozenset().union(*(datasets.get(index, frozenset()) for index in term)) for term in terms]
+    return all(found) and sum(map(len, found)) == len(frozenset().union(*found))
+
+
 def _validate_sums(relation: Relation) -> None:
     weights = group_weights(relation)
     everything = frozenset(range(len(relation.groups)))
@@ -193,6 +207,7 @@ def _validate_sums(relation: Relation) -> None:
             "a guard must be a sum that guards itself",
         )
         form = relation.sum_forms[guard]
-        factors = {form[0].left, form[0].right}
-        counted = len(form) == 1 and form[0].coefficient == 1 and factors <= counting and bool(factors & masked)
+        pairs = [frozenset({term.left, term.right}) for term in form]
+        counted = all(t.coefficient == 1 for t in form) and all(p <= counting and bool(p & masked) for p in pairs)
+        require(len(form) == 1 or _of_different_datasets(relation, pairs), f"guard sum {guard} counts a row twice")
         require(counted, f"guard sum {guard} must count rows of columns proved boolean")  # M8: never inverses alone

@@ -86,7 +86,9 @@ class RegisterHeader(_message.Message):
     log_rows: _builtins.int
     """log2 of the number of rows that the table is padded to."""
     row_column: _builtins.str
-    """Name of the CSV column that holds each record's row number in the cohort's order; empty: records stand in order."""
+    """Name of the CSV column that holds each record's row number in the cohort's order. Empty: if the schema's cohort was
+    aligned here, records have the schema's key and are laid out by it; else they stand in order.
+    """
     def __init__(
         self,
         *,
@@ -219,6 +221,200 @@ class WithdrawReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WithdrawReply: _TypeAlias = WithdrawReply  # noqa: Y015
+
+@_typing.final
+class ProposeCohortRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OWNERS_FIELD_NUMBER: _builtins.int
+    LOG_ROWS_FIELD_NUMBER: _builtins.int
+    NOISE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    log_rows: _builtins.int
+    """log2 of the number of rows."""
+    noise: _builtins.int
+    """Of the noise of multiplicities, in thousandths."""
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the parties that own lists; this one is among them."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        log_rows: _builtins.int = ...,
+        noise: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_rows", b"log_rows", "name", b"name", "noise", b"noise", "owners", b"owners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeCohortRequest: _TypeAlias = ProposeCohortRequest  # noqa: Y015
+
+@_typing.final
+class CohortReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    TX_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    tx: _builtins.str
+    count: _builtins.int
+    """Identifiers in this owner's list; 0 where none was entered."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        tx: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "tx", b"tx", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CohortReply: _TypeAlias = CohortReply  # noqa: Y015
+
+@_typing.final
+class JoinCohortRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    CSV_FIELD_NUMBER: _builtins.int
+    csv: _builtins.bytes
+    """Pieces of a CSV text in UTF-8, with a header line."""
+    @_builtins.property
+    def header(self) -> Global___JoinCohortHeader: ...
+    def __init__(
+        self,
+        *,
+        header: Global___JoinCohortHeader | None = ...,
+        csv: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "header", b"header", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "header", b"header", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "csv"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___JoinCohortRequest: _TypeAlias = JoinCohortRequest  # noqa: Y015
+
+@_typing.final
+class JoinCohortHeader(_message.Message):
+    """First message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    MERGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    column: _builtins.str
+    """Name of the CSV column with identifiers."""
+    merge: _builtins.bool
+    """Whether a person named twice counts once; else the list is refused."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        column: _builtins.str = ...,
+        merge: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "merge", b"merge", "name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinCohortHeader: _TypeAlias = JoinCohortHeader  # noqa: Y015
+
+@_typing.final
+class AlignCohortRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    attempt: _builtins.int
+    """Larger than any this party has seen for the version; 0 asks for the smallest such number and runs nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignCohortRequest: _TypeAlias = AlignCohortRequest  # noqa: Y015
+
+@_typing.final
+class AlignCohortReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MULTIPLICITIES_FIELD_NUMBER: _builtins.int
+    TX_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_FIELD_NUMBER: _builtins.int
+    tx: _builtins.str
+    """This owner's confirmation; empty at a party that is no owner."""
+    next_attempt: _builtins.int
+    @_builtins.property
+    def multiplicities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What all parties saw: how many persons, dummies among them, are in 1, 2, .. lists. Empty where nothing was run."""
+
+    def __init__(
+        self,
+        *,
+        multiplicities: _abc.Iterable[_builtins.int] | None = ...,
+        tx: _builtins.str = ...,
+        next_attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["multiplicities", b"multiplicities", "next_attempt", b"next_attempt", "tx", b"tx"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlignCohortReply: _TypeAlias = AlignCohortReply  # noqa: Y015
+
+@_typing.final
+class AbandonCohortRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbandonCohortRequest: _TypeAlias = AbandonCohortRequest  # noqa: Y015
 
 @_typing.final
 class PendingRequest(_message.Message):

@@ -60,6 +60,26 @@ class PartyServiceStub:
                 request_serializer=proto_dot_v1_dot_party__pb2.DecideRequest.SerializeToString,
                 response_deserializer=proto_dot_v1_dot_party__pb2.DecideReply.FromString,
                 _registered_method=True)
+        self.ProposeCohort = channel.unary_unary(
+                '/tallystick.v1.PartyService/ProposeCohort',
+                request_serializer=proto_dot_v1_dot_party__pb2.ProposeCohortRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.CohortReply.FromString,
+                _registered_method=True)
+        self.JoinCohort = channel.stream_unary(
+                '/tallystick.v1.PartyService/JoinCohort',
+                request_serializer=proto_dot_v1_dot_party__pb2.JoinCohortRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.CohortReply.FromString,
+                _registered_method=True)
+        self.AlignCohort = channel.unary_unary(
+                '/tallystick.v1.PartyService/AlignCohort',
+                request_serializer=proto_dot_v1_dot_party__pb2.AlignCohortRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.AlignCohortReply.FromString,
+                _registered_method=True)
+        self.AbandonCohort = channel.unary_unary(
+                '/tallystick.v1.PartyService/AbandonCohort',
+                request_serializer=proto_dot_v1_dot_party__pb2.AbandonCohortRequest.SerializeToString,
+                response_deserializer=proto_dot_v1_dot_party__pb2.CohortReply.FromString,
+                _registered_method=True)
         self.Tables = channel.unary_unary(
                 '/tallystick.v1.PartyService/Tables',
                 request_serializer=proto_dot_v1_dot_party__pb2.TablesRequest.SerializeToString,
@@ -126,6 +146,35 @@ class PartyServiceServicer:
 
     def Decide(self, request, context):
         """Operator: approves or refuses a waiting query for all of this party's tables that it uses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeCohort(self, request, context):
+        """Operator: proposes a cohort, or its next version, on the ledger as one of its owners.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinCohort(self, request_iterator, context):
+        """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AlignCohort(self, request, context):
+        """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+        registers its layout and confirms.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbandonCohort(self, request, context):
+        """Operator: gives up a version that is under way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,6 +249,26 @@ def add_PartyServiceServicer_to_server(servicer, server):
                     servicer.Decide,
                     request_deserializer=proto_dot_v1_dot_party__pb2.DecideRequest.FromString,
                     response_serializer=proto_dot_v1_dot_party__pb2.DecideReply.SerializeToString,
+            ),
+            'ProposeCohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeCohort,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.ProposeCohortRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.CohortReply.SerializeToString,
+            ),
+            'JoinCohort': grpc.stream_unary_rpc_method_handler(
+                    servicer.JoinCohort,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.JoinCohortRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.CohortReply.SerializeToString,
+            ),
+            'AlignCohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.AlignCohort,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.AlignCohortRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.AlignCohortReply.SerializeToString,
+            ),
+            'AbandonCohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbandonCohort,
+                    request_deserializer=proto_dot_v1_dot_party__pb2.AbandonCohortRequest.FromString,
+                    response_serializer=proto_dot_v1_dot_party__pb2.CohortReply.SerializeToString,
             ),
             'Tables': grpc.unary_unary_rpc_method_handler(
                     servicer.Tables,
@@ -368,6 +437,114 @@ class PartyService:
             '/tallystick.v1.PartyService/Decide',
             proto_dot_v1_dot_party__pb2.DecideRequest.SerializeToString,
             proto_dot_v1_dot_party__pb2.DecideReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.PartyService/ProposeCohort',
+            proto_dot_v1_dot_party__pb2.ProposeCohortRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.CohortReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinCohort(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/tallystick.v1.PartyService/JoinCohort',
+            proto_dot_v1_dot_party__pb2.JoinCohortRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.CohortReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AlignCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.PartyService/AlignCohort',
+            proto_dot_v1_dot_party__pb2.AlignCohortRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.AlignCohortReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbandonCohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.v1.PartyService/AbandonCohort',
+            proto_dot_v1_dot_party__pb2.AbandonCohortRequest.SerializeToString,
+            proto_dot_v1_dot_party__pb2.CohortReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,16 @@ class PartyServiceStub:
     """Operator: queries that wait for a person, oldest first."""
     Decide: _grpc.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]
     """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
+    ProposeCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.ProposeCohortRequest, _party_pb2.CohortReply]
+    """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+    JoinCohort: _grpc.StreamUnaryMultiCallable[_party_pb2.JoinCohortRequest, _party_pb2.CohortReply]
+    """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+    AlignCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.AlignCohortRequest, _party_pb2.AlignCohortReply]
+    """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+    registers its layout and confirms.
+    """
+    AbandonCohort: _grpc.UnaryUnaryMultiCallable[_party_pb2.AbandonCohortRequest, _party_pb2.CohortReply]
+    """Operator: gives up a version that is under way."""
     Tables: _grpc.UnaryUnaryMultiCallable[_party_pb2.TablesRequest, _party_pb2.TablesReply]
     """Everybody: schemas and policies of this party's tables. Public; the ledger holds their hashes."""
     Consider: _grpc.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]
@@ -71,6 +81,16 @@ class PartyServiceAsyncStub(PartyServiceStub):
     """Operator: queries that wait for a person, oldest first."""
     Decide: _aio.UnaryUnaryMultiCallable[_party_pb2.DecideRequest, _party_pb2.DecideReply]  # type: ignore[assignment]
     """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
+    ProposeCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.ProposeCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+    JoinCohort: _aio.StreamUnaryMultiCallable[_party_pb2.JoinCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+    AlignCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.AlignCohortRequest, _party_pb2.AlignCohortReply]  # type: ignore[assignment]
+    """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+    registers its layout and confirms.
+    """
+    AbandonCohort: _aio.UnaryUnaryMultiCallable[_party_pb2.AbandonCohortRequest, _party_pb2.CohortReply]  # type: ignore[assignment]
+    """Operator: gives up a version that is under way."""
     Tables: _aio.UnaryUnaryMultiCallable[_party_pb2.TablesRequest, _party_pb2.TablesReply]  # type: ignore[assignment]
     """Everybody: schemas and policies of this party's tables. Public; the ledger holds their hashes."""
     Consider: _aio.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]  # type: ignore[assignment]
@@ -126,6 +146,40 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_party_pb2.DecideReply, _abc.Awaitable[_party_pb2.DecideReply]]:
         """Operator: approves or refuses a waiting query for all of this party's tables that it uses."""
+
+    @_abc_1.abstractmethod
+    def ProposeCohort(
+        self,
+        request: _party_pb2.ProposeCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: proposes a cohort, or its next version, on the ledger as one of its owners."""
+
+    @_abc_1.abstractmethod
+    def JoinCohort(
+        self,
+        request_iterator: _MaybeAsyncIterator[_party_pb2.JoinCohortRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: approves a proposed version and binds this owner's list of identifiers to it. They never leave in the clear."""
+
+    @_abc_1.abstractmethod
+    def AlignCohort(
+        self,
+        request: _party_pb2.AlignCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.AlignCohortReply, _abc.Awaitable[_party_pb2.AlignCohortReply]]:
+        """Operator: runs this party's part of an alignment; called at all parties at once, with one number. An owner then
+        registers its layout and confirms.
+        """
+
+    @_abc_1.abstractmethod
+    def AbandonCohort(
+        self,
+        request: _party_pb2.AbandonCohortRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_party_pb2.CohortReply, _abc.Awaitable[_party_pb2.CohortReply]]:
+        """Operator: gives up a version that is under way."""
 
     @_abc_1.abstractmethod
     def Tables(

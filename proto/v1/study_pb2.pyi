@@ -55,13 +55,19 @@ class SubmitRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     QUERY_ID_FIELD_NUMBER: _builtins.int
     SALT_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """1 to 64 letters, digits, dots, dashes, underscores; chosen by the agency, unique for it."""
     sql: _builtins.str
+    """SQL with :name where a parameter's value belongs."""
     purpose: _builtins.str
     query_id: _builtins.bytes
     salt: _builtins.bytes
     """32 bytes that the hashes of SQL and purpose on the ledger are salted with."""
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
+        """The hash of SQL covers them: it is that of the question's text, which ends with a line of parameters (docs/sql.md)."""
+
     def __init__(
         self,
         *,
@@ -70,14 +76,48 @@ class SubmitRequest(_message.Message):
         purpose: _builtins.str = ...,
         query_id: _builtins.bytes = ...,
         salt: _builtins.bytes = ...,
+        parameters: _abc.Iterable[Global___Parameter] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubmitRequest: _TypeAlias = SubmitRequest  # noqa: Y015
+
+@_typing.final
+class Parameter(_message.Message):
+    """A value of a named parameter. It is bound as a literal, never put into the text of the SQL."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TRUTH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    number: _builtins.str
+    """Decimal digits, with a point and a sign where needed."""
+    text: _builtins.str
+    truth: _builtins.bool
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        number: _builtins.str = ...,
+        text: _builtins.str = ...,
+        truth: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "text", b"text", "truth", b"truth", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "number", b"number", "text", b"text", "truth", b"truth", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["number", "text", "truth"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___Parameter: _TypeAlias = Parameter  # noqa: Y015
 
 @_typing.final
 class Study(_message.Message):
@@ -104,6 +144,7 @@ class Study(_message.Message):
     request_id: _builtins.str
     agency: _builtins.str
     sql: _builtins.str
+    """The question's text: SQL, and a last line of parameters if it has any."""
     purpose: _builtins.str
     state: Global___StudyState.ValueType
     code: _builtins.str
@@ -292,15 +333,19 @@ class ExplainRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SQL_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]: ...
     def __init__(
         self,
         *,
         sql: _builtins.str = ...,
+        parameters: _abc.Iterable[Global___Parameter] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

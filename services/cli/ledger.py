@@ -72,6 +72,7 @@ def deploy(
     print_line(f"verifier {found.verifier}")
     print_line(f"registry {found.registry}")
     print_line(f"studies {found.studies}")
+    print_line(f"cohorts {found.cohorts}")
     print_line(f"string {found.srs_id.hex()} (members pin this)")
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli import bundle, ceremony, ledger, processes, query
+from services.cli import bundle, ceremony, cohort, ledger, processes, query
+from services.cli.analyse import analyse
 from services.cli.city import city
 from services.cli.doctor import doctor
 from services.cli.output import one_line_errors
@@ -23,6 +24,7 @@ app = typer.Typer(
 for _part in (
     query.app,
     bundle.app,
+    cohort.app,
     ledger.app,
     processes.party_app,
     processes.prover_app,
@@ -30,6 +32,7 @@ for _part in (
     ceremony.app,
 ):
     app.add_typer(_part)
+app.command()(analyse)
 app.command()(verify)
 app.command()(doctor)
 app.command()(city)

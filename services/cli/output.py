@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
 
 from ledger.errors import LedgerError
 from mpc.errors import MpcError
@@ -17,7 +20,12 @@ from services.errors import ServiceError
 from services.status import error_code
 from zk.errors import ZkError
 
+if TYPE_CHECKING:
+    from query.analyses.report import Report
+
 TYPED_ERRORS: Final = (ServiceError, LedgerError, QueryError, MpcError, ZkError)
+
+PIPED_WIDTH: Final = 200  # of tables where there is no terminal to fit
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -35,6 +43,25 @@ def print_line(line: str) -> None:
 def print_json(document: Any) -> None:
     """Print a JSON document."""
     plain_console().print(json.dumps(document, indent=2, default=str))
+
+
+def print_report(report: Report) -> None:
+    """Print the report of an analysis: heading, tables, and remarks."""
+    from query.analyses.report import show
+
+    console = plain_console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    console.print(report.heading)
+    for table in report.tables():
+        grid = Grid(title=Text(table.title), title_justify="left", box=SIMPLE, pad_edge=False)
+        for place, name in enumerate(table.header):
+            grid.add_column(Text(name), justify="left" if place == 0 else "right")
+        for row in table.rows:
+            grid.add_row(*(Text(show(cell)) for cell in row))
+        console.print(grid)
+    for remark in report.remarks:
+        console.print(remark)
 
 
 @contextmanager

@@ -18,6 +18,10 @@ app = typer.Typer(name="query", help="Ask questions as an agency.", no_args_is_h
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The agency's TOML file.", show_default=False)]
 Sql = Annotated[str, typer.Argument(help="The question.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--param", help="Value of a :name, as name=value. Repeat it for several.", show_default=False),
+]
 QueryId = Annotated[str, typer.Argument(help="Query id, hexadecimal.")]
 BundleFile = Annotated[
     Path | None,
@@ -32,6 +36,7 @@ def run(
     purpose: Annotated[str, typer.Option(help="Why; the owners see it.", show_default=False)],
     request_id: Annotated[str | None, typer.Option(help="Makes the command repeatable.", show_default=False)] = None,
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
+    param: Parameters = None,
     bundle: BundleFile = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,6 +48,7 @@ def run(
         with Tallystick.connect(config) as tallystick, status_line("compiling and proposing") as show:
             result = tallystick.query(
                 sql,
+                _parameters(param),
                 purpose=purpose,
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
@@ -73,14 +79,14 @@ def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_jso
 
 
 @app.command()
-def explain(sql: Sql, config: ConfigFile, as_json: JsonOption = False) -> None:
+def explain(sql: Sql, config: ConfigFile, param: Parameters = None, as_json: JsonOption = False) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
         from query.explain import explain_plan
         from services.client import Tallystick
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql)
+            plan = tallystick.compile(sql, _parameters(param))
         text = explain_plan(plan)
     if as_json:
         print_json(
@@ -165,6 +171,16 @@ def cancel(query: QueryId, config: ConfigFile) -> None:
     print_line(update.state.value)
 
 
+def _parameters(given: list[str] | None) -> dict[str, Any]:
+    from query.parameters import parse_parameter
+    from services.errors import RequestInvalidError
+
+    pairs = [parse_parameter(text) for text in given or []]
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise RequestInvalidError("param", "a name stands twice")
+    return dict(pairs)
+
+
 def _require_new(bundle: Path | None) -> None:
     """Refuse a bundle that could not be written before anything is asked."""
     from services.errors import RequestInvalidError
@@ -229,7 +245,7 @@ def _as_json(result: Result) -> dict[str, Any]:
     return {
         "query": result.query_id.hex(),
         "sql": result.sql,
-        "rows": [{name: None if value is None else str(value) for name, value in row.items()} for row in result.rows()],
+        "rows": [{name: _value(value) for name, value in row.items()} for row in result.rows()],
         "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
         "proof_bytes": result.proof_bytes,
         "tx": result.tx,
@@ -238,23 +254,36 @@ def _as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _print_groups(result: Result) -> None:
-    """One line for each group; those that are too small to be shown are counted."""
+def _value(value: object) -> object:
+    from query.moments import MomentMatrix
+
+    if isinstance(value, MomentMatrix):
+        return value.as_json()
+    return None if value is None else str(value)
+
+
+def _print_rows(result: Result) -> None:
+    """One line for each row; groups that are too small to be shown are counted."""
+    from query.statistics import arranged_rows
+
     cells = len(result.plan.cells)
     hidden = [all(value is None for value in result.sums[place::cells]) for place in range(cells)]
-    for row, suppressed in zip(result.rows(), hidden):
-        if not suppressed:
-            print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
+    for row in arranged_rows(result.plan, result.outputs):
+        if not row.closed:
+            shown = row.columns.items()
+            print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in shown))
     if any(hidden):
         least = result.plan.minimum_group
         print_line(f"not shown: {sum(hidden)} of {cells} groups, with fewer than {least} rows or counts too close")
 
 
 def _print_result(result: Result) -> None:
-    for name, value in result.values.items():
-        print_line(f"{name} = {'NULL' if value is None else value}")
     if result.plan.groups:
-        _print_groups(result)
+        _print_rows(result)
+    else:
+        for row in result.rows():
+            for name, value in row.items():
+                print_line(f"{name} = {'NULL' if value is None else value}")
     print_line(f"query {result.query_id.hex()}")
     print_line(
         f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"

@@ -10,8 +10,9 @@ from typing import Final, TypeVar
 import grpc
 
 from proto.v1 import directory_pb2, directory_pb2_grpc, study_pb2, study_pb2_grpc
+from query.parameters import split_question
 from services.config import Endpoint, TlsConfig
-from services.convert_study import study_state
+from services.convert_study import parameter_messages, study_state
 from services.coordinator.store import StudyState
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, RequestConflictError
 from services.identity import Identity, Role
@@ -84,11 +85,22 @@ class CoordinatorClient:
     def submit(self, request_id: str, sql: str, purpose: str, query_id: bytes, salt: bytes) -> StudyUpdate:
         """Start a study.
 
+        Args:
+            sql: the question's text, with its line of parameters if it has any.
+
         Raises:
             RequestConflictError: the request id or the query is taken by another request.
             PeerUnavailableError, RemoteError: as `tables`.
         """
-        request = study_pb2.SubmitRequest(request_id=request_id, sql=sql, purpose=purpose, query_id=query_id, salt=salt)
+        text, parameters = split_question(sql)
+        request = study_pb2.SubmitRequest(
+            request_id=request_id,
+            sql=text,
+            purpose=purpose,
+            query_id=query_id,
+            salt=salt,
+            parameters=parameter_messages(parameters),
+        )
         return _update(self._call(lambda: self._studies.Submit(request, timeout=CALL_TIMEOUT_S)))
 
     def get(self, query_id: bytes) -> StudyUpdate:
@@ -143,7 +155,8 @@ class CoordinatorClient:
 
     def explain(self, sql: str) -> study_pb2.ExplainReply:
         """What the coordinator says a question would disclose; raises as `tables`."""
-        request = study_pb2.ExplainRequest(sql=sql)
+        text, parameters = split_question(sql)
+        request = study_pb2.ExplainRequest(sql=text, parameters=parameter_messages(parameters))
         return self._call(lambda: self._studies.Explain(request, timeout=CALL_TIMEOUT_S))
 
     def _call(self, run: Callable[[], _T]) -> _T:

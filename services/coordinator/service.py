@@ -10,7 +10,7 @@ import grpc
 
 from proto.v1 import study_pb2, study_pb2_grpc
 from query.plan import Plan
-from services.convert_study import checked_id, checked_request_id, checked_sql, study_from_request, study_message
+from services.convert_study import checked_id, checked_request_id, question_of, study_from_request, study_message
 from services.coordinator.jobs import Jobs
 from services.coordinator.store import MAX_PAGE, StudyRecord, StudyStore
 from services.errors import CapacityExceededError, RecordUnknownError, RequestInvalidError
@@ -101,7 +101,7 @@ class StudyServicer(study_pb2_grpc.StudyServiceServicer):
 
     def Explain(self, request: study_pb2.ExplainRequest, context: grpc.ServicerContext) -> study_pb2.ExplainReply:
         """Compile a question and say what it would disclose."""
-        plan = self._compile(checked_sql(request.sql))
+        plan = self._compile(question_of(request.sql, request.parameters))
         return study_pb2.ExplainReply(
             disclosures=plan.disclosures,
             tables=[use.table for use in plan.uses],

@@ -16,9 +16,11 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.registry import Role as LedgerRole
 from ledger.studies import QueryRecord, QueryState
 from query.errors import PolicyRefusedError, QueryError
+from query.layout import parse_cohort_question
 from query.limits import check_limits
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
+from services.cohort_proof import cohort_relation
 from services.directory import DirectoryView, member_hash, read_directory, text_hash
 from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
 from services.identity import Role
@@ -97,18 +99,14 @@ class Approver:
             if not mine:
                 self._store.keep_query(stored)
                 return Verdict.ACKNOWLEDGED
-            view = read_directory(self._ledger.registry, documents)
             try:
                 charge_budgets(self._store, mine, query_id, proposer)
-                plan = self._checked_plan(query, view, sql, purpose, proposer)
+                automatic = self._considered(query, sql, purpose, proposer, documents)
             except RefusedError as error:
                 self._refuse(
                     stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
                 )
                 raise
-            automatic = all(
-                view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name
-            )
             verdict = Verdict.APPROVED if automatic else Verdict.WAITING
             if automatic:
                 self._approve(query)
@@ -170,6 +168,23 @@ class Approver:
         member = self._ledger.registry.member(query.proposer)
         if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
             raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
+
+    def _considered(
+        self, query: QueryRecord, sql: str, purpose: str, proposer: str, documents: Sequence[TableDocument]
+    ) -> bool:
+        """Whether the question, which is what the ledger has and what policy allows, needs no person's decision.
+
+        Raises:
+            RefusedError: it is not.
+        """
+        cohort = parse_cohort_question(sql)
+        if cohort is not None:  # joining the cohort was the approval; the one count released is public
+            if relation_hash(cohort_relation(self._ledger, *cohort)) != query.relation_hash:
+                raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not the cohort's")
+            return True
+        view = read_directory(self._ledger.registry, documents)
+        plan = self._checked_plan(query, view, sql, purpose, proposer)
+        return all(view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name)
 
     def _checked_plan(
         self, query: QueryRecord, view: DirectoryView, sql: str, purpose: str, proposer: str

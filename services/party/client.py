@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import grpc
 
+from ledger.cohorts import NOISE_UNITS
 from proto.v1 import party_pb2, party_pb2_grpc
 from services.config import PartyEndpoint, TlsConfig
 from services.errors import RemoteError
@@ -43,6 +44,21 @@ class Registered:
     columns: int
     tx: str
     gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class CohortAligned:
+    """What a party says of an alignment.
+
+    Args:
+        multiplicities: how many persons, dummies among them, are in 1, 2, .. lists; empty where nothing was run.
+        tx: the owner's confirmation; empty at a party that is no owner, or that had confirmed.
+        next_attempt: the smallest number the next attempt can have at this party.
+    """
+
+    multiplicities: tuple[int, ...]
+    tx: str
+    next_attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,55 @@ class PartyClient:
         return self._call(
             lambda: self._stub.Withdraw(party_pb2.WithdrawRequest(table=table), timeout=CALL_TIMEOUT_S)
         ).tx
+
+    def propose_cohort(self, name: str, owners: Sequence[str], log_rows: int, epsilon: float) -> tuple[int, str]:
+        """Propose a cohort or its next version (operators only); returns version and transaction; raises as `register`.
+
+        Args:
+            name: public.
+            owners: names of the parties that own lists.
+            log_rows: log2 of the number of rows.
+            epsilon: of the noise of multiplicities.
+        """
+        request = party_pb2.ProposeCohortRequest(
+            name=name, owners=owners, log_rows=log_rows, noise=round(epsilon * NOISE_UNITS)
+        )
+        reply = self._call(lambda: self._stub.ProposeCohort(request, timeout=CALL_TIMEOUT_S))
+        return reply.version, reply.tx
+
+    def join_cohort(self, name: str, version: int, csv: bytes, column: str, *, merge: bool = False) -> tuple[int, str]:
+        """Approve a version and bind a list (operators only); returns number of identifiers and transaction.
+
+        Args:
+            name, version: of the cohort.
+            csv: UTF-8 text with a header line; secret.
+            column: the one with identifiers.
+            merge: whether a person named twice counts once; else the list is refused.
+
+        Raises:
+            RemoteError: the party or the ledger refused.
+            PeerUnavailableError: the party does not answer.
+        """
+        header = party_pb2.JoinCohortHeader(name=name, version=version, column=column, merge=merge)
+
+        def messages() -> Iterator[party_pb2.JoinCohortRequest]:
+            yield party_pb2.JoinCohortRequest(header=header)
+            for start in range(0, len(csv), CHUNK_BYTES):
+                yield party_pb2.JoinCohortRequest(csv=csv[start : start + CHUNK_BYTES])
+
+        reply = self._call(lambda: self._stub.JoinCohort(messages(), timeout=REGISTER_TIMEOUT_S))
+        return reply.count, reply.tx
+
+    def align_cohort(self, name: str, version: int, attempt: int) -> CohortAligned:
+        """Run the party's part of an alignment (operators only); 0 as attempt only asks for the next number."""
+        request = party_pb2.AlignCohortRequest(name=name, version=version, attempt=attempt)
+        reply = self._call(lambda: self._stub.AlignCohort(request, timeout=PROVE_TIMEOUT_S))
+        return CohortAligned(tuple(reply.multiplicities), reply.tx, reply.next_attempt)
+
+    def abandon_cohort(self, name: str, version: int) -> str:
+        """Give up a version that is under way (operators only) and return the transaction; raises as `register`."""
+        request = party_pb2.AbandonCohortRequest(name=name, version=version)
+        return self._call(lambda: self._stub.AbandonCohort(request, timeout=CALL_TIMEOUT_S)).tx
 
     def pending(self) -> list[PendingQuery]:
         """Queries that wait for a person (operators only); raises as `register`."""

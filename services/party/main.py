@@ -16,7 +16,10 @@ from services.errors import ConfigInvalidError, PeerUnavailableError, ServiceErr
 from services.ledger_access import open_ledger
 from services.logging import configure_logging, get_logger
 from services.party.approval import Approver
+from services.party.cohort_store import CohortStore
+from services.party.cohorts import CohortKeeper
 from services.party.history import AnswerHistory
+from services.party.layouts import LayoutRegistrar
 from services.party.proving import Proving
 from services.party.registration import Registrar
 from services.party.releasing import Releasing
@@ -48,7 +51,12 @@ def serve(config: PartyConfig) -> None:
     history = AnswerHistory(config.number, store, ledger)
     approver = Approver(config.name, store, ledger, history)
     proving = Proving(config.number, names, store, ledger, network, prover, approver, history, config.message_timeout_s)
-    servicer = PartyServicer(store, registrar, approver, proving, Releasing(store, ledger))
+    cohort_store = CohortStore(config.data_dir / "cohorts.sqlite")
+    layouts = LayoutRegistrar(store, ledger, prover)
+    cohorts = CohortKeeper(
+        config.name, config.number, names, cohort_store, ledger, network, prover, layouts, config.message_timeout_s
+    )
+    servicer = PartyServicer(store, registrar, approver, proving, Releasing(store, ledger), cohorts)
     rules = {**party_rules(config.coordinator), **network.rules()}
     server = build_server(
         config.listen,
@@ -68,6 +76,7 @@ def serve(config: PartyConfig) -> None:
         proving.stop()
         prover.close()
         store.close()
+        cohort_store.close()
 
 
 def _check_string(prover: ProverClient, srs_id: bytes) -> None:

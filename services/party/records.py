@@ -1,29 +1,68 @@
 """CSV text to the records that `query.rows` encodes. An empty field is null; values are read as the schema's kinds.
 
-With a row column, the table follows a cohort's order: each record says its row number, and rows nobody names are
-absent. Without one, records stand in order.
+A table of a cohort that was aligned here is laid out by its key: each record stands in the row of its person, and rows
+of nobody are absent. With a row column each record says its row number itself. Without either, records stand in order.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, Protocol
 
 from query.errors import RowInvalidError
 from query.kinds import Boolean, BoundedInteger, Kind, ScaledDecimal
 from query.schema import TableSchema
-from services.errors import RequestInvalidError
+from services.errors import CapacityExceededError, RequestInvalidError
 
+MAX_CSV_BYTES: Final = 1 << 28
 MAX_FIELD_CHARACTERS: Final = 256
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 Record = Mapping[str, object]
 
 
-def parse_records(schema: TableSchema, text: str, row_column: str, log_rows: int) -> list[Record | None]:
+class PersonRows(Protocol):
+    """Where persons stand in a cohort."""
+
+    @property
+    def log_rows(self) -> int:
+        """log2 of the cohort's rows."""
+
+    def rows(self, texts: Sequence[str]) -> list[int]:
+        """The rows of identifiers; raises RowInvalidError."""
+
+
+def read_csv(pieces: Iterable[bytes | None]) -> str:
+    """Join the pieces of a CSV text.
+
+    Args:
+        pieces: UTF-8; None for a message that has none.
+
+    Raises:
+        RequestInvalidError: a message without text, or no UTF-8.
+        CapacityExceededError: too long.
+    """
+    joined: list[bytes] = []
+    total = 0
+    for piece in pieces:
+        if piece is None:
+            raise RequestInvalidError("csv", "expected a piece of CSV after the header")
+        total += len(piece)
+        if total > MAX_CSV_BYTES:
+            raise CapacityExceededError(f"the text is longer than {MAX_CSV_BYTES} bytes")
+        joined.append(piece)
+    try:
+        return b"".join(joined).decode()
+    except UnicodeDecodeError:
+        raise RequestInvalidError("csv", "the text is not UTF-8") from None  # the cause would quote the text
+
+
+def parse_records(
+    schema: TableSchema, text: str, row_column: str, log_rows: int, cohort: PersonRows | None = None
+) -> list[Record | None]:
     """Read a CSV text with a header line.
 
     Args:
@@ -31,6 +70,7 @@ def parse_records(schema: TableSchema, text: str, row_column: str, log_rows: int
         text: secret.
         row_column: name of the column with the row number in the cohort, or empty.
         log_rows: log2 of the number of rows.
+        cohort: if given, records are laid out by the schema's key, which the text then has.
 
     Returns:
         Records in row order, None for absent rows; secret.
@@ -47,24 +87,31 @@ def parse_records(schema: TableSchema, text: str, row_column: str, log_rows: int
         lines = list(reader)
     except csv.Error:
         raise RequestInvalidError("csv", "the text is not CSV") from None  # the cause may quote the text
-    _check_header(schema, header, row_column)
+    _check_header(schema, header, row_column, cohort is not None)
     kinds = {column.name: column.kind for column in schema.columns}
     records: list[Record] = []
     places: list[int] = []
     for number, line in enumerate(lines):
         if len(line) != len(header):
             raise RowInvalidError(number, None, f"expected {len(header)} fields")
+    if cohort is not None and cohort.log_rows != log_rows:
+        raise RequestInvalidError("log_rows", f"the cohort has 2^{cohort.log_rows} rows")
+    known = cohort.rows([line[header.index(schema.key)] for line in lines]) if cohort is not None else []
+    for number, line in enumerate(lines):
         fields = dict(zip(header, line, strict=True))
         place = _place(number, fields.get(row_column), 1 << log_rows) if row_column else number
+        place = known[number] if known else place
         places.append(place)
         records.append({name: _value(place, name, kind, fields[name]) for name, kind in kinds.items()})
     return _laid_out(records, places)
 
 
-def _check_header(schema: TableSchema, header: list[str], row_column: str) -> None:
+def _check_header(schema: TableSchema, header: list[str], row_column: str, by_key: bool) -> None:
     if len(set(header)) != len(header):
         raise RequestInvalidError("csv", "a column stands twice in the header")
     expected = {column.name for column in schema.columns} | ({row_column} if row_column else set())
+    if by_key:
+        expected.add(schema.key)
     missing, unknown = expected - set(header), set(header) - expected - {schema.key}
     if missing:
         raise RequestInvalidError("csv", f"the header lacks {', '.join(sorted(missing))}")

@@ -8,16 +8,20 @@ from typing import Final
 
 import grpc
 
+from ledger.cohorts import NOISE_UNITS
 from proto.v1 import party_pb2, party_pb2_grpc
+from query.layout import is_layout
 from query.policy import parse_policy
 from query.schema import parse_schema
-from services.convert_study import checked_id, checked_purpose, checked_sql
+from services.convert_study import checked_cohort_name, checked_id, checked_purpose, checked_sql
 from services.errors import CapacityExceededError, RequestInvalidError
+from services.identifiers import parse_identifiers
 from services.identity import Role
 from services.party.approval import Approver
 from services.party.client import TableDocument, document_messages, documents_of
+from services.party.cohorts import CohortKeeper
 from services.party.proving import Proving
-from services.party.records import parse_records
+from services.party.records import parse_records, read_csv
 from services.party.registration import Registrar
 from services.party.releasing import Releasing
 from services.party.store import PartyStore
@@ -25,7 +29,6 @@ from services.party.verdict import Verdict, consider_reply
 from services.server import Rule, allow, caller_of, service_rules
 from zk.relation import MAX_LOG_ROWS, MIN_LOG_ROWS
 
-MAX_CSV_BYTES: Final = 1 << 28
 MAX_PROOFS: Final = 4
 
 
@@ -39,6 +42,10 @@ def party_rules(coordinator: str) -> dict[str, Rule]:
             "Register": operator,
             "SetPolicy": operator,
             "Withdraw": operator,
+            "ProposeCohort": operator,
+            "JoinCohort": operator,
+            "AlignCohort": operator,
+            "AbandonCohort": operator,
             "Pending": operator,
             "Decide": operator,
             "Tables": everybody,
@@ -55,17 +62,24 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
     """Handlers; they raise domain errors.
 
     Args:
-        store, registrar, approver, proving, releasing: the party's parts.
+        store, registrar, approver, proving, releasing, cohorts: the party's parts.
     """
 
     def __init__(
-        self, store: PartyStore, registrar: Registrar, approver: Approver, proving: Proving, releasing: Releasing
+        self,
+        store: PartyStore,
+        registrar: Registrar,
+        approver: Approver,
+        proving: Proving,
+        releasing: Releasing,
+        cohorts: CohortKeeper,
     ) -> None:
         self._store = store
         self._registrar = registrar
         self._approver = approver
         self._proving = proving
         self._releasing = releasing
+        self._cohorts = cohorts
         self._proofs = threading.BoundedSemaphore(MAX_PROOFS)
 
     def add_to(self, server: grpc.Server) -> None:
@@ -83,8 +97,9 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
         if not MIN_LOG_ROWS <= header.log_rows <= MAX_LOG_ROWS:
             raise RequestInvalidError("log_rows", f"expected {MIN_LOG_ROWS} to {MAX_LOG_ROWS}")
         schema, policy = parse_schema(header.schema), parse_policy(header.policy)
-        text = _read_csv(request_iterator)
-        records = parse_records(schema, text, header.row_column, header.log_rows)
+        text = read_csv(request.csv if request.WhichOneof("part") == "csv" else None for request in request_iterator)
+        cohort = None if header.row_column else self._cohorts.rows_of(schema.cohort)
+        records = parse_records(schema, text, header.row_column, header.log_rows, cohort)
         done = self._registrar.register(schema, policy, records, header.log_rows)
         return party_pb2.RegisterReply(
             dataset=done.dataset.to_bytes(16, "big"),
@@ -128,8 +143,49 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
         newest = {
             found.dataset: TableDocument(found.schema, found.policy)
             for found in sorted(self._store.datasets(), key=lambda found: found.version)
+            if not is_layout(found.name)
         }
         return party_pb2.TablesReply(tables=document_messages(list(newest.values())))
+
+    def ProposeCohort(
+        self, request: party_pb2.ProposeCohortRequest, context: grpc.ServicerContext
+    ) -> party_pb2.CohortReply:
+        """Propose a cohort or its next version."""
+        name = checked_cohort_name(request.name)
+        version, tx = self._cohorts.propose(name, list(request.owners), request.log_rows, request.noise / NOISE_UNITS)
+        return party_pb2.CohortReply(version=version, tx=tx)
+
+    def JoinCohort(
+        self, request_iterator: Iterator[party_pb2.JoinCohortRequest], context: grpc.ServicerContext
+    ) -> party_pb2.CohortReply:
+        """Approve a version and bind a list of identifiers."""
+        first = next(request_iterator, None)
+        if first is None or first.WhichOneof("part") != "header":
+            raise RequestInvalidError("header", "the first message must be the header")
+        header, name = first.header, checked_cohort_name(first.header.name)
+        text = read_csv(request.csv if request.WhichOneof("part") == "csv" else None for request in request_iterator)
+        texts = parse_identifiers(text, header.column)
+        count, tx = self._cohorts.join(name, header.version, texts, "merge" if header.merge else "refuse")
+        return party_pb2.CohortReply(version=header.version, tx=tx, count=count)
+
+    def AlignCohort(
+        self, request: party_pb2.AlignCohortRequest, context: grpc.ServicerContext
+    ) -> party_pb2.AlignCohortReply:
+        """Run this party's part of an alignment."""
+        name = checked_cohort_name(request.name)
+        seen: tuple[int, ...] = ()
+        tx = ""
+        if request.attempt:
+            seen, tx = self._cohorts.align(name, request.version, request.attempt)
+        following = self._cohorts.next_attempt(name, request.version)
+        return party_pb2.AlignCohortReply(multiplicities=seen, tx=tx, next_attempt=following)
+
+    def AbandonCohort(
+        self, request: party_pb2.AbandonCohortRequest, context: grpc.ServicerContext
+    ) -> party_pb2.CohortReply:
+        """Give up a version that is under way."""
+        tx = self._cohorts.abandon(checked_cohort_name(request.name), request.version)
+        return party_pb2.CohortReply(version=request.version, tx=tx)
 
     def Consider(self, request: party_pb2.ConsiderRequest, context: grpc.ServicerContext) -> party_pb2.ConsiderReply:
         """Consider a query."""
@@ -179,19 +235,3 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
         """Forget the parts of a result that has arrived."""
         self._releasing.acknowledge(checked_id("query_id", request.query_id), caller_of(context))
         return party_pb2.AcknowledgeReply()
-
-
-def _read_csv(requests: Iterator[party_pb2.RegisterRequest]) -> str:
-    pieces: list[bytes] = []
-    total = 0
-    for request in requests:
-        if request.WhichOneof("part") != "csv":
-            raise RequestInvalidError("csv", "expected a piece of CSV after the header")
-        total += len(request.csv)
-        if total > MAX_CSV_BYTES:
-            raise CapacityExceededError(f"the text is longer than {MAX_CSV_BYTES} bytes")
-        pieces.append(request.csv)
-    try:
-        return b"".join(pieces).decode()
-    except UnicodeDecodeError:
-        raise RequestInvalidError("csv", "the text is not UTF-8") from None  # the cause would quote the text

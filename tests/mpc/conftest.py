@@ -18,6 +18,7 @@ from mpc.errors import RingValueError
 from mpc.prg import Seed
 from mpc.replicated import Engine
 from mpc.rings import Z2_64, Ring, RingArray
+from mpc.rings_wide import Z2_128
 from mpc.seeds import PairwiseSeeds
 from zk.field import FR
 
@@ -78,7 +79,7 @@ class MersenneField:
 
 MERSENNE = MersenneField()
 FIELDS: list[Ring] = [MERSENNE, FR]
-RINGS: list[Ring] = [Z2_64, *FIELDS]
+RINGS: list[Ring] = [Z2_64, Z2_128, *FIELDS]
 
 
 @pytest.fixture(params=RINGS, ids=lambda ring: ring.name)
@@ -93,6 +94,12 @@ def mersenne() -> Ring:
 
 @pytest.fixture(params=FIELDS, ids=lambda ring: ring.name)
 def prime_field(request: pytest.FixtureRequest) -> Ring:
+    return request.param
+
+
+@pytest.fixture(params=[Z2_64, *FIELDS], ids=lambda ring: ring.name)
+def checkable(request: pytest.FixtureRequest) -> Ring:
+    """The rings over which a shuffle can be checked."""
     return request.param
 
 

@@ -28,8 +28,11 @@ def run_parties(parties, field, lists, plan):
 
 
 @pytest.mark.parametrize("security", ["malicious", "semi-honest"])
-@pytest.mark.parametrize("lists", [[A, B], [A, B, C], [A, []], [[5], [5]], [[0], [FR.modulus - 1]]],
-                         ids=["two", "three", "empty", "same", "extremes"])
+@pytest.mark.parametrize(
+    "lists",
+    [[A, B], [A, B, C], [A, []], [[5], [5]], [[0], [FR.modulus - 1]]],
+    ids=["two", "three", "empty", "same", "extremes"],
+)
 def test_rows_follow_identifiers(prime_field, parties, lists, security):
     lists = [[value % (1 << 126) for value in identifiers] for identifiers in lists]
     plan = plan_of(lists, security=security)

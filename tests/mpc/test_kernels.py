@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from mpc import kernels
 from mpc.errors import KernelPathError
-from mpc.kernels import limbs, planes, words
+from mpc.kernels import halving, limbs, planes, words
 from mpc.kernels.memory import LEAST_WORDS, fresh
 from mpc.kernels.path import NEEDED_FEATURES, PORTABLE, VAES, VARIABLE, choose_path
 from mpc.prg import Stream
@@ -172,3 +172,42 @@ def test_memory_is_used_again_and_never_while_it_is_held():
     held = [fresh(LEAST_WORDS * 3) for _ in range(2)]
     assert address in {vector.ctypes.data for vector in held}
     assert held[0].ctypes.data != held[1].ctypes.data
+
+
+@pytest.mark.parametrize("n", [0, 1, 500])
+def test_halving(n):
+    """One step of halving against its definition, row by row; then rows grouped by slot, in order."""
+    rng = np.random.default_rng(n)
+    rows, pivots = np.arange(n, dtype=np.int64) * 2, rng.permutation(64).astype(np.int64)
+    first = rng.integers(0, 32, n, dtype=np.int64)
+    low = rng.integers(0, 16, n, dtype=np.int64)
+    high = low + rng.integers(1, 16, n, dtype=np.int64)
+    active = np.flatnonzero(rng.integers(0, 2, n)).astype(np.int64)
+    later, earlier = np.empty_like(active), np.empty_like(active)
+    halving.questions(active, rows, first, pivots, low, high, later, earlier)
+    middle = (low + high) // 2
+    pivot = pivots[first + middle][active]
+    assert (later == np.maximum(rows[active], pivot)).all() and (earlier == np.minimum(rows[active], pivot)).all()
+    told = rng.integers(0, 2, len(active)).astype(np.uint8)
+    row_is_below = (told == 1) == (rows[active] > pivot)
+    new_low, new_high, expected = low.copy(), high.copy(), active.copy()
+    new_low[active] = np.where(row_is_below, low[active], middle[active] + 1)
+    new_high[active] = np.where(row_is_below, middle[active], high[active])
+    kept = halving.answers(active, rows, first, pivots, low, high, told)
+    assert (low == new_low).all() and (high == new_high).all()
+    assert active[:kept].tolist() == [k for k in expected if low[k] < high[k]]
+
+    slot = rng.integers(0, 7, n, dtype=np.int64)
+    counts = np.bincount(slot, minlength=7)
+    grouped = np.empty(n, np.int64)
+    halving.distribute(rows, slot, (np.cumsum(counts) - counts).astype(np.int64), grouped)
+    assert grouped.tolist() == rows[np.argsort(slot, kind="stable")].tolist()
+
+
+def test_differences_of_rows():
+    (x,) = vectors(100, 1)
+    rng = np.random.default_rng(1)
+    left, right = rng.integers(0, 100, 300), rng.integers(0, 100, 300)
+    out = np.empty(300, np.uint64)
+    halving.difference_of_rows(x, left, right, out)
+    assert (out == x[left] - x[right]).all()

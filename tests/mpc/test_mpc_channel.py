@@ -28,7 +28,7 @@ def test_frames_round_trip():
     for payload in (b"", b"x", bytes(CHUNK_BYTES)):
         frame = dataclasses.replace(FRAME, payload=payload)
         assert decode_frame(encode_frame(frame)) == frame
-    assert frame_address(encode_frame(FRAME)) == (SESSION, 3)
+    assert frame_address(encode_frame(FRAME)) == (SESSION, 3, FRAME.sender)
     assert "payload" not in repr(FRAME)
 
 

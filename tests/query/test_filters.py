@@ -130,7 +130,7 @@ COSTS = {  # condition: witnesses (the copies of opened registered columns inclu
     "age >= 40": (2, 2),
     "age < 40": (2, 2),
     "bmi < 30": (2, 2),
-    "age BETWEEN 20 AND 60": (4, 3),
+    "age BETWEEN 20 AND 60": (3, 3),
 }
 
 

@@ -115,7 +115,7 @@ def test_what_is_left_out_is_said_to_be(good: AuditBundle, tmp_path: Path) -> No
 def test_a_deployment_pins_chain_contracts_and_string(good: AuditBundle, string: Srs, tmp_path: Path) -> None:
     chain, path = good.chain, tmp_path / "deployment.json"
     right = Deployment(
-        chain.studies, chain.registry.lower(), chain.studies, chain.chain_id, string.id, production=False
+        chain.studies, chain.registry.lower(), chain.studies, chain.chain_id, string.id, False, chain.registry
     )
     store_deployment(path, right, string)
     result = verify(ALONE, "--deployment", path)

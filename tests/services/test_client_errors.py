@@ -46,7 +46,7 @@ def config(tmp_path: Path, issue_tls: IssueTls) -> AgencyConfig:
     """A well-formed configuration of processes that do not exist."""
     srs = development_srs(3, b"client errors")
     contract = "0x" + "11" * 20
-    deployment = Deployment(contract, contract, contract, CHAIN_ID, srs.id, False)
+    deployment = Deployment(contract, contract, contract, CHAIN_ID, srs.id, False, contract)
     store_deployment(tmp_path / "deployment.json", deployment, srs)
     store_account(tmp_path / "agency.key", secrets.token_bytes(32))
     nobody = f"127.0.0.1:{free_port()}"
@@ -123,7 +123,7 @@ def test_a_key_file_that_is_malformed_is_not_quoted(tmp_path: Path) -> None:
 def test_a_deployment_file_is_read_back_and_a_changed_one_refused(tmp_path: Path) -> None:
     srs = development_srs(3, b"deployment file")
     path = tmp_path / "deployment.json"
-    written = Deployment("0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20, 7, srs.id, True)
+    written = Deployment("0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20, 7, srs.id, True, "0x" + "44" * 20)
     store_deployment(path, written, srs)
     assert load_deployment(path) == (written, srs.tau_g2)
     text = path.read_text()

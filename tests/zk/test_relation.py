@@ -151,6 +151,19 @@ def test_booleans_pass_through_products_and_copies_and_nothing_else() -> None:
             relation_of(3, registered, 6, (4,), zero, [sums[0], guard], (1, 1))
 
 
+def test_a_guard_may_count_the_rows_of_several_datasets_but_none_twice() -> None:
+    registered = (boolean(1, 0), boolean(1, 1), boolean(2, 0), integer(2, 1))
+    zero = [[Term(1, ONE, 1), Term(-1, ONE, 5)], [Term(1, 5, 3), Term(-1, ONE, 6)]]  # a copy, and a product of both
+    sums = [[Term(1, ONE, i) for i in range(1, 7)]]
+    for guard in ([Term(1, ONE, 1), Term(1, ONE, 3)], [Term(1, 5, 2), Term(1, ONE, 3)]):
+        assert relation_of(3, registered, 2, (5,), zero, [sums[0], guard], (1, 1)).guards == (1, 1)
+    for guard in ([Term(1, ONE, 1), Term(1, ONE, 2)], [Term(1, ONE, 5), Term(1, ONE, 1)],
+                  [Term(1, ONE, 6), Term(1, ONE, 3)], [Term(2, ONE, 1), Term(1, ONE, 3)],
+                  [Term(1, ONE, 1), Term(-1, ONE, 3)], [Term(1, ONE, 1), Term(1, ONE, 4)]):
+        with pytest.raises(RelationInvalidError, match="guard"):
+            relation_of(3, registered, 2, (5,), zero, [sums[0], guard], (1, 1))
+
+
 def test_relation_of_merges_and_orders() -> None:
     a = relation_of(3, BASE.registered, 2, (4, 5), [list(reversed(f)) for f in BASE.zero_forms],
                     [[*f, Term(3, 5, 4), Term(-3, 4, 5)] for f in BASE.sum_forms], BASE.guards)

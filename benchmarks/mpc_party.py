@@ -1,0 +1,149 @@
+"""One party of ours in a process of its own: gRPC with mutual TLS to the other two, requests line by line on stdin.
+
+Started by `benchmarks.mpc_rows` with one JSON argument: number, addresses, certificate files, session.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.mpc_data import Workload, describe_fault
+from mpc import ordering
+from mpc.computation import Computation
+from mpc.endpoint import Traffic
+from mpc.kernels import warm_up
+from mpc.rings import RingArray
+from mpc.seeds import agree_seeds
+from mpc.shares import AdditiveShare, ReplicatedShare
+from services.channel import PeerNetwork
+from services.config import PartyEndpoint, TlsConfig
+from services.server import build_server
+
+WAIT_S = 120.0
+FAREWELL_S = 0.5
+Run = Callable[[], Any]
+"""One repetition; what it returns is opened, untimed, unless it is public already."""
+
+
+class Party:
+    """A connected party and its computation."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        endpoints = [PartyEndpoint(**endpoint) for endpoint in given["parties"]]
+        self.number = int(given["number"])
+        tls = TlsConfig(**{name: Path(path) for name, path in given["tls"].items()})
+        self.network = PeerNetwork(self.number, [e for e in endpoints if e.number != self.number], tls)
+        own = endpoints[self.number].address
+        self.server = build_server(own, tls, [self.network.add_to], self.network.rules(), workers=8)
+        self.server.start()
+        self.network.start()
+        self.network.wait_connected(60.0)
+        session = bytes.fromhex(given["session"])
+        self.channel = self.network.channel(session, 0)
+        seeds = agree_seeds(self.channel, session)
+        security = given.get("security", "semi-honest")
+        self.computation = Computation(self.channel, seeds, session, 0, security=security, timeout_s=WAIT_S)
+        self._rounds = 0
+
+    def barrier(self) -> None:
+        """Return when all three are here."""
+        self._rounds += 1
+        self.channel.exchange(f"barrier/{self._rounds}", b"", WAIT_S)
+
+    def stop(self) -> None:
+        """Leave in step with the others, after what was sent has been read."""
+        self.barrier()
+        time.sleep(FAREWELL_S)
+        self.channel.close()
+        self.network.stop()
+        self.server.stop()
+
+
+def prepare(computation: Computation, work: Workload) -> tuple[Run, Callable[[Any], Any]]:
+    """Return one repetition of a workload, and what opens its result.
+
+    ``inner`` and ``moments`` begin with plain columns at their owners and end with a public result; the others begin
+    and end with shares.
+    """
+    party, words = computation.party, computation.words
+    x, y = (values.view(np.uint64) for values in work.inputs())
+    owned = [x if party == 0 else None, y if party == 1 else None]
+
+    def enter() -> list[ReplicatedShare]:
+        return [words.share_input(owner, owned[owner], computation.label("in"), work.n) for owner in (0, 1)]
+
+    def inner() -> RingArray:
+        return words.open_additive(words.local_inner(*enter()), computation.label("out"))
+
+    def moments() -> RingArray:
+        summands = words.ring.zeros(5)
+        if party < 2:
+            mine = (x, y)[party]
+            summands[2 * party : 2 * party + 2] = [np.add.reduce(mine), np.dot(mine, mine)]
+        summands[4:] = words.local_inner(*enter()).values
+        return words.open_additive(AdditiveShare(party, summands), computation.label("out"))
+
+    if work.kind in ("inner", "moments"):
+        return (inner if work.kind == "inner" else moments), lambda result: result
+    # Uniform in all three components, as an earlier computation would leave them.
+    fresh = [words.reshare(AdditiveShare(party, words.ring.zeros(work.n)), computation.label("r")) for _ in range(2)]
+    a, b = (words.add(held, zero) for held, zero in zip(enter(), fresh))
+    if work.kind == "product":
+        return lambda: words.multiply(a, b, computation.label("mul")), lambda held: words.open(
+            held, computation.label("out")
+        )
+    if work.kind == "less":
+        return lambda: ordering.less_than(computation, a, b, work.value_bits), lambda plane: np.unpackbits(
+            computation.bits.open(plane, computation.label("out")).view(np.uint8), bitorder="little"
+        )[: work.n]
+    raise ValueError(f"no workload {work.kind!r}")
+
+
+def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
+    """Run a workload ``runs`` times after one to warm up; times between barriers, traffic of one repetition."""
+    run, reveal = prepare(party.computation, work)
+    walls, processor, result = [], [], None
+    before = after = Traffic()
+    for _ in range(runs + 1):
+        del result
+        gc.collect()
+        party.barrier()
+        before = party.computation.traffic
+        cpu, wall = time.process_time(), time.perf_counter()
+        result = run()
+        after = party.computation.traffic
+        party.barrier()
+        walls.append(time.perf_counter() - wall)
+        processor.append(time.process_time() - cpu)
+    found = np.asarray(reveal(result)).astype(np.uint64).view(np.int64)
+    return {
+        "wall_s": walls[1:],
+        "cpu_s": processor[1:],
+        "bytes": after.payload_bytes - before.payload_bytes,
+        "rounds": after.rounds - before.rounds,
+        "fault": describe_fault(found, work.expected()),
+    }
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    warm_up()
+    party = Party(json.loads(sys.argv[1]))
+    print(json.dumps({"ready": party.number}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = measure(party, Workload(request["kind"], request["n"], request["value_bits"]), request["runs"])
+        print(json.dumps(answer), flush=True)
+    party.stop()
+
+
+if __name__ == "__main__":
+    main()

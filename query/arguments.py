@@ -1,0 +1,125 @@
+"""Arguments of aggregates as factors: of one table, of every member of a UNION ALL, or computed over several tables.
+
+A value over several tables, as h.x * c.y, is + − × of values of one table each. It is a polynomial of columns of
+several owners, so what exceeds degree 2 exists only as shares; it counts where all its parts are known. It stands among
+the factors of the first of its tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from query.binding import AggregateArgument, BoundColumn, BoundPerson, BoundQuestion
+from query.errors import SqlUnsupportedError
+from query.expressions import Arithmetic, ColumnName, Expression, all_names, text_of
+from query.kinds import stored_offset, stored_scale
+from query.masks import Factor
+from query.sides import Side
+from query.sums import Operand
+from query.values import Value
+
+Masks = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledArgument:
+    """An argument.
+
+    Args:
+        factors: its factor by table; none for a constant.
+        masks: by table, what must hold for it to be known.
+        operand: how to read it.
+        crossing: whether its factor has columns of several tables.
+    """
+
+    factors: Mapping[int, int]
+    masks: Mapping[int, tuple[int, ...]]
+    operand: Operand
+    crossing: bool = False
+
+
+class ArgumentCompiler:
+    """Compiles the arguments of a question.
+
+    Args:
+        sides: its tables.
+        question: resolved names.
+    """
+
+    def __init__(self, sides: Sequence[Side], question: BoundQuestion) -> None:
+        self._sides, self._question = sides, question
+
+    def compile(self, argument: AggregateArgument) -> CompiledArgument:
+        """The factors and masks of an argument.
+
+        Raises:
+            ColumnKindError, BoundExceededError, SqlUnsupportedError: the value does not fit.
+        """
+        tables = range(len(self._sides)) if self._question.union else (argument.table,)
+        if isinstance(argument, BoundPerson):
+            masks = {table: self._sides[table].products.person for table in tables}
+            operand = Operand(self._table(argument.table), self._question.tables[argument.table].schema.key, 0, 0)
+            return CompiledArgument({}, masks, operand)
+        if isinstance(argument, BoundColumn):
+            return self._column(argument, tables)
+        named = {self._question.columns[name].table for name in all_names(argument.expression)}
+        if len(named) > 1:
+            value, masks = self._crossing(argument.expression)
+            text = text_of(argument.expression, self._name)
+            value = self._sides[argument.table].values.settled(value, text)
+            return self._computed({argument.table: text}, {argument.table: value}, masks, crossing=True)
+        values = {table: self._sides[table].values.value(argument.expression) for table in tables}
+        texts = {table: self._sides[table].values.text(argument.expression) for table in tables}
+        return self._computed(texts, values, {table: value.masks for table, value in values.items()}, crossing=False)
+
+    def _column(self, argument: BoundColumn, tables: Sequence[int]) -> CompiledArgument:
+        name, kind = argument.column.name, argument.column.kind
+        operand = Operand(self._table(argument.table), name, stored_offset(kind), stored_scale(kind))
+        numbers = {table: self._sides[table].products.number(name) for table in tables}
+        masks = {table: self._sides[table].products.known(number) for table, number in numbers.items()}
+        return CompiledArgument(numbers, masks, operand)
+
+    def _computed(
+        self,
+        texts: Mapping[int, str],
+        values: Mapping[int, Value],
+        masks: Mapping[int, tuple[int, ...]],
+        crossing: bool,
+    ) -> CompiledArgument:
+        """A computed value less its smallest, so that it is not negative; a constant is 1 more than its offset."""
+        first = next(iter(values))
+        lo, hi = min(value.lo for value in values.values()), max(value.hi for value in values.values())
+        operand = Operand(self._table(first), texts[first], lo, values[first].scale)
+        if lo == hi:
+            return CompiledArgument({}, masks, replace(operand, offset=lo - 1))
+        factors = {}
+        for table, value in values.items():
+            text, polynomial = texts[table], value.shifted(-lo).polynomial
+            factor = Factor(f"({text})", text, hi - lo, hi - lo == 1, frozenset(), polynomial)
+            factors[table] = self._sides[table].products.add(factor)
+        return CompiledArgument(factors, masks, operand, crossing)
+
+    def _crossing(self, expression: Expression) -> tuple[Value, Masks]:
+        """A value over several tables, and the masks of its parts."""
+        named = {self._question.columns[name].table for name in all_names(expression)}
+        if len(named) <= 1:
+            table = named.pop() if named else 0
+            value = self._sides[table].values.value(expression)
+            needed = {table: value.masks} if value.masks or self._sides[table].products.optional else {}
+            return replace(value, masks=()), needed
+        if not isinstance(expression, Arithmetic):
+            raise SqlUnsupportedError("CASE over two tables", expression.position)
+        values = self._sides[0].values
+        left, masks = self._crossing(expression.left)
+        right, more = self._crossing(expression.right)
+        for table, others in more.items():
+            masks[table] = (*masks.get(table, ()), *others)
+        return values.combined(expression.operator, left, right), masks
+
+    def _name(self, name: ColumnName) -> str:
+        bound = self._question.columns[name]
+        return f"{self._table(bound.table)}.{bound.column.name}"
+
+    def _table(self, table: int) -> str:
+        return self._question.tables[table].schema.name

@@ -1,0 +1,258 @@
+"""A party's side of cohorts: propose, join with a list, align with the others, register the layout, confirm.
+
+Joining is approval: the owner's operator names the list, the party publishes its commitment, and nothing runs before
+all have done so. How many versions of one cohort a party joins is limited: each shows a little about the overlap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.cohorts import CohortRecord, CohortState
+from ledger.errors import RecordInvalidError
+from query.errors import RowInvalidError
+from services.channel import PeerNetwork
+from services.directory import member_hash
+from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
+from services.identifiers import Duplicates, identifier_bytes, identifier_column
+from services.identity import Role
+from services.ledger_access import LedgerAccess
+from services.logging import get_logger
+from services.party.cohort_session import CohortSession
+from services.party.cohort_store import CohortList, CohortStore
+from services.party.layouts import LayoutRegistrar
+from services.prover.client import ProverClient
+from zk.field import FR
+from zk.prover import RegisteredSecret
+
+_log = get_logger("services.party.cohorts")
+
+MAX_VERSIONS: Final = 8
+"""Versions of one cohort a party joins: its budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortRows:
+    """Where this party's persons stand in a cohort. Secret.
+
+    Args:
+        log_rows: log2 of the cohort's rows.
+        row_of: row by canonical field element of the identifier.
+    """
+
+    log_rows: int
+    row_of: Mapping[bytes, int]
+
+    def rows(self, texts: Sequence[str]) -> list[int]:
+        """The rows of identifiers, in their order.
+
+        Raises:
+            RowInvalidError: names the line of one that is not in the cohort, or appears again.
+        """
+        found: dict[int, None] = {}
+        for number, text in enumerate(texts):
+            try:
+                row = self.row_of.get(identifier_bytes(text))
+            except RequestInvalidError as error:
+                raise RowInvalidError(number, None, str(error)) from None
+            if row is None:
+                raise RowInvalidError(number, None, "this person is not in the cohort: extend it, or drop the line")
+            if row in found:
+                raise RowInvalidError(number, None, "another line is about the same person")
+            found[row] = None
+        return list(found)
+
+
+class CohortKeeper:
+    """One party's cohorts. Thread-safe; one alignment at a time.
+
+    Args:
+        name: the party's name.
+        number: its number.
+        names: number of every party by name.
+        store: where lists and rows are kept.
+        ledger: signs with the party's account.
+        network: to the other parties.
+        prover: commits lists.
+        layouts: registers layouts.
+        timeout_s: how long to wait for one message of a peer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        names: Mapping[str, int],
+        store: CohortStore,
+        ledger: LedgerAccess,
+        network: PeerNetwork,
+        prover: ProverClient,
+        layouts: LayoutRegistrar,
+        timeout_s: float,
+    ) -> None:
+        self._name, self._number = name, number
+        self._numbers = {member_hash(Role.PARTY, party): place for party, place in names.items()}
+        self._store, self._ledger, self._network, self._prover = store, ledger, network, prover
+        self._layouts, self._timeout_s = layouts, timeout_s
+        self._lock = threading.Lock()
+
+    # --- on the ledger -------------------------------------------------------------------------------------------
+
+    def propose(self, name: str, owners: Sequence[str], log_rows: int, epsilon: float) -> tuple[int, str]:
+        """Propose a cohort or its next version; returns version and transaction.
+
+        Raises:
+            RequestInvalidError: an owner is no party of the ledger's members.
+            LedgerError: the ledger refused or does not answer.
+        """
+        by_hash = {member.did_hash: member.address for member in self._ledger.registry.members()}
+        addresses = []
+        for owner in owners:
+            address = by_hash.get(member_hash(Role.PARTY, owner))
+            if address is None:
+                raise RequestInvalidError("owners", f"{owner[:64]!r} is no party among the ledger's members")
+            addresses.append(address)
+        receipt = self._ledger.cohorts.propose(name, log_rows, epsilon, addresses)
+        return self._ledger.cohorts.latest(name), receipt.tx_hash
+
+    def join(self, name: str, version: int, texts: Sequence[str], duplicates: Duplicates) -> tuple[int, str]:
+        """Approve a proposed version and bind a list to it; returns number of identifiers and transaction.
+
+        Args:
+            name, version: of the cohort.
+            texts: identifiers, secret.
+            duplicates: whether a person named twice is refused or counts once.
+
+        Raises:
+            StateConflictError: the version is not under way, or this party is none of its owners.
+            RefusedError: the party's budget of versions is used up.
+            RowInvalidError: an identifier cannot be used.
+            LedgerError: the ledger refused or does not answer.
+        """
+        with self._lock:
+            record = self._under_way(name, version)
+            mine = record.member(self._ledger.client.address)
+            if mine is None or mine.joined:
+                raise StateConflictError("this party is none of the cohort's owners, or has joined already")
+            if self._store.versions_entered(name) >= MAX_VERSIONS:
+                raise RefusedError("COHORT_BUDGET", f"this party joins at most {MAX_VERSIONS} versions of one cohort")
+            elements = identifier_column(texts, duplicates)
+            if not 0 < len(elements) <= 1 << record.log_rows:
+                raise RequestInvalidError("csv", f"{len(elements)} identifiers do not fit 2^{record.log_rows} rows")
+            kept = CohortList(name, version, b"".join(elements), FR.encode_bytes(FR.random(1)))
+            self._store.keep_list(kept)
+            (commitment,) = self._prover.commit_columns([_column(kept, 1 << record.log_rows)])
+            receipt = self._ledger.cohorts.join(name, version, len(elements), commitment)
+        _log.info("joined a cohort", cohort=record.label, count=len(elements), given=len(texts))
+        return len(elements), receipt.tx_hash
+
+    def abandon(self, name: str, version: int) -> str:
+        """Give up a version that is under way and return the transaction; raises as `propose`."""
+        return self._ledger.cohorts.abandon(name, version).tx_hash
+
+    def next_attempt(self, name: str, version: int) -> int:
+        """The smallest number an attempt at this party can have."""
+        return self._store.last_attempt(name, version) + 1
+
+    # --- alignment -----------------------------------------------------------------------------------------------
+
+    def align(self, name: str, version: int, attempt: int) -> tuple[tuple[int, ...], str]:
+        """Run this party's part; returns what all parties saw and this owner's confirmation.
+
+        An owner that has its rows already (its process ended before it confirmed) only registers and confirms.
+
+        Raises:
+            StateConflictError: not all owners have joined, or the attempt's number was used.
+            RefusedError: the lists and the noise do not fit the rows agreed.
+            ContributionRejectedError, MpcError: a party deviated or is gone; nobody has rows of this attempt.
+            LedgerError: the ledger does not answer.
+        """
+        with self._lock:
+            record = self._under_way(name, version)
+            numbers = self._members(record)
+            owner = self._number in numbers
+            kept = self._store.list_of(name, version) if owner else None
+            if kept is not None and kept.rows is not None:
+                return (), self._finish(record, kept)
+            self._store.begin_attempt(name, version, attempt)
+            session = session_id(record, attempt)
+            with self._network.channel(session, attempt) as channel:
+                run = CohortSession(
+                    record, numbers, channel, session, attempt, self._prover.commit_columns, self._timeout_s
+                )
+                if kept is None:
+                    outcome = run.run(None, None)
+                else:
+                    outcome = run.run(FR.decode_bytes(kept.identifiers), FR.decode_bytes(kept.blinder))
+            _log.info("aligned", cohort=record.label, multiplicities=outcome.multiplicities)
+            if kept is None or outcome.rows is None:
+                return outcome.multiplicities, ""
+            self._store.keep_rows(name, version, outcome.rows, outcome.salt, outcome.digest)
+            return outcome.multiplicities, self._finish(record, self._store.list_of(name, version))
+
+    def rows_of(self, label: str) -> CohortRows | None:
+        """Where this party's persons stand in a cohort, by the name that schemas give it; None if it was not aligned.
+
+        Raises:
+            StateConflictError: its alignment was not confirmed by everybody.
+            LedgerError: the ledger does not answer.
+        """
+        name, _, number = label.rpartition(".")
+        if not name or not number.isascii() or not number.isdigit() or len(number) > 9:
+            return None
+        try:
+            kept = self._store.list_of(name, int(number))
+        except RecordUnknownError:
+            if self._ledger.cohorts.latest(name) >= int(number) > 0:
+                raise StateConflictError(f"this party has entered no list for cohort {label}") from None
+            return None
+        record = self._ledger.cohorts.cohort(name, int(number))
+        if kept.rows is None or record.state is not CohortState.ACTIVE:
+            raise StateConflictError(f"cohort {label} is not active: every owner has to confirm its alignment")
+        return CohortRows(record.log_rows, dict(zip(kept.elements(), kept.rows.tolist(), strict=True)))
+
+    def _finish(self, record: CohortRecord, kept: CohortList) -> str:
+        """Register the layout and confirm, each unless it was done."""
+        mine = record.member(self._ledger.client.address)
+        if mine is not None and mine.confirmed:
+            return ""
+        layout = self._layouts.register(record, kept)
+        return self._ledger.cohorts.confirm(record.name, record.version, kept.digest, layout).tx_hash
+
+    def _under_way(self, name: str, version: int) -> CohortRecord:
+        try:
+            record = self._ledger.cohorts.cohort(name, version)
+        except RecordInvalidError as error:
+            raise RecordUnknownError(f"the ledger has no version {version} of a cohort {name[:64]!r}") from error
+        if record.state is not CohortState.PROPOSED:
+            raise StateConflictError(f"version {version} of cohort {name} is {record.state.name}")
+        return record
+
+    def _members(self, record: CohortRecord) -> list[int]:
+        """The party that each member is."""
+        numbers = []
+        for member in record.members:
+            number = self._numbers.get(self._ledger.registry.member(member.owner).did_hash)
+            if number is None:
+                raise StateConflictError("an owner of the cohort is none of the computing parties")
+            if not member.joined:
+                raise StateConflictError("not every owner of the cohort has joined")
+            numbers.append(number)
+        return numbers
+
+
+def session_id(record: CohortRecord, attempt: int) -> bytes:
+    """32 bytes, unique to (cohort, version, attempt)."""
+    fields = struct.pack(">QQ", record.version, attempt)
+    return hashlib.sha256(b"tallystick.cohort.session.v1" + record.cohort.to_bytes(16, "big") + fields).digest()
+
+
+def _column(kept: CohortList, rows: int) -> RegisteredSecret:
+    padded = FR.zeros(rows)
+    padded[: len(kept)] = FR.decode_bytes(kept.identifiers)
+    return RegisteredSecret(padded, FR.decode_bytes(kept.blinder))
