@@ -100,7 +100,6 @@ class Approver:
                 self._store.keep_query(stored)
                 return Verdict.ACKNOWLEDGED
             try:
-                charge_budgets(self._store, mine, query_id, proposer)
                 automatic = self._considered(query, sql, purpose, proposer, documents)
             except RefusedError as error:
                 self._refuse(
@@ -182,6 +181,7 @@ class Approver:
             if relation_hash(cohort_relation(self._ledger, *cohort)) != query.relation_hash:
                 raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not the cohort's")
             return True
+        charge_budgets(self._store, self._own_datasets(query), query.query_id, proposer)
         view = read_directory(self._ledger.registry, documents)
         plan = self._checked_plan(query, view, sql, purpose, proposer)
         return all(view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name)
