@@ -28,6 +28,7 @@ from query.errors import (
 )
 from query.plan import Plan
 from query.policy import DEFAULT_MINIMUM_GROUP
+from query.publication import Publication
 from query.schema import TableSchema
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -62,6 +63,7 @@ __all__ = [
     "Plan",
     "PolicyRefusedError",
     "ProofRejectedError",
+    "Publication",
     "QueryCancelledError",
     "QueryError",
     "QueryFailedError",

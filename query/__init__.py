@@ -8,6 +8,7 @@
     layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
+    publication   who sees the numbers of a question
     limits        the finer clauses of it
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
@@ -36,11 +37,8 @@
     regressions   REGR_*
     arranging     the order and choice of a result's rows
     statistics    exact sums to results
-<<<<<<< HEAD
-    audit/        the differencing auditor: what a new answer and earlier ones pin down together
-=======
     clear         plans evaluated in the clear, vectorised
     analyses      statistics by name
     rehearsal     questions and analyses on rows one may see
->>>>>>> main
+    audit/        the differencing auditor: what a new answer and earlier ones pin down together
 """

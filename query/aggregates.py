@@ -31,6 +31,8 @@ class Statistic(StrEnum):
     REGR_INTERCEPT = "REGR_INTERCEPT"
     REGR_R2 = "REGR_R2"
     MOMENTS = "MOMENTS"
+    HISTOGRAM = "HISTOGRAM"
+    QUANTILE_INTERVAL = "QUANTILE_INTERVAL"
 
     @property
     def arguments(self) -> tuple[int, int]:
@@ -43,6 +45,11 @@ class Statistic(StrEnum):
     def moments(self) -> tuple[Moment, ...]:
         """The moments it needs besides the count. MOMENTS needs all, of all its arguments."""
         return _NEEDED[self]
+
+    @property
+    def binned(self) -> bool:
+        """Whether it is finished from counts per bin."""
+        return self in (Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)
 
 
 class Moment(StrEnum):
@@ -67,6 +74,7 @@ _NEEDED: Final[dict[Statistic, tuple[Moment, ...]]] = {
     Statistic.REGR_SXX: (_Y, _YY), Statistic.REGR_SYY: (_X, _XX), Statistic.REGR_SXY: (_X, _Y, _XY),
     Statistic.REGR_SLOPE: (_X, _Y, _YY, _XY), Statistic.REGR_INTERCEPT: (_X, _Y, _YY, _XY),
     Statistic.REGR_R2: (_X, _Y, _XX, _YY, _XY), Statistic.MOMENTS: (),
+    Statistic.HISTOGRAM: (), Statistic.QUANTILE_INTERVAL: (),
 }
 _PAIRS: Final = frozenset({
     statistic for statistic in Statistic

@@ -18,7 +18,6 @@ from fractions import Fraction
 from query.errors import ColumnKindError, SqlUnsupportedError
 from query.expressions import (
     Arithmetic,
-    Case,
     ColumnName,
     Comparison,
     Condition,
@@ -166,7 +165,7 @@ def _kind(value: Expression, kinds: Mapping[str, OutputKind]) -> OutputKind:
                 if _kind(part, kinds) is not OutputKind.NUMBER:
                     raise ColumnKindError("arithmetic of other than numbers", value.position)
             return OutputKind.NUMBER
-        case Case():
+        case _:
             raise SqlUnsupportedError("CASE in HAVING", value.position, "compare the outputs themselves")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from query.aggregates import Statistic
 from query.directory import Directory, RegisteredTable
@@ -18,6 +19,7 @@ from query.errors import (
 )
 from query.expressions import (
     Arithmetic,
+    Bucket,
     Case,
     ColumnName,
     Condition,
@@ -63,11 +65,12 @@ AggregateArgument = Argument | BoundPerson
 
 @dataclass(frozen=True, slots=True)
 class BoundAggregate:
-    """An output with its arguments; COUNT(*) has none."""
+    """An output with its arguments; COUNT(*) has none. `bins` are of statistics per bin, with the quantile, if any."""
 
     name: str
     statistic: Statistic
     arguments: tuple[AggregateArgument, ...]
+    bins: tuple[Bucket, Decimal | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ class BoundQuestion:
     union: bool
 
 
+_CONSTRUCTS = {Arithmetic: "arithmetic", Case: "CASE", Bucket: "WIDTH_BUCKET"}
+
+
 def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     """Resolve a parsed question.
 
@@ -135,7 +141,8 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     aggregates = []
     for aggregate in question.aggregates:
         arguments = tuple(_argument(question, names, aggregate, argument) for argument in aggregate.arguments)
-        aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments))
+        bins = None if aggregate.bins is None else (aggregate.bins, aggregate.quantile)
+        aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments, bins))
     groups = _groups(question, names)
     if joint and len({group.table for group in groups}) > 1:
         raise SqlUnsupportedError("grouping by two tables' columns under a condition over two tables",
@@ -254,8 +261,8 @@ class _Names:
         """The one table whose columns a value or condition names; the first where it names none."""
         tables = {self.column(name).table for name in all_names(node)}
         if len(tables) > 1:
-            if isinstance(node, Arithmetic | Case):
-                construct = "CASE over two tables" if isinstance(node, Case) else "arithmetic over two tables"
+            if isinstance(node, Arithmetic | Case | Bucket):
+                construct = f"{_CONSTRUCTS[type(node)]} over two tables"
                 hint = "aggregate the columns of each table by themselves"
                 if isinstance(node, Case):
                     hint = "multiply the value of one table by CASE WHEN … THEN 1 ELSE 0 END of the other"

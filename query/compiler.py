@@ -14,6 +14,8 @@ that the number of true values of a boolean, too, is subject to the minimum grou
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from itertools import combinations_with_replacement
 from itertools import product as cartesian
 from math import prod
@@ -24,14 +26,15 @@ from query.arguments import ArgumentCompiler, CompiledArgument
 from query.binding import BoundAggregate, BoundQuestion
 from query.disclosure import describe_sum
 from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
-from query.expressions import ColumnName, Condition, Junction, all_names, text_of
+from query.expressions import Bucket, ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
+from query.histograms import Bins
 from query.joint import Joint, JointConditions
 from query.masks import Key, Product, TableProducts
 from query.moment_sums import MaskedSums
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.sides import Side
-from query.sums import Cell, GroupSpec, Moments, MomentTable, OutputSpec, SumSpec
+from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
 from zk.builder import RelationBuilder
 from zk.limits import require_publishable
 from zk.relation import MAX_CELLS, MAX_SUMS, ONE, Relation
@@ -158,6 +161,8 @@ class SumCompiler:
     def output(self, aggregate: BoundAggregate) -> OutputSpec:
         """Add an aggregate's sums and return how it is finished from them."""
         statistic = aggregate.statistic
+        if aggregate.bins is not None:
+            return self._binned(aggregate, *aggregate.bins)
         self._moments |= statistic is Statistic.MOMENTS
         arguments = [self._arguments.compile(argument) for argument in aggregate.arguments]
         mask = [list(factors) for factors in self._filters]
@@ -182,6 +187,16 @@ class SumCompiler:
             sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
             moments = Moments(count, **{name.value: number for name, number in sums.items()})
         return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments, table)
+
+    def _binned(self, aggregate: BoundAggregate, bucket: Bucket, quantile: Decimal | None) -> OutputSpec:
+        """A statistic finished from the counts of rows per bin; the bins are the groups."""
+        rows = tuple(side.simplify(factors) for side, factors in zip(self.sides, self._filters, strict=True))
+        count, side = self._sum(rows, self._terms), self._sides[aggregate.arguments[0].table]
+        value, p = side.values.value(bucket.operand), None if quantile is None else Fraction(quantile)
+        least, greatest = (Fraction(end, 10**value.scale) for end in (value.lo, value.hi))
+        bins = Bins(Fraction(bucket.lo), Fraction(bucket.hi), bucket.count, least, greatest, p)
+        operand = Operand(side.products.table.schema.name, side.values.text(bucket.operand), value.lo, value.scale)
+        return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(count), bins=bins)
 
     def _writer(self, mask: list[list[int]], moments: bool, crossing: bool) -> Writer:
         """How an aggregate's sums are written: those of MOMENTS and of values over several tables all under one mask.

@@ -49,6 +49,17 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """WIDTH_BUCKET(operand, lo, hi, count): 0 below lo, 1 to count in equal bins, count + 1 from hi."""
+
+    operand: Expression
+    lo: Decimal
+    hi: Decimal
+    count: int
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """left operator right, the operator one of = <> < <= > >=."""
 
@@ -92,7 +103,7 @@ class Junction:
     position: Position | None
 
 
-Expression = ColumnName | Literal | Arithmetic | Case
+Expression = ColumnName | Literal | Arithmetic | Case | Bucket
 Condition = ColumnName | Literal | Comparison | Membership | NullTest | Negation | Junction
 Node = Expression | Condition
 
@@ -110,6 +121,8 @@ def value_names(node: Expression) -> Iterator[ColumnName]:
                 yield from value_names(value)
             if otherwise is not None:
                 yield from value_names(otherwise)
+        case Bucket(operand=operand):
+            yield from value_names(operand)
         case Literal():
             return
 
@@ -130,8 +143,8 @@ def condition_names(node: Node, inside: bool = False) -> Iterator[ColumnName]:
                 yield from condition_names(value, inside)
             if otherwise is not None:
                 yield from condition_names(otherwise, inside)
-        case Membership(operand=operand) | NullTest(operand=operand) | Negation(operand=operand):
-            yield from condition_names(operand, True)
+        case Membership() | NullTest() | Negation() | Bucket():
+            yield from condition_names(node.operand, True)
         case Junction(operands=operands):
             for operand in operands:
                 yield from condition_names(operand, True)
@@ -154,7 +167,10 @@ def text_of(node: Node, name_of: Callable[[ColumnName], str]) -> str:
 
     def text(inner: Node) -> str:
         shown = text_of(inner, name_of)
-        return shown if isinstance(inner, ColumnName | Literal | Case) else f"({shown})"
+        return shown if isinstance(inner, ColumnName | Literal | Case | Bucket) else f"({shown})"
+
+    def shown_value(inner: Node) -> str:
+        return text_of(inner, name_of)
 
     match node:
         case ColumnName():
@@ -163,6 +179,8 @@ def text_of(node: Node, name_of: Callable[[ColumnName], str]) -> str:
             return _literal(value)
         case Arithmetic(operator=operator, left=left, right=right):
             return f"{text(left)} {'·' if operator == '*' else operator} {text(right)}"
+        case Bucket(operand=operand, lo=lo, hi=hi, count=count):
+            return f"width_bucket({shown_value(operand)}, {_literal(lo)}, {_literal(hi)}, {count})"
         case Comparison(operator=operator, left=left, right=right):
             return f"{text(left)} {operator} {text(right)}"
         case Membership(operand=operand, items=items):

@@ -10,6 +10,7 @@ from query.aggregates import Statistic
 from query.canonical import Fields, JsonValue, as_json_texts, encode_canonical, hash_canonical, parse_object
 from query.errors import PolicyInvalidError, PolicyRefusedError
 from query.limits import Limits, limits_as_json, limits_from_json
+from query.publication import Publication
 
 if TYPE_CHECKING:
     from query.directory import RegisteredTable
@@ -44,6 +45,7 @@ class Policy:
         hidden_values: columns that may not be aggregated.
         hidden_filters: columns that may not stand in WHERE.
         expires_at_s: seconds since 1970 after which everything is refused.
+        public_release: whether released numbers may stand on the ledger for everybody to read.
         limits: finer clauses.
     """
 
@@ -56,6 +58,7 @@ class Policy:
     hidden_values: tuple[str, ...] = ()
     hidden_filters: tuple[str, ...] = ()
     expires_at_s: int | None = None
+    public_release: bool = False
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -72,8 +75,10 @@ class Policy:
 
 def _as_json(policy: Policy) -> JsonValue:
     statistics = None if policy.statistics is None else tuple(str(statistic) for statistic in policy.statistics)
-    limits: dict[str, JsonValue] = {} if policy.limits == Limits() else {"limits": limits_as_json(policy.limits)}
-    return {**limits, "format": FORMAT, "minimum_group": policy.minimum_group, "automatic": policy.automatic,
+    later: dict[str, JsonValue] = {"public_release": True} if policy.public_release else {}  # old policies keep a hash
+    if policy.limits != Limits():
+        later["limits"] = limits_as_json(policy.limits)
+    return {**later, "format": FORMAT, "minimum_group": policy.minimum_group, "automatic": policy.automatic,
             "members": as_json_texts(policy.members), "roles": as_json_texts(policy.roles),
             "statistics": as_json_texts(statistics), "partners": as_json_texts(policy.partners),
             "hidden_values": [*policy.hidden_values], "hidden_filters": [*policy.hidden_filters],
@@ -102,8 +107,8 @@ def parse_policy(text: str | bytes) -> Policy:
     policy = Policy(fields.integer("minimum_group"), fields.boolean("automatic"), fields.optional_texts("members"),
                     fields.optional_texts("roles"), _statistics(fields.optional_texts("statistics")),
                     fields.optional_texts("partners"), fields.texts("hidden_values"), fields.texts("hidden_filters"),
-                    fields.optional_integer("expires_at_s"),
-                    limits=limits_from_json(fields.nested("limits")) if fields.has("limits") else Limits())
+                    fields.optional_integer("expires_at_s"), fields.flag("public_release"),
+                    limits_from_json(fields.nested("limits")) if fields.has("limits") else Limits())
     fields.end()
     return policy
 
@@ -141,6 +146,8 @@ def check_policy(plan: Plan, table: RegisteredTable, asker: Asker, now_s: int) -
     refuse_if(policy.expires_at_s is not None and now_s >= policy.expires_at_s, "expiry", "the permission has expired")
     refuse_if(policy.members is not None and asker.member not in policy.members, "member", "this member may not ask")
     refuse_if(policy.roles is not None and asker.role not in policy.roles, "role", "this role may not ask")
+    refuse_if(plan.publication is Publication.PUBLIC and not policy.public_release, "public_release",
+              "its numbers may not be made public")
     refuse_if(policy.partners is not None and not set(use.partners) <= set(policy.partners), "partner",
               "it may not be joined with that owner's table")
     refuse_if(plan.minimum_group < max(policy.minimum_group, table.minimum_group), "minimum_group",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -11,6 +11,7 @@ from sqlglot import exp
 from query.errors import ParameterInvalidError, Position, SqlUnsupportedError
 from query.expressions import (
     Arithmetic,
+    Bucket,
     Case,
     ColumnName,
     Comparison,
@@ -29,6 +30,7 @@ MAX_NAME: Final = 64
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 25  # below the precision of decimal arithmetic
 MAX_ITEMS: Final = 64
+MAX_BINS: Final = 64
 
 _COMPARISONS: Final[dict[type[exp.Expr], str]] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
@@ -40,7 +42,7 @@ _PARTS: Final = {
     "symmetric": "BETWEEN SYMMETRIC", "distinct": "DISTINCT", "with_fill": "WITH FILL",
 }
 CONDITION_HINT: Final = "conditions are =, <>, <, <=, >, >=, BETWEEN, IN, IS NULL and boolean columns with AND, OR, NOT"
-VALUE_HINT: Final = "values are columns and numbers with +, - and *, and CASE WHEN … THEN … ELSE … END"
+VALUE_HINT: Final = "values are columns and numbers with +, - and *, CASE WHEN … THEN … ELSE … END and WIDTH_BUCKET"
 
 
 class TreeReader:
@@ -148,12 +150,32 @@ class TreeReader:
                 return Arithmetic("-", Literal(Decimal(0), place), inner, place)
             case exp.Case():
                 return self._case(node, depth)
+            case exp.WidthBucket():
+                self.only(node, {"this", "min_value", "max_value", "num_buckets"})
+                parts = [node.args.get(key) for key in ("min_value", "max_value", "num_buckets")]
+                return self.bucket(self.value(node.this, depth + 1), parts, place)
         operator = _ARITHMETIC.get(type(node)) if node is not None else None
         if node is None or operator is None:
             raise SqlUnsupportedError(construct(node), place, VALUE_HINT)
         self.only(node, {"this", "expression"})
         return Arithmetic(operator, self.value(node.this, depth + 1), self.value(node.args["expression"], depth + 1),
                           place)
+
+    def bucket(self, operand: Expression, parts: Sequence[exp.Expr | None], place: Position | None) -> Bucket:
+        """Read equal bins: where they begin, where they end, and how many there are."""
+        lo, hi, count = (self.constant(part) for part in parts)
+        if count != int(count) or not 1 <= count <= MAX_BINS:
+            raise SqlUnsupportedError(f"{count:f} bins", place, f"write 1 to {MAX_BINS}")
+        if lo >= hi:
+            raise SqlUnsupportedError("bins that end before they begin", place, "write the lower bound first")
+        return Bucket(operand, lo, hi, int(count), place)
+
+    def constant(self, node: exp.Expr | None) -> Decimal:
+        """Read a number that is written as it is."""
+        found = self.value(node)
+        if not isinstance(found, Literal) or isinstance(found.value, bool) or not isinstance(found.value, Decimal):
+            raise SqlUnsupportedError("a bound that is not a number", self.position(node), "write a number")
+        return found.value
 
     def _case(self, node: exp.Case, depth: int) -> Case:
         self.only(node, {"this", "ifs", "default"})

@@ -39,6 +39,10 @@ class Rehearsal:
         self.directory = directory
         self._tables = tables
 
+    def columns(self, table: str) -> Columns:
+        """The physical columns of a table, by name."""
+        return self._tables[table]
+
     def answer(self, sql: str) -> Answer:
         """Compile and evaluate a question; sums of small or close groups are left out as they would be.
 

@@ -9,8 +9,10 @@
     output:    COUNT(*), COUNT(v), COUNT([DISTINCT] key), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE),
                STDDEV_POP(v), STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), REGR_COUNT,
                REGR_AVGX, REGR_AVGY, REGR_SXX, REGR_SYY, REGR_SXY, REGR_SLOPE, REGR_INTERCEPT, REGR_R2 (all of (v, v)),
-               MOMENTS(v, ...), or a value of GROUP BY
-    v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END
+               MOMENTS(v, ...), or a value of GROUP BY; by itself HISTOGRAM(v, lo, hi, bins) or
+               QUANTILE_INTERVAL(v, p, lo, hi, bins)
+    v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END,
+               WIDTH_BUCKET(v, lo, hi, bins)
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
                TRUE, FALSE, NOT, AND, OR
 
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import sqlglot
@@ -40,7 +43,7 @@ from query.errors import (
     SqlSyntaxError,
     SqlUnsupportedError,
 )
-from query.expressions import ColumnName, Condition, Expression, Literal, text_of
+from query.expressions import Bucket, ColumnName, Condition, Expression, Literal, text_of
 from query.parameters import split_question
 from query.reading import bare, construct
 from query.sources import SourceReader, TableName
@@ -57,19 +60,27 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.RegrSxx: Statistic.REGR_SXX, exp.RegrSyy: Statistic.REGR_SYY, exp.RegrSxy: Statistic.REGR_SXY,
     exp.RegrSlope: Statistic.REGR_SLOPE, exp.RegrIntercept: Statistic.REGR_INTERCEPT, exp.RegrR2: Statistic.REGR_R2,
 }
-_NAMED: Final = {"MOMENTS": Statistic.MOMENTS}
+_NAMED: Final = {str(s): s for s in (Statistic.MOMENTS, Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)}
+_BINNED: Final = {Statistic.HISTOGRAM: "v, lo, hi, bins", Statistic.QUANTILE_INTERVAL: "v, p, lo, hi, bins"}
 _LIST: Final = ", ".join(Statistic)
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One output; COUNT(*) has no arguments, and COUNT may be of distinct values."""
+    """One output; COUNT(*) has no arguments, and COUNT may be of distinct values.
+
+    Args:
+        bins: of HISTOGRAM and QUANTILE_INTERVAL.
+        quantile: p of QUANTILE_INTERVAL.
+    """
 
     statistic: Statistic
     arguments: tuple[Expression, ...]
     name: str
     position: Position | None
     distinct: bool = False
+    bins: Bucket | None = None
+    quantile: Decimal | None = None
 
     @property
     def meaning(self) -> tuple[str, ...]:
@@ -167,6 +178,13 @@ class _Reader(SourceReader):
         if not any(isinstance(output, Aggregate) for output in outputs):
             raise SqlSyntaxError("the question asks for nothing", Position(1, 1), f"select at least one of {_LIST}")
         tables, on, optional, union = self.sources(tree)
+        binned = next((o.bins for o in outputs if isinstance(o, Aggregate) and o.bins is not None), None)
+        if binned is not None:
+            if len(outputs) > 1 or groups:
+                hint = "ask for it by itself, or for COUNT(*) by WIDTH_BUCKET(v, lo, hi, bins) and other groups"
+                raise SqlUnsupportedError("HISTOGRAM or QUANTILE_INTERVAL with other outputs or groups",
+                                          binned.position, hint)
+            groups = (binned,)
         where = tree.args.get("where")
         condition = self.condition(where.this) if isinstance(where, exp.Where) else None
         _check_different([(output.name, output.position) for output in outputs], "output", "name each with AS")
@@ -186,7 +204,7 @@ class _Reader(SourceReader):
             keys = [output.name for output in outputs
                     if isinstance(output, KeyOutput) and text_of(output.value, str) == str(column)]
             return next(iter([*named, *keys]), None)
-        if isinstance(node, exp.Case):
+        if isinstance(node, exp.Case | exp.WidthBucket):
             text = text_of(self.value(node), str)
             return next((o.name for o in outputs if isinstance(o, KeyOutput) and text_of(o.value, str) == text), None)
         if _statistic(node) is None:
@@ -216,7 +234,7 @@ class _Reader(SourceReader):
         if grouped and isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
             column = self.column(inner, "")
             return KeyOutput(column, alias or column.name, position)
-        if grouped and isinstance(inner, exp.Case | exp.Add | exp.Sub | exp.Mul):
+        if grouped and isinstance(inner, exp.Case | exp.WidthBucket | exp.Add | exp.Sub | exp.Mul):
             value = self.value(inner)
             return KeyOutput(value, alias or text_of(value, str), position)
         return self._aggregate(inner, alias)
@@ -225,6 +243,8 @@ class _Reader(SourceReader):
         statistic, position = _statistic(node), self.position(node)
         if node is None or statistic is None:
             raise SqlUnsupportedError(construct(node), position, f"select {_LIST}")
+        if statistic.binned:
+            return self._binned(node, statistic, alias)
         distinct = isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)
         if distinct:
             self.only(node, {"this", "big_int"})
@@ -235,6 +255,23 @@ class _Reader(SourceReader):
         text = ", ".join(text_of(argument, str) for argument in arguments) or "*"
         name = f"{statistic.lower()}({'distinct ' if distinct else ''}{text})"
         return Aggregate(statistic, arguments, alias or name, position, distinct)
+
+    def _binned(self, node: exp.Expr, statistic: Statistic, alias: str | None) -> Aggregate:
+        """HISTOGRAM(v, lo, hi, bins) or QUANTILE_INTERVAL(v, p, lo, hi, bins)."""
+        self.only(node, {"this", "expressions"})
+        position, parts, quantile = self.position(node), list(node.expressions), None
+        wanted = _BINNED[statistic]
+        if len(parts) != len(wanted.split(",")):
+            hint = f"write {statistic}({wanted})"
+            raise SqlUnsupportedError(f"{statistic} of {len(parts)} arguments", position, hint)
+        value = self.value(parts.pop(0))
+        if statistic is Statistic.QUANTILE_INTERVAL:
+            quantile = self.constant(parts.pop(0))
+            if not 0 <= quantile <= 1:
+                raise SqlUnsupportedError(f"the quantile {quantile:f}", position, "write a number from 0 to 1")
+        bins = self.bucket(value, parts, position)
+        name = alias or f"{statistic.lower()}({text_of(value, str)})"
+        return Aggregate(statistic, (value,), name, position, bins=bins, quantile=quantile)
 
     def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
         if isinstance(node, exp.Anonymous):

@@ -16,12 +16,13 @@ from typing import Final
 from query.aggregates import Statistic
 from query.arranging import Known, arrange
 from query.errors import SumsInvalidError
+from query.histograms import Histogram, Interval
 from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
 from query.regressions import PairSums, finish_regression, spread
 from query.sums import Cell, Label, Operand, OutputSpec
 
-Value = int | Decimal | float | MomentMatrix | None
+Value = int | Decimal | float | MomentMatrix | Histogram | Interval | None
 
 _ROOTS: Final = Context(prec=60)  # a double has 17 digits; sums have at most 45, so 60 leaves the last double bit right
 
@@ -33,8 +34,8 @@ class Result:
     Args:
         name: the output's name.
         statistic: what it is.
-        value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, a matrix for MOMENTS, else the
-            nearest float; None is NULL.
+        value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, a matrix for MOMENTS, a histogram or
+            an interval for statistics of bins, else the nearest float; None is NULL.
         exact: the value as a fraction where it is rational and not NULL.
         count: rows it is over; None where suppressed.
         suppressed: whether a sum it needs was not released; the value is then None.
@@ -58,7 +59,8 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
         sums: one for each sum of the plan, in order: the field element as an integer, or None where not released.
 
     Returns:
-        One result for each output, in order; with GROUP BY the outputs of the first cell, of the second, and so on.
+        One result for each output, in order; with GROUP BY the outputs of the first cell, of the second, and so on. A
+        statistic of bins is one result.
 
     Raises:
         SumsInvalidError: the sums do not belong to the plan: their number, type, a bound or an inequality is wrong.
@@ -70,6 +72,8 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
         if value is not None and not (whole and 0 <= value <= spec.bound):
             raise SumsInvalidError(f"the sum {spec.name} is outside its bound")
     cells = len(plan.cells)
+    if plan.collected:
+        return (_collect(plan, plan.outputs[0], sums),)
     return tuple(
         _finish_output(output, sums[place::cells], cell)
         for place, cell in enumerate(plan.cells)
@@ -96,6 +100,8 @@ class ResultRow:
 
 def arranged_rows(plan: Plan, results: Sequence[Result]) -> tuple[ResultRow, ...]:
     """The rows of `result_rows`, with the closed ones marked."""
+    if plan.collected:
+        return (ResultRow({result.name: result.value for result in results}, False),)
     width, rows = len(plan.outputs), []
     known: list[dict[str, Known] | None] = []
     for place, cell in enumerate(plan.cells):
@@ -117,6 +123,21 @@ def _exact(value: Value | Label, exact: Fraction | None) -> Known:
     if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
         return Fraction(value)
     return value if isinstance(value, bool | str) else None
+
+
+def _collect(plan: Plan, output: OutputSpec, sums: Sequence[int | None]) -> Result:
+    """A statistic finished from the counts of all bins."""
+    bins = output.bins
+    if bins is None:
+        raise SumsInvalidError(f"{output.statistic} has no bins")
+    place = output.moments.count * len(plan.cells)
+    counts = {cell[0]: sums[place + number] for number, cell in enumerate(plan.cells)}
+    inner = tuple(counts.get(number, 0) for number in range(1, bins.count + 1))
+    found = Histogram(bins, counts.get(0, 0), inner, counts.get(bins.count + 1, 0), counts.get(None, 0),
+                      plan.minimum_group)
+    value = found if bins.quantile is None else found.quantile(bins.quantile)
+    released = [count for count in counts.values() if count is not None]
+    return Result(output.name, output.statistic, value, None, None, not released)
 
 
 def _finish_output(output: OutputSpec, sums: Sequence[int | None], cell: Cell) -> Result:

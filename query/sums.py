@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from query.aggregates import Statistic
+from query.histograms import Bins
 
 Label = str | bool | int | None
 Cell = tuple[Label, ...]
@@ -66,13 +67,19 @@ class MomentTable:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """A result column: which statistic of which columns, from which sums; `table` is that of MOMENTS."""
+    """A result column: which statistic of which columns, from which sums.
+
+    Args:
+        table: the sums of MOMENTS.
+        bins: of HISTOGRAM and QUANTILE_INTERVAL, which are finished from all cells together.
+    """
 
     name: str
     statistic: Statistic
     operands: tuple[Operand, ...]
     moments: Moments
     table: MomentTable | None = None
+    bins: Bins | None = None
 
 
 @dataclass(frozen=True, slots=True)

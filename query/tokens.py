@@ -32,7 +32,7 @@ _STRUCTURE: Final = frozenset({
 _JOINS: Final = "write FROM t JOIN u ON t.key = u.key, or LEFT JOIN"
 _UNION: Final = "write FROM (SELECT * FROM t UNION ALL SELECT * FROM u) AS v"
 _FILTER: Final = "conditions are =, <>, <, <=, >, >=, BETWEEN, IN, IS NULL and boolean columns with AND, OR, NOT"
-_NUMBERS: Final = "values are columns and numbers with +, - and *, and CASE WHEN … THEN … ELSE … END"
+_NUMBERS: Final = "values are columns and numbers with +, - and *, CASE WHEN … THEN … ELSE … END and WIDTH_BUCKET"
 
 _REFUSED: Final[dict[str, tuple[tuple[TokenType, ...], str]]] = {
     "SORT BY": ((_T.SORT_BY,), "write ORDER BY"),

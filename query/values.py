@@ -13,7 +13,17 @@ from typing import Final
 
 from query.binding import BoundColumn
 from query.errors import BoundExceededError, ColumnKindError, SqlUnsupportedError
-from query.expressions import Arithmetic, Case, ColumnName, Condition, Expression, Literal, text_of
+from query.expressions import (
+    Arithmetic,
+    Bucket,
+    Case,
+    ColumnName,
+    Comparison,
+    Condition,
+    Expression,
+    Literal,
+    text_of,
+)
 from query.kinds import MAX_SCALE, Category, stored_bound, stored_offset, stored_scale
 from query.masks import Factor, TableProducts
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
@@ -193,6 +203,8 @@ class ValueCompiler:
                 found = self.combined(operator, self.value(left), self.value(right))
             case Case():
                 found = self._case(expression)
+            case Bucket():
+                found = self._bucket(expression)
         return self.settled(found, self.text(expression))
 
     def settled(self, found: Value, text: str) -> Value:
@@ -231,6 +243,24 @@ class ValueCompiler:
         polynomial = self._algebra.multiply(left.polynomial, right.polynomial)
         masks = tuple(dict.fromkeys(left.masks + right.masks))
         return Value(polynomial, min(corners), max(corners), left.scale + right.scale, masks)
+
+    def _bucket(self, bucket: Bucket) -> Value:
+        """The number of bounds that a value is not below: comparisons with those that it may be above or below."""
+        value = self.value(bucket.operand)
+        found, always, never = ZERO, 0, 0
+        for number in range(bucket.count + 1):
+            bound = bucket.count * bucket.lo + number * (bucket.hi - bucket.lo)  # times count, so that it is exact
+            lowest, highest = (Decimal(end).scaleb(-value.scale) * bucket.count for end in (value.lo, value.hi))
+            if lowest >= bound:
+                always += 1
+            elif highest < bound:
+                never += 1
+            else:
+                scaled = Arithmetic("*", Literal(Decimal(bucket.count), None), bucket.operand, bucket.position)
+                truth = self._truth(Comparison(">=", scaled, Literal(bound, None), bucket.position))
+                found = found + truth.polynomial
+        found = found + Polynomial.constant(always)
+        return Value(found, always, bucket.count + 1 - never, 0, value.masks)
 
     # --- CASE -----------------------------------------------------------------------------------------------------
 

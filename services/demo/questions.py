@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from ledger.errors import RecordInvalidError
 from ledger.studies import QueryState
-from query.moments import MomentMatrix
 from query.statistics import Value
 from query.sums import Cell
 from services.client import Tallystick
@@ -138,6 +138,8 @@ def _label(result: Result, name: str, cell: Cell) -> str:
 
 
 def _plain(value: Value) -> int | float | None:
-    if isinstance(value, MomentMatrix):
-        raise DemoFailedError("a demo asks for numbers")
-    return value if value is None or isinstance(value, int) else float(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    raise DemoFailedError("a demo asks for numbers")

@@ -70,6 +70,22 @@ class GapTests:
         forbidden = [forbidden_numbers(gap, minimum) for gap in self.gaps]
         return open_any_forbidden(engine, values, forbidden, "gaps")
 
+    def risk(self, values: Mapping[int, int], minimum: int) -> bool:
+        """The same for an answer that one owner proves alone: it knows the new counts, by row.
+
+        Raises:
+            HistoryIncompleteError: an earlier count in a gap stands open nowhere; the question has to be asked jointly.
+        """
+        for gap in self.gaps:
+            if any(self._is_shared(guard) for _, guard in gap.terms):
+                raise HistoryIncompleteError("an earlier count is not open: ask without a public release")
+            total = sum(
+                c * (values[g.row] if g.query_id == self.query_id else self.earlier.opened[g]) for c, g in gap.terms
+            )
+            if gap.closed_by(total, minimum):
+                return True
+        return False
+
     def _is_shared(self, guard: GuardRow) -> bool:
         return guard.query_id != self.query_id and guard not in self.earlier.opened
 

@@ -29,7 +29,7 @@ from services.party.client import TableDocument
 from services.party.gap_tests import EarlierGuards, GapTests
 from services.party.store import PartyStore
 from zk.field import FR
-from zk.proof import decode_proof
+from zk.proof import Proof, decode_proof
 from zk.relation import Relation
 from zk.statement import Point, opened_rows
 
@@ -160,8 +160,7 @@ class AnswerHistory:
             return None
         proof = decode_proof(record.relation, results[-1].proof)
         released = _released(record, proof.release)
-        values = dict(zip(opened_rows(record.relation, proof.release), proof.rows, strict=True))
-        return _Answer(released, _opened(released, values), proof.sums)
+        return _Answer(released, _opened(released, opened_values(record.relation, proof)), proof.sums)
 
     def _shares(self, record: QueryRecord, answer: _Answer) -> dict[GuardRow, ReplicatedShare]:
         """This party's shares of the guards that are not open."""
@@ -198,6 +197,13 @@ class AnswerHistory:
 def guard_bytes(guards: ReplicatedShare) -> bytes:
     """A party's shares of the released guards, in the order of their rows, for its store. Secret."""
     return FR.encode_bytes(guards.first) + FR.encode_bytes(guards.second)
+
+
+def opened_values(relation: Relation, proof: Proof) -> dict[int, int]:
+    """What a proof shows to everybody, by row of the sealed column."""
+    if relation.plain:
+        return dict(enumerate(proof.constants))
+    return dict(zip(opened_rows(relation, proof.release), proof.rows, strict=True))
 
 
 def released_guards(relation: Relation, release: int) -> tuple[int, ...]:

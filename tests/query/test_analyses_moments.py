@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import statsmodels.api as sm
-from analyses_data import Pooled, cancer, city, diabetes
+from analyses_data import Pooled, cancer, city, diabetes, pooled
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from statsmodels.stats.oneway import anova_oneway
@@ -21,6 +21,9 @@ from query.analyses.report import Estimate
 from query.analyses.table_one import TableOne
 from query.analyses.writing import Bins
 from query.errors import AnalysisInvalidError, CellsSuppressedError, DegreesOfFreedomError, DesignSingularError
+from query.kinds import BoundedInteger
+from query.schema import ColumnSchema, TableSchema
+from services.demo.tables import DemoTable
 
 BODY = ("exams.age", "exams.bmi", "exams.bp", "exams.woman")
 BLOOD = ("serum.s1", "serum.s2", "serum.s3", "serum.s5")
@@ -283,8 +286,30 @@ def test_table_one_says_what_is_missing() -> None:
         diabetes().rehearsal.run(TableOne("exams.bp", ("serum.s5",)))
 
 
-def test_centred_moments_lose_no_digits() -> None:
-    """10^6 rows around 10^9 with variance 1: doubles over raw sums would lose everything."""
+def test_a_million_rows_around_a_billion_lose_no_digits() -> None:
+    """y = 10^9 ± 1 and x = 10^9 ± 1, correlated 0.5: exactly known moments, through the compiler and the finishers."""
+    n = 10**6
+    signs = np.array([(1, 1), (1, 1), (1, 1), (-1, -1), (-1, -1), (-1, -1), (1, -1), (-1, 1)]).repeat(n // 8, axis=0)
+    near = BoundedInteger(10**9 - 5, 10**9 + 5)
+    left = TableSchema("a", "a", "rows", "k", "big", (ColumnSchema("x", near),))
+    right = TableSchema("b", "b", "rows", "k", "big", (ColumnSchema("y", BoundedInteger(0, 2 * 10**9)),))
+    present = np.ones(n, np.bool_)
+    data = pooled([DemoTable(left, 0, 20, present, {"x": 10**9 + signs[:, 0]}, {}),
+                   DemoTable(right, 1, 20, present, {"y": 10**9 + signs[:, 1]}, {})])  # fmt: skip
+    model = data.rehearsal.run(LinearRegression("b.y", ("a.x",)))
+    slope, variance = model.coefficient("a.x"), 0.75 * n / (n - 2)
+    assert slope.value == 0.5
+    close(slope.se, np.sqrt(variance / n), 1e-15)
+    assert model.coefficient("intercept").value == 5 * 10**8
+    assert data.rehearsal.run(Pearson(("a.x", "b.y"))).pairs[0].value == 0.5
+    described = data.rehearsal.run(Describe(("b.y",))).variable("b.y")
+    assert (described.mean, described.variance) == (1e9, n / (n - 1))
+    raw = (10**9 + signs[:, 1]).astype(np.float64)
+    naive = (raw @ raw - raw.sum() ** 2 / n) / (n - 1)
+    assert abs(naive - 1) > 1e-3  # what doubles make of the same sums
+
+
+def test_means_of_a_billion_are_told_apart() -> None:
     n = 10**6
     ones = Group("y", n, 10**9 + Fraction(1, 2), Fraction(n - 1))
     assert mean_estimate(ones, 0.95).se == pytest.approx(1e-3, rel=1e-12)

@@ -69,6 +69,20 @@ def test_a_dry_run_prints_and_says_mock() -> None:
     assert [c["name"] for c in document["coefficients"]] == ["intercept", "hospital.age", "laboratory.hba1c"]
 
 
+def test_a_question_on_generated_rows() -> None:
+    sql = "SELECT fasting, COUNT(*) AS n, AVG(ldl) AS m FROM laboratory WHERE ldl >= :least GROUP BY fasting"
+    schema = str(SCHEMAS / "synthetic_city_laboratory.json")
+    asked = ["query", "dry-run", sql, "--schema", schema, "--param", "least=100"]
+    lines = CliRunner().invoke(app, asked).output.splitlines()
+    assert lines[0] == "MOCK data, no proof"
+    assert len(lines) == 3
+    assert lines[1].startswith("fasting = False  n = ")
+    document = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert document["mock"] is True
+    assert [row["fasting"] for row in document["rows"]] == ["False", "True"]
+    assert CliRunner().invoke(app, [*asked[:-2]]).exit_code == 1
+
+
 def test_the_catalogue_is_listed() -> None:
     shown = CliRunner().invoke(app, ["analyse", "list"])
     assert all(name in shown.output for name in CATALOGUE)

@@ -115,6 +115,16 @@ def test_parties_with_different_histories_end_the_attempt(scene):
     refused(outcome, ContributionRejectedError)
 
 
+def test_an_answer_proved_alone_is_compared_in_the_clear(scene):
+    sample, _, guard, count = scene
+    values = {guard: count}
+    assert not gap_tests(sample, guard, opened=count).risk(values, MINIMUM)
+    assert gap_tests(sample, guard, opened=count - 1).risk(values, MINIMUM)
+    assert not gap_tests(sample, guard, opened=count - MINIMUM).risk(values, MINIMUM)
+    with pytest.raises(HistoryIncompleteError, match="not open"):
+        gap_tests(sample, guard).risk(values, MINIMUM)
+
+
 def test_what_is_forbidden_follows_the_gap():
     assert sorted(forbidden_numbers(Gap((), 1), 3)) == [-2, -1, 1, 2]
     assert sorted(forbidden_numbers(Gap((), 2, may_vanish=False), 3)) == [-4, -2, 0, 2, 4]
