@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ledger.errors import LedgerError
+from query.analyses import catalogue as analyses
+from query.analyses.stacking import Stacked
 from query.analyses.writing import Bins
 from query.errors import (
     AnalysisError,
@@ -74,9 +76,11 @@ __all__ = [
     "ResultRejectedError",
     "RowOpening",
     "ServiceError",
+    "Stacked",
     "StudyUpdate",
     "Tallystick",
     "ZkError",
+    "analyses",
     "connect",
     "dry_run",
 ]

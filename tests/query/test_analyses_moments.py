@@ -18,11 +18,13 @@ from query.analyses.descriptives import Describe, Shape
 from query.analyses.means import Anova, Group, TTest, mean_estimate, two_samples
 from query.analyses.regression import LinearModel, LinearRegression
 from query.analyses.report import Estimate
+from query.analyses.stacking import Stacked
 from query.analyses.table_one import TableOne
 from query.analyses.writing import Bins
 from query.errors import AnalysisInvalidError, CellsSuppressedError, DegreesOfFreedomError, DesignSingularError
 from query.kinds import BoundedInteger
 from query.schema import ColumnSchema, TableSchema
+from services.demo.diabetes import load_tables
 from services.demo.tables import DemoTable
 
 BODY = ("exams.age", "exams.bmi", "exams.bp", "exams.woman")
@@ -315,3 +317,29 @@ def test_means_of_a_billion_are_told_apart() -> None:
     assert mean_estimate(ones, 0.95).se == pytest.approx(1e-3, rel=1e-12)
     other = Group("z", n, 10**9 + Fraction(3, 2), Fraction(n - 1))
     assert two_samples(other, ones, Fraction(0), True, 0.95).value == 1.0
+
+
+def test_rows_split_between_owners() -> None:
+    """The diabetes data cut into two hospitals' tables, stacked again by UNION ALL."""
+    exams, serum = load_tables()
+    columns = (*exams.schema.columns, *serum.schema.columns)
+    values, tables = {**exams.values, **serum.values}, []
+    for party, (name, part) in enumerate((("north", slice(0, 200)), ("south", slice(200, 442)))):
+        schema = TableSchema(name, name, "patients", "patient", name, columns)
+        here = {column: rows[part] for column, rows in values.items()}
+        tables.append(DemoTable(schema, party, 9, exams.present[part], here, {}))
+    data = pooled(tables)
+    terms = tuple(name.replace("exams", "north").replace("serum", "north") for name in (*BODY[:3], *BLOOD))
+    ours = data.rehearsal.run(Stacked(LinearRegression("north.progression", terms), ("north", "south")))
+    same_model(ours, pooled_ols(diabetes(), "serum.progression", (*BODY[:3], *BLOOD)))
+    assert "UNION ALL SELECT * FROM south) AS north" in ours.evidence[0].sql
+    age = data.rehearsal.run(Stacked(Describe(("north.age",), where="north.bmi > 25"), ("north", "south")))
+    rows = diabetes().frame["exams.age"][diabetes().frame["exams.bmi"] > 25]
+    close(age.variables[0].mean, rows.mean(), 1e-12)
+    one, grouped = LinearRegression("north.progression", ("north.bmi",)), Anova("north.s5", "north.sex")
+    for analysis, names in ((one, ("north",)), (one, ("north", "north")), (one, ("north", "west")),
+                            (one, ("south", "north")), (grouped, ("north", "south"))):  # fmt: skip
+        with pytest.raises(AnalysisInvalidError):
+            data.rehearsal.run(Stacked(analysis, names))
+    with pytest.raises(AnalysisInvalidError, match="same columns"):
+        diabetes().rehearsal.run(Stacked(one, ("exams", "serum")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from query.analyses.regression import LinearRegression
 from query.analyses.survival import KaplanMeier
 from query.analyses.writing import Bins
 from query.errors import AnalysisInvalidError
+from query.schema import encode_schema, parse_schema
 from services.cli.analysis_arguments import READERS, read_analysis, usage
 from services.cli.main import app
 
@@ -81,6 +82,19 @@ def test_a_question_on_generated_rows() -> None:
     assert document["mock"] is True
     assert [row["fasting"] for row in document["rows"]] == ["False", "True"]
     assert CliRunner().invoke(app, [*asked[:-2]]).exit_code == 1
+
+
+def test_stacked_tables(tmp_path: Path) -> None:
+    north = parse_schema((SCHEMAS / "synthetic_city_laboratory.json").read_bytes())
+    files = []
+    for name in ("north", "south"):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_bytes(encode_schema(replace(north, name=name, owner=name, cohort=name)))
+    asked = ["analyse", "pearson", "variables=north.hba1c,north.ldl", *(f"--dry-run={file}" for file in files)]
+    rows = [json.loads(CliRunner().invoke(app, [*asked, *more, "--json"]).output)["pairs"][0]["n"]
+            for more in ([], ["--stack=north,south"])]  # fmt: skip
+    assert 1.9 * rows[0] < rows[1] < 2.1 * rows[0]
+    assert CliRunner().invoke(app, [*asked, "--stack=north,east"]).exit_code == 1
 
 
 def test_the_catalogue_is_listed() -> None:

@@ -6,7 +6,10 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+import statsmodels.api as sm
+from sklearn.datasets import load_diabetes
 
 from query.analyses.asking import Analysis
 from query.analyses.contingency import ChiSquare, Frequency
@@ -18,6 +21,7 @@ from query.analyses.rates import StandardisedRate
 from query.analyses.regression import LinearRegression
 from query.analyses.scores import PopulationStability, Separation
 from query.analyses.stratified import MantelHaenszel
+from query.analyses.survival import KaplanMeier
 from query.analyses.table_one import TableOne
 from query.analyses.writing import Bins
 from query.policy import Policy, encode_policy
@@ -26,6 +30,7 @@ from query.rows import encode_rows
 from query.schema import encode_schema
 from services.client import Tallystick
 from services.demo.city import City, make_city
+from services.demo.diabetes import load_tables
 from services.demo.export import table_csv
 from services.deployment import LocalDeployment, TableInput
 from zk.srs import development_srs
@@ -76,7 +81,7 @@ ANALYSES: tuple[Analysis, ...] = (  # type: ignore[type-arg]
     PopulationStability(Bins("credit.accounts", (2, 4)), "hospital.smoker"),
     TTest("hospital.age", by="hospital.female"),
     Anova("hospital.visits", AGES),
-    Frequency("hospital.diabetic", expected=(9, 1), where="hospital.age >= 40"),
+    KaplanMeier("hospital.age", "hospital.diabetic", (30, 50, 70), by="hospital.smoker"),
     Describe(("credit.arrears_cents", "hospital.visits"), where="credit.in_arrears AND hospital.age >= 18"),
 )
 
@@ -89,13 +94,12 @@ def city() -> City:
 
 @pytest.fixture(scope="module")
 def agency(tmp_path_factory: pytest.TempPathFactory, city: City) -> Iterator[Tallystick]:
-    """An agency beside a deployment in which the city's three registers are registered."""
-    log_rows = city.tables[0].log_rows
+    """An agency beside a deployment with the city's three registers and the diabetes data's two tables."""
     folder = tmp_path_factory.mktemp("fifty")
-    with LocalDeployment(folder, srs=development_srs(log_rows, b"fifty queries")) as deployment:
-        for table in city.tables:
+    with LocalDeployment(folder, srs=development_srs(city.tables[0].log_rows, b"fifty queries")) as deployment:
+        for table in (*city.tables, *load_tables()):
             deployment.register(TableInput(table.party, encode_schema(table.schema), encode_policy(Policy()),
-                                           table_csv(table), log_rows, "row"))  # fmt: skip
+                                           table_csv(table), table.log_rows, "row"))  # fmt: skip
         with deployment.connect() as client:
             yield client
 
@@ -119,3 +123,25 @@ def test_fifty_mixed_queries_with_proofs_in_five_minutes(agency: Tallystick, cit
     print(f"{asked} queries in {elapsed:.1f} s")
     assert asked == QUERIES
     assert elapsed <= LIMIT_S
+
+
+@pytest.mark.slow
+def test_442_patients_of_two_owners_by_name(agency: Tallystick) -> None:
+    """Least squares of eight predictors and Table 1 on the diabetes data, with proofs."""
+    terms = ("exams.age", "exams.sex", "exams.bmi", "exams.bp", "serum.s1", "serum.s2", "serum.s3", "serum.s5")
+    model = agency.ols("serum.progression", *terms, purpose="progression")
+    source = load_diabetes(scaled=False)
+    names = [name.split(".")[1] for name in terms]
+    design = sm.add_constant(np.column_stack([source.data[:, source.feature_names.index(name)] for name in names]))
+    theirs = sm.OLS(source.target, design).fit()
+    for found, value, se, p in zip(model.coefficients, theirs.params, theirs.bse, theirs.pvalues, strict=True):
+        assert (found.value, found.se, found.p) == pytest.approx((value, se, p), rel=1e-8)
+    assert model.r_squared == pytest.approx(theirs.rsquared, rel=1e-9)
+    table = agency.table1("exams.sex", "exams.age", "serum.progression", Bins("exams.bmi", (25, 30)))
+    men, women = (source.target[source.data[:, 1] == sex] for sex in (1, 2))
+    assert table.line("serum.progression").groups == (pytest.approx((men.mean(), men.std(ddof=1))),
+                                                      pytest.approx((women.mean(), women.std(ddof=1))))  # fmt: skip
+    bmi = source.data[:, 2][source.data[:, 1] == 1]
+    assert [shown[0] for line in table.lines[2:] for shown in line.groups[:1] if shown] == [
+        (bmi < 25).sum(), ((bmi >= 25) & (bmi < 30)).sum(), (bmi >= 30).sum()]  # fmt: skip
+    assert all(evidence.transaction for evidence in (*model.evidence, *table.evidence))
