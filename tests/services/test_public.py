@@ -39,7 +39,9 @@ from services.errors import (
     RequestInvalidError,
 )
 from services.identity import Role
+from services.opening import OpeningInvalidError, opening_of, verify_opening
 from services.party.client import document_messages
+from services.results import RowOpening
 from services.verify import verify_published
 from zk.errors import ProofRejectedError
 from zk.proof import encode_proof
@@ -216,6 +218,10 @@ def test_one_owner_proves_public_numbers_alone(
     regulator = only_the_hospital.ledger_access()
     found = verify_published(regulator, result.query_id)
     assert tuple(found.public.values()) == result.sums
+    with pytest.raises(OpeningInvalidError, match="for everybody"):
+        opening_of(regulator, result.query_id, result.opening)
+    with pytest.raises(OpeningInvalidError, match="nothing to open"):
+        verify_opening(regulator, opening_of(regulator, result.query_id, [RowOpening(0, SUMS["n"], (1, 2))]))
     bundle = agency.bundle(result)
     audit = audit_bundle(bundle)
     assert [str(output.value) for output in audit.outputs] == [str(value) for value in SUMS.values()]
