@@ -26,10 +26,11 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.analyses.asking import Analysis, Answer
 from query.analyses.report import Evidence, Report
-from query.explain import explain_plan
+from query.explain import explain_plan, policy_decisions
 from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
+from query.policy import Asker
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -49,6 +50,7 @@ from services.errors import (
     RemoteError,
     RequestConflictError,
 )
+from services.identity import Role, parse_identity
 from services.ledger_access import load_account, open_ledger
 from services.party.client import PartyClient, ReleasedParts
 from services.results import Result, combine_parts, finish
@@ -79,6 +81,7 @@ class Tallystick(StatisticsByName):
         if config.ledger.account is None:
             raise ConfigInvalidError("ledger.account: an agency needs its account key")
         self._secret = load_account(config.ledger.account)
+        self._member = parse_identity(config.tls.certificate.read_bytes()).name
         self._coordinator = CoordinatorClient(config.coordinator, config.tls)
         self._parties = tuple(
             PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number)
@@ -135,7 +138,7 @@ class Tallystick(StatisticsByName):
 
     def explain(self, sql: str, parameters: Parameters | None = None) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql, parameters))
+        return explain_plan(*self._decided(sql, parameters))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.
@@ -337,7 +340,17 @@ class Tallystick(StatisticsByName):
             self.ledger, result.query_id, documents=documents, question=question, openings=result.opening
         )
 
+    def decisions(self, sql: str, parameters: Parameters | None = None) -> tuple[str, ...]:
+        """Which clause of which table's policy would decide on a question, in words; raises as `compile`."""
+        return self._decided(sql, parameters)[1]
+
     # --- parts of it ---------------------------------------------------------------------------------------------
+
+    def _decided(self, sql: str, parameters: Parameters | None) -> tuple[Plan, tuple[str, ...]]:
+        directory = self.directory().directory
+        plan = compile_question(checked_sql(question_text(sql, parameters)), directory)
+        asker = Asker(self._member, Role.AGENCY.value)
+        return plan, policy_decisions(plan, directory, asker, int(time.time()))
 
     def _derived(self, label: str, request_id: str) -> bytes:
         """32 bytes that only this agency can compute again."""

@@ -22,7 +22,9 @@ from query.plan import Plan, compile_question
 from query.registration import registration_relation
 from query.rows import encode_rows
 from query.schema import ColumnSchema, TableSchema, physical_columns
+from zk.cost import relation_cost
 from zk.errors import WitnessUnsatisfiedError
+from zk.proof import encode_proof
 
 CREDIT = TableSchema("credit", "bank", "patients", "person", "city", (
     ColumnSchema("debt", BoundedInteger(0, 10**6)), ColumnSchema("rated", Boolean()),
@@ -76,9 +78,18 @@ def test_a_plain_question_of_one_owner() -> None:
     plan = compile_question(sql, DIRECTORY, plain=True)
     assert plan.relation.plain
     given = sample_of(plan)
-    given.verify(given.prove(0))
+    proof = given.prove(0)
+    given.verify(proof)
+    assert relation_cost(plan.relation).proof_bytes == len(encode_proof(proof))
     with pytest.raises(SqlUnsupportedError, match="several owners"):
         compile_question(f"SELECT COUNT(*) {TWO}", DIRECTORY, plain=True)
+
+
+def test_the_cost_of_a_question_is_exact_in_bytes() -> None:
+    for sql in QUESTIONS[:3]:
+        plan = compile_question(sql, DIRECTORY)
+        proof = sample_of(plan).prove((1 << plan.relation.sum_rows) - 1)
+        assert relation_cost(plan.relation).proof_bytes == len(encode_proof(proof))
 
 
 def test_a_category_outside_its_groups_has_no_proof() -> None:
