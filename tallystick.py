@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ledger.errors import LedgerError
+from query.analyses import catalogue as analyses
+from query.analyses.stacking import Stacked
 from query.analyses.writing import Bins
 from query.errors import (
     AnalysisError,
@@ -28,6 +30,7 @@ from query.errors import (
 )
 from query.plan import Plan
 from query.policy import DEFAULT_MINIMUM_GROUP
+from query.publication import Publication
 from query.schema import TableSchema
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -62,6 +65,7 @@ __all__ = [
     "Plan",
     "PolicyRefusedError",
     "ProofRejectedError",
+    "Publication",
     "QueryCancelledError",
     "QueryError",
     "QueryFailedError",
@@ -72,9 +76,11 @@ __all__ = [
     "ResultRejectedError",
     "RowOpening",
     "ServiceError",
+    "Stacked",
     "StudyUpdate",
     "Tallystick",
     "ZkError",
+    "analyses",
     "connect",
     "dry_run",
 ]

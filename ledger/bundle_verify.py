@@ -23,7 +23,7 @@ from zk.proof import Proof, decode_proof, release_rows
 from zk.range_table import verify_table
 from zk.relation import RegisteredColumn, Relation
 from zk.srs import decode_g2, encode_g2
-from zk.statement import RELEASED, Point, Statement
+from zk.statement import RELEASE_BITS, RELEASED, Point, Statement
 from zk.verifier import verify_guards, verify_proof, verify_row_openings
 
 LEAST_MINIMUM_GROUP = 3  # the contract registers no dataset with a smaller one
@@ -38,6 +38,7 @@ class VerifiedBundle:
         statement, proof: what was verified.
         opened: rows of s that the proof itself opens (guards and public sums); sum v of cell c is row v·cells + c.
         released: released rows of s; empty where the agency passed on none.
+        public: the rows of those opened that everybody is to see; all where sums are plain.
     """
 
     bundle: AuditBundle
@@ -45,6 +46,7 @@ class VerifiedBundle:
     proof: Proof
     opened: Mapping[int, int]
     released: Mapping[int, int]
+    public: Mapping[int, int]
 
 
 def verify_bundle(bundle: AuditBundle) -> VerifiedBundle:
@@ -65,7 +67,17 @@ def verify_bundle(bundle: AuditBundle) -> VerifiedBundle:
     verify_proof(tau_g2, statement, proof)
     verify_guards(statement.relation, proof, bundle.query.minimum_group)
     opened = dict(zip(release_rows(statement.relation, proof.release), proof.rows))
-    return VerifiedBundle(bundle, statement, proof, opened, _verify_openings(bundle, statement, proof, opened, tau_g2))
+    released = _verify_openings(bundle, statement, proof, opened, tau_g2)
+    public = public_sums(statement.relation, proof)
+    return VerifiedBundle(bundle, statement, proof, {**opened, **public}, released, public)
+
+
+def public_sums(relation: Relation, proof: Proof) -> dict[int, int]:
+    """The sums of a verified proof that stand on the ledger for everybody, by row: all of them where they are plain."""
+    if relation.plain:
+        return dict(enumerate(proof.constants))
+    opened = zip(release_rows(relation, proof.release), proof.rows)
+    return {row: value for row, value in opened if proof.release >> RELEASE_BITS + row & 1}
 
 
 def require_string(bundle: AuditBundle, srs_id: bytes, tau_g2: G2) -> None:
@@ -110,8 +122,6 @@ def _query(
     if hashlib.sha256(bundle.statement).digest() != statement.hash:
         _refuse("statement", "not the words of its relation and commitments")
     proof = decode_proof(relation, bundle.proof)
-    if proof.sums is None:
-        _refuse("proof", "its sums are plain: no record seals them")
     if bundle.publication.record != record_hash(statement, proof):
         _refuse("publication", "the record is not that of this statement and proof")
     return statement, proof
@@ -189,8 +199,10 @@ def _verify_registration(
 def _verify_openings(
     bundle: AuditBundle, statement: Statement, proof: Proof, opened: Mapping[int, int], tau_g2: G2
 ) -> dict[int, int]:
-    if not bundle.openings or proof.sums is None:
+    if not bundle.openings:
         return {}
+    if proof.sums is None:
+        _refuse("openings", "its sums stand in the open")
     for opening in bundle.openings:
         if not (proof.release & RELEASED) >> opening.row & 1:
             _refuse("openings", f"row {opening.row} was not released")

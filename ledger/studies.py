@@ -114,6 +114,11 @@ class PublishedRecord:
     block_number: int
     tx_hash: str
 
+    @property
+    def shown(self) -> tuple[tuple[int, ...], Point | None, int, tuple[int, ...]]:
+        """What tells publications of one query apart: plain sums, [s], release word, opened rows."""
+        return self.constants, self.sums, self.release, self.rows
+
     def opened(self, relation: Relation) -> dict[int, int]:
         """Values of the opened rows of s (guards and public ones), and of all rows where sums are plain, by row number.
 

@@ -8,6 +8,7 @@
     layout        layouts of a cohort, and the relation that no row joins two persons
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
+    publication   who sees the numbers of a question
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
     parameters    a question's text: SQL and the values of its :names

@@ -100,6 +100,10 @@ class Fields:
             raise self._error(f"{name} of {self._place} must be true or false")
         return value
 
+    def flag(self, name: str) -> bool:
+        """A boolean field that may be left out for false."""
+        return name in self._left and self.boolean(name)
+
     def items(self, name: str) -> list[JsonValue]:
         """A list field."""
         value = self._take(name)

@@ -84,7 +84,7 @@ def _conditions(side: TableProducts, product: Product) -> list[str]:
 
 
 def disclosure_lines(
-    sums: Sequence[tuple[str, bool]], minimum_group: int, groups: Sequence[tuple[str, int]] = ()
+    sums: Sequence[tuple[str, bool]], minimum_group: int, groups: Sequence[tuple[str, int]] = (), public: bool = False
 ) -> tuple[str, ...]:
     """One line for each sum.
 
@@ -92,8 +92,11 @@ def disclosure_lines(
         sums: words of each sum, and whether it is a guard.
         minimum_group: smallest count that is let out.
         groups: names and numbers of groups of the columns of GROUP BY.
+        public: whether every sum is opened on the ledger.
     """
-    ledger = f"opened on the ledger, where everyone sees it, and only if at least {minimum_group}"
+    ledger = "opened on the ledger, where everyone sees it"
+    others = ledger if public else "to the agency alone"
     each = " and of ".join(f"{name} ({count} groups)" for name, count in groups)
     suffix = f", for each group of {each}" if groups else ""
-    return tuple(f"{words}{suffix}: {ledger if guard else 'to the agency alone'}" for words, guard in sums)
+    return tuple(f"{words}{suffix}: "
+                 + (f"{ledger}, and only if at least {minimum_group}" if guard else others) for words, guard in sums)

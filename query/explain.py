@@ -49,8 +49,7 @@ def explain_plan(plan: Plan, decisions: Sequence[str] = ()) -> str:
 
 def estimated_seconds(plan: Plan, cost: RelationCost) -> float:
     """Processor seconds of the prover that works most, without waiting for others and the ledger."""
-    joint = len({use.owner for use in plan.uses}) > 1 or not plan.relation.plain
-    return cost.seconds * (JOINT_FACTOR if joint else 1)
+    return cost.seconds * (JOINT_FACTOR if plan.sole_owner is None else 1)
 
 
 def policy_decisions(plan: Plan, directory: Directory, asker: Asker, now_s: int) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from query.binding import BoundColumn, BoundPerson, BoundQuestion, bind_question
 from query.compiler import SUM_LIMIT, SumCompiler, check_bound
 from query.directory import Directory
 from query.disclosure import disclosure_lines
-from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
+from query.errors import BoundExceededError, QuestionTooLargeError
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
+from query.publication import Publication
 from query.sql import parse_question
 from query.sums import Cell, GroupSpec, KeySpec, Label, Moments, Operand, OutputSpec, SumSpec
 from zk.errors import RelationInvalidError, RelationTooLargeError
@@ -82,6 +83,7 @@ class Plan:
         keys: those of them that stand among the results.
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
         arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
+        publication: who sees the sums.
     """
 
     sql: str
@@ -96,6 +98,7 @@ class Plan:
     keys: tuple[KeySpec, ...] = ()
     cells: tuple[Cell, ...] = ((),)
     arrangement: Arrangement = field(default_factory=Arrangement)
+    publication: Publication = Publication.AGENCY
 
     @property
     def collected(self) -> bool:
@@ -107,23 +110,32 @@ class Plan:
         """The statistics asked for."""
         return tuple(output.statistic for output in self.outputs)
 
+    @property
+    def sole_owner(self) -> str | None:
+        """The owner who proves alone: that of all tables, if the sums are public (docs/adr/0016); else None."""
+        owners = {use.owner for use in self.uses}
+        return owners.pop() if self.publication is Publication.PUBLIC and len(owners) == 1 else None
 
-def compile_question(sql: str, directory: Directory, minimum_group: int = 2, plain: bool = False) -> Plan:
+
+def compile_question(
+    sql: str, directory: Directory, minimum_group: int = 2, publication: Publication = Publication.AGENCY
+) -> Plan:
     """Compile a question.
 
     Args:
         sql: text in the subset of `query.sql`, with its parameters as `query.parameters.question_text` adds them.
         directory: the registered tables.
         minimum_group: smallest count the caller lets out; the tables' own minima are at least respected.
-        plain: whether all sums are public and stand in the statement; only where one owner has every table.
+        publication: who sees the sums. Public sums of one owner's tables stand in the statement, unless there are
+            groups, of which small ones must stay closed.
 
     Raises:
         QueryError: one of the errors of `query.errors`; the text, a name or a kind is wrong, or a limit is exceeded.
     """
     parsed = parse_question(sql)
     question = bind_question(parsed, directory)
-    if plain and len({table.owner for table in question.tables}) > 1:
-        raise SqlUnsupportedError("a plain question about tables of several owners")
+    public = publication is Publication.PUBLIC
+    plain = public and len({table.owner for table in question.tables}) == 1 and not question.groups
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
     try:
         compiler = SumCompiler(question)
@@ -144,13 +156,14 @@ def compile_question(sql: str, directory: Directory, minimum_group: int = 2, pla
         _plan_columns(relation, compiler.sides),
         compiler.sums(),
         outputs,
-        disclosure_lines(compiler.counts, smallest, groups),
+        disclosure_lines(compiler.counts, smallest, groups, public),
         _uses(question),
         smallest,
         tuple(compiler.groups),
         tuple(KeySpec(key.name, key.group, key.place) for key in question.keys),
         compiler.cells,
         arrangement,
+        publication,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from query.aggregates import Statistic
 from query.canonical import Fields, JsonValue, as_json_texts, encode_canonical, hash_canonical, parse_object
 from query.errors import PolicyInvalidError, PolicyRefusedError
+from query.publication import Publication
 
 if TYPE_CHECKING:
     from query.directory import RegisteredTable
@@ -43,6 +44,7 @@ class Policy:
         hidden_values: columns that may not be aggregated.
         hidden_filters: columns that may not stand in WHERE.
         expires_at_s: seconds since 1970 after which everything is refused.
+        public_release: whether released numbers may stand on the ledger for everybody to read.
     """
 
     minimum_group: int = DEFAULT_MINIMUM_GROUP
@@ -54,6 +56,7 @@ class Policy:
     hidden_values: tuple[str, ...] = ()
     hidden_filters: tuple[str, ...] = ()
     expires_at_s: int | None = None
+    public_release: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.minimum_group <= MAX_MINIMUM_GROUP:
@@ -69,7 +72,8 @@ class Policy:
 
 def _as_json(policy: Policy) -> JsonValue:
     statistics = None if policy.statistics is None else tuple(str(statistic) for statistic in policy.statistics)
-    return {"format": FORMAT, "minimum_group": policy.minimum_group, "automatic": policy.automatic,
+    later: dict[str, JsonValue] = {"public_release": True} if policy.public_release else {}  # old policies keep a hash
+    return {**later, "format": FORMAT, "minimum_group": policy.minimum_group, "automatic": policy.automatic,
             "members": as_json_texts(policy.members), "roles": as_json_texts(policy.roles),
             "statistics": as_json_texts(statistics), "partners": as_json_texts(policy.partners),
             "hidden_values": [*policy.hidden_values], "hidden_filters": [*policy.hidden_filters],
@@ -98,7 +102,7 @@ def parse_policy(text: str | bytes) -> Policy:
     policy = Policy(fields.integer("minimum_group"), fields.boolean("automatic"), fields.optional_texts("members"),
                     fields.optional_texts("roles"), _statistics(fields.optional_texts("statistics")),
                     fields.optional_texts("partners"), fields.texts("hidden_values"), fields.texts("hidden_filters"),
-                    fields.optional_integer("expires_at_s"))
+                    fields.optional_integer("expires_at_s"), fields.flag("public_release"))
     fields.end()
     return policy
 
@@ -136,6 +140,8 @@ def check_policy(plan: Plan, table: RegisteredTable, asker: Asker, now_s: int) -
     refuse_if(policy.expires_at_s is not None and now_s >= policy.expires_at_s, "expiry", "the permission has expired")
     refuse_if(policy.members is not None and asker.member not in policy.members, "member", "this member may not ask")
     refuse_if(policy.roles is not None and asker.role not in policy.roles, "role", "this role may not ask")
+    refuse_if(plan.publication is Publication.PUBLIC and not policy.public_release, "public_release",
+              "its numbers may not be made public")
     refuse_if(policy.partners is not None and not set(use.partners) <= set(policy.partners), "partner",
               "it may not be joined with that owner's table")
     refuse_if(plan.minimum_group < max(policy.minimum_group, table.minimum_group), "minimum_group",

@@ -4,6 +4,7 @@ and are labelled MOCK wherever they appear.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
@@ -38,6 +39,10 @@ class Rehearsal:
     def __init__(self, directory: Directory, tables: Mapping[str, Columns]) -> None:
         self.directory = directory
         self._tables = tables
+
+    def columns(self, table: str) -> Columns:
+        """The physical columns of a table, by name."""
+        return self._tables[table]
 
     def answer(self, sql: str) -> Answer:
         """Compile and evaluate a question; sums of small or close groups are left out as they would be.
@@ -78,7 +83,10 @@ def mock_rehearsal(
         raise SchemaInvalidError("a dry run needs a schema")
     if not 1 <= rows <= 1 << MAX_LOG_ROWS:
         raise SchemaInvalidError(f"a dry run has 1 to {1 << MAX_LOG_ROWS} rows")
-    log_rows = max((rows - 1).bit_length(), *(minimum_log_rows(schema) for schema in listed))
+    stacked = max(Counter(schema.columns for schema in listed).values())  # a UNION ALL of them has to fit the rows
+    log_rows = max((rows * stacked - 1).bit_length(), *(minimum_log_rows(schema) for schema in listed))
+    if log_rows > MAX_LOG_ROWS:
+        raise SchemaInvalidError(f"{stacked} alike tables of {rows} rows exceed {1 << MAX_LOG_ROWS} together")
     tables: dict[str, Columns] = {}
     registered = []
     for number, schema in enumerate(listed, start=1):

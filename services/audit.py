@@ -17,11 +17,12 @@ from query.directory import Directory, RegisteredTable
 from query.errors import QueryError
 from query.plan import Plan, compile_question
 from query.policy import Policy
+from query.publication import Publication
 from query.registration import registration_relation
 from query.schema import TableSchema, encode_schema, parse_schema
 from query.statistics import Result as Output
-from services.directory import table_name_hash, text_hash
-from services.results import RowOpening, finish
+from services.directory import question_hash, table_name_hash
+from services.results import finish
 from zk.encoding import COMPILER_VERSION, relation_hash
 from zk.pairing import G2
 
@@ -84,8 +85,9 @@ def audit_bundle(
     canonical = tuple(_is_canonical(bundle, number, schema) for number, schema in enumerate(schemas))
     plan, reason = _recompiled(verified, schemas)
     outputs: tuple[Output, ...] = ()
-    if plan is not None and bundle.openings:
-        _, outputs = finish(plan, [RowOpening(o.row, o.value, o.point) for o in bundle.openings])
+    shown = {**verified.public, **verified.released}
+    if plan is not None and shown:
+        _, outputs = finish(plan, shown)
     return Audit(verified, string, deployment, schemas, canonical, plan, reason, outputs)
 
 
@@ -135,8 +137,11 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
     bundle, question = verified.bundle, verified.bundle.question
     if question is None:
         return None, ""
-    if text_hash("sql", question.salt, question.sql) != bundle.query.sql_hash:
-        raise BundleContradictedError("question", "another SQL text than the one whose hash was proposed")
+    publication = Publication.PUBLIC if verified.public else Publication.AGENCY
+    if question_hash(publication, question.salt, question.sql) != bundle.query.sql_hash:
+        raise BundleContradictedError(
+            "question", f"not what was proposed: another SQL text, or sums for another reader than {publication.value}"
+        )
     known = [(entry, schema) for entry, schema in zip(bundle.datasets, schemas) if schema is not None]
     if len(known) != len(schemas):
         return None, "a schema is missing"
@@ -151,7 +156,7 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
             )
             for entry, schema in known
         ]
-        plan = compile_question(question.sql, Directory(tables), least)
+        plan = compile_question(question.sql, Directory(tables), least, publication)
     except QueryError as error:
         raise BundleContradictedError("question", f"the SQL text cannot be asked: {error}") from error
     if relation_hash(plan.relation) != relation_hash(verified.statement.relation):

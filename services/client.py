@@ -31,15 +31,17 @@ from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
 from query.policy import Asker
+from query.publication import Publication
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.cohort_proof import cohort_relation
 from services.config import AgencyConfig, load_config
+from services.convert import released_rows
 from services.convert_study import checked_purpose, checked_request_id, checked_sql
 from services.coordinator.client import CoordinatorClient, StudyUpdate
 from services.coordinator.store import StudyState
-from services.directory import DirectoryView, read_directory, text_hash
+from services.directory import DirectoryView, question_hash, read_directory, text_hash
 from services.errors import (
     DISCLOSURE_CODE,
     ConfigInvalidError,
@@ -49,11 +51,12 @@ from services.errors import (
     RefusedError,
     RemoteError,
     RequestConflictError,
+    RequestInvalidError,
 )
 from services.identity import Role, parse_identity
 from services.ledger_access import load_account, open_ledger
 from services.party.client import PartyClient, ReleasedParts
-from services.results import Result, combine_parts, finish
+from services.results import Result, RowOpening, combine_parts, finish
 from services.verify import VerifiedQuery, verify_published
 from zk.encoding import relation_hash
 
@@ -124,21 +127,40 @@ class Tallystick(StatisticsByName):
         """Names of the usable tables; raises as `directory`."""
         return sorted(table.schema.name for table in self.directory().directory)
 
-    def compile(self, sql: str, parameters: Parameters | None = None) -> Plan:
+    def compile(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> Plan:
         """Compile a question against the ledger's directory; starts nothing.
 
         Args:
             sql, parameters: as `query`.
 
         Raises:
+            RequestInvalidError: ``publish`` is not one of `Publication`.
             QueryError: the question cannot be asked; names the construct, table or column.
             ServiceError, LedgerError: as `directory`.
         """
-        return compile_question(checked_sql(question_text(sql, parameters)), self.directory().directory)
+        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
+        return compile_question(text, self.directory().directory, publication=publication)
 
-    def explain(self, sql: str, parameters: Parameters | None = None) -> str:
+    def considered(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> tuple[Plan, tuple[str, ...]]:
+        """A compiled question, and which clause of which table's policy would decide on it, in words.
+
+        Raises as `compile`.
+        """
+        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
+        directory = self.directory().directory
+        plan = compile_question(text, directory, publication=publication)
+        asker = Asker(self._member, Role.AGENCY.value)
+        return plan, policy_decisions(plan, directory, asker, int(time.time()))
+
+    def explain(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(*self._decided(sql, parameters))
+        return explain_plan(*self.considered(sql, parameters, publish))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.
@@ -182,6 +204,7 @@ class Tallystick(StatisticsByName):
         request_id: str | None = None,
         on_progress: OnProgress | None = None,
         wait_for_approval_s: float = 0.0,
+        publish: Publication | str = Publication.AGENCY,
     ) -> Result:
         """Ask a question and return its verified result.
 
@@ -192,6 +215,8 @@ class Tallystick(StatisticsByName):
             request_id: makes the call repeatable: the same id continues the same study. None draws one.
             on_progress: called with every change.
             wait_for_approval_s: how long to wait where a person has to approve.
+            publish: who sees the numbers: ``"agency"``, we alone, or ``"public"``, everybody on the ledger, which the
+                policy of every table must allow.
 
         Raises:
             QueryError: the question cannot be asked.
@@ -203,25 +228,34 @@ class Tallystick(StatisticsByName):
             ServiceError, LedgerError: somebody does not answer.
         """
         began = time.monotonic()
-        query_id = self.submit(sql, parameters, purpose=purpose, request_id=request_id)
+        query_id = self.submit(sql, parameters, purpose=purpose, request_id=request_id, publish=publish)
         stages = {"propose": time.monotonic() - began}
         return self.result(query_id, on_progress=on_progress, wait_for_approval_s=wait_for_approval_s, stages_s=stages)
 
     def submit(
-        self, sql: str, parameters: Parameters | None = None, *, purpose: str, request_id: str | None = None
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        purpose: str,
+        request_id: str | None = None,
+        publish: Publication | str = Publication.AGENCY,
     ) -> bytes:
         """Propose a question on the ledger, start its study and return the query's id; raises as `query`."""
         checked_purpose(purpose)
-        sql = question_text(sql, parameters)
+        publication, sql = chosen_publication(publish), question_text(sql, parameters)
         chosen = checked_request_id(secrets.token_hex(16) if request_id is None else request_id)
         if request_id is not None:
             earlier = self._earlier(chosen)
             if earlier is not None:
-                if (earlier.sql, earlier.purpose) != (sql, purpose):
+                if (earlier.sql, earlier.purpose, earlier.publication) != (sql, purpose, publication):
                     raise RequestConflictError(f"request id {chosen!r} was used for another question")
                 return earlier.query_id
         cohort = parse_cohort_question(sql)
-        relation = self.compile(sql).relation if cohort is None else cohort_relation(self.ledger, *cohort)
+        if cohort is None:
+            relation = self.compile(sql, publish=publication).relation
+        else:
+            relation = cohort_relation(self.ledger, *cohort)
         salt, nonce = self._derived("salt", chosen), int.from_bytes(self._derived("nonce", chosen), "big")
         studies = self.ledger.studies
         query_id = studies.query_id(self.ledger.client.address, nonce, relation)
@@ -229,10 +263,10 @@ class Tallystick(StatisticsByName):
             studies.propose(
                 relation,
                 nonce=nonce,
-                sql_hash=text_hash("sql", salt, sql),
+                sql_hash=question_hash(publication, salt, sql),
                 purpose_hash=text_hash("purpose", salt, purpose),
             )
-        self._coordinator.submit(chosen, sql, purpose, query_id, salt)
+        self._coordinator.submit(chosen, sql, purpose, query_id, salt, publication)
         return query_id
 
     def result(
@@ -251,12 +285,13 @@ class Tallystick(StatisticsByName):
         plan = self._plan_of(verified, study)
         stages["verify"] = time.monotonic() - began
         began = time.monotonic()
-        with ThreadPoolExecutor(len(self._parties)) as pool:
-            parts = list(pool.map(lambda party: self._released(party, query_id), self._parties))
-        opening = combine_parts(self.ledger.tau_g2, verified, parts)
-        sums, outputs = finish(plan, opening)
+        if verified.public and not set(released_rows(verified.published.release)) <= set(verified.public):
+            raise ResultRejectedError("only some of the released sums were made public")
+        opening = () if verified.public else self._opened(verified, query_id)
+        sums, outputs = finish(plan, verified.public or {row.row: row.value for row in opening})
         stages["release"] = time.monotonic() - began
-        self._acknowledge(query_id)
+        if not verified.public:
+            self._acknowledge(query_id)
         published = verified.published
         return Result(
             study.sql,
@@ -340,17 +375,7 @@ class Tallystick(StatisticsByName):
             self.ledger, result.query_id, documents=documents, question=question, openings=result.opening
         )
 
-    def decisions(self, sql: str, parameters: Parameters | None = None) -> tuple[str, ...]:
-        """Which clause of which table's policy would decide on a question, in words; raises as `compile`."""
-        return self._decided(sql, parameters)[1]
-
     # --- parts of it ---------------------------------------------------------------------------------------------
-
-    def _decided(self, sql: str, parameters: Parameters | None) -> tuple[Plan, tuple[str, ...]]:
-        directory = self.directory().directory
-        plan = compile_question(checked_sql(question_text(sql, parameters)), directory)
-        asker = Asker(self._member, Role.AGENCY.value)
-        return plan, policy_decisions(plan, directory, asker, int(time.time()))
 
     def _derived(self, label: str, request_id: str) -> bytes:
         """32 bytes that only this agency can compute again."""
@@ -397,12 +422,21 @@ class Tallystick(StatisticsByName):
     def _plan_of(self, verified: VerifiedQuery, study: StudyUpdate) -> Plan:
         """The meaning of our own question: another text could mean other statistics of the same sums."""
         salt = self._derived("salt", study.request_id)
-        if not hmac.compare_digest(text_hash("sql", salt, study.sql), verified.query.sql_hash):
-            raise ResultRejectedError("the coordinator shows another SQL text than the one proposed with this key")
-        plan = self.compile(study.sql)
+        publication = Publication.PUBLIC if verified.public else Publication.AGENCY
+        if not hmac.compare_digest(question_hash(publication, salt, study.sql), verified.query.sql_hash):
+            raise ResultRejectedError(
+                "not the question proposed with this key: the coordinator shows another SQL text, or the sums were "
+                f"published for another reader ({publication.value})"
+            )
+        plan = self.compile(study.sql, publish=publication)
         if relation_hash(plan.relation) != verified.query.relation_hash:
             raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
         return plan
+
+    def _opened(self, verified: VerifiedQuery, query_id: bytes) -> tuple[RowOpening, ...]:
+        with ThreadPoolExecutor(len(self._parties)) as pool:
+            parts = list(pool.map(lambda party: self._released(party, query_id), self._parties))
+        return combine_parts(self.ledger.tau_g2, verified, parts)
 
     def _released(self, party: PartyClient, query_id: bytes) -> ReleasedParts:
         for attempt in range(RELEASE_ATTEMPTS):
@@ -432,6 +466,18 @@ class Tallystick(StatisticsByName):
                     self.ledger.studies.fail(query_id, _FAILED_CODE)
         except (TransactionRevertedError, RecordInvalidError):
             return
+
+
+def chosen_publication(publish: Publication | str) -> Publication:
+    """Who is to see the numbers.
+
+    Raises:
+        RequestInvalidError: neither ``"agency"`` nor ``"public"``.
+    """
+    try:
+        return Publication(publish)
+    except ValueError as error:
+        raise RequestInvalidError("publish", f"expected one of {', '.join(Publication)}") from error
 
 
 def raise_unless_published(study: StudyUpdate) -> None:

@@ -107,7 +107,10 @@ class ProverConfig(ServerConfig):
 
 
 class PartyConfig(ServerConfig):
-    """A party: its number, its peers (not itself), its prover and the names of who may ask it things."""
+    """A party: its number, its peers (not itself), its prover and the names of who may ask it things.
+
+    ``cohort_budget`` is how many versions of cohorts it joins in all: each shows a little about overlaps.
+    """
 
     number: Annotated[int, Field(ge=0, lt=16)]
     peers: tuple[PartyEndpoint, ...]
@@ -116,6 +119,7 @@ class PartyConfig(ServerConfig):
     srs: Path | None = None
     coordinator: Name = "coordinator"
     message_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    cohort_budget: Annotated[int, Field(ge=0)] = 16
 
     @model_validator(mode="after")
     def _numbers(self) -> PartyConfig:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from proto.v1 import common_pb2
+from query.publication import Publication
 from services.errors import RequestInvalidError
 from services.transport import CHUNK_BYTES
 from zk.curve import decode_points, encode_points, points_from_bytes, points_to_bytes
@@ -96,6 +97,29 @@ def encode_release(release: int) -> bytes:
     if not 0 <= release < 1 << 8 * RELEASE_BYTES:
         raise RequestInvalidError("release", "expected a word below 2^256")
     return release.to_bytes(RELEASE_BYTES, "big")
+
+
+_PUBLICATIONS: Final = {
+    Publication.AGENCY: common_pb2.PUBLICATION_AGENCY,
+    Publication.PUBLIC: common_pb2.PUBLICATION_PUBLIC,
+}
+
+
+def publication_message(publication: Publication) -> common_pb2.Publication.ValueType:
+    """Who sees the numbers, as a message says it."""
+    return _PUBLICATIONS[publication]
+
+
+def checked_publication(value: int) -> Publication:
+    """Return who sees the numbers.
+
+    Raises:
+        RequestInvalidError: a choice this release does not know.
+    """
+    for publication, number in _PUBLICATIONS.items():
+        if number == value:
+            return publication
+    raise RequestInvalidError("publication", f"unknown publication {value}")
 
 
 def decode_release(data: bytes) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 from proto.v1 import study_pb2
 from query.parameters import Parameter, question_text
+from services.convert import checked_publication, publication_message
 from services.coordinator.store import StudyRecord, StudyState
 from services.errors import RequestInvalidError
 
@@ -140,6 +141,7 @@ def study_from_request(request: study_pb2.SubmitRequest, agency: str) -> StudyRe
         question_of(request.sql, request.parameters),
         checked_purpose(request.purpose),
         checked_id("salt", request.salt),
+        publication=checked_publication(request.publication),
     )
 
 
@@ -164,6 +166,7 @@ def study_message(study: StudyRecord) -> study_pb2.Study:
         submitted_at_ms=study.submitted_at_ms,
         changed_at_ms=study.changed_at_ms,
         revision=study.revision,
+        publication=publication_message(study.publication),
     )
 
 

@@ -19,6 +19,7 @@ from query.layout import KINDS as LAYOUT_KINDS
 from query.layout import layout_relation
 from query.plan import Plan
 from query.policy import Policy, parse_policy, policy_hash
+from query.publication import Publication
 from query.registration import registration_relation
 from query.schema import TableSchema, parse_schema, schema_hash
 from services.errors import RecordUnknownError
@@ -74,6 +75,11 @@ def table_name_hash(name: str) -> bytes:
 def text_hash(label: str, salt: bytes, text: str) -> bytes:
     """Salted hash of SQL (label ``sql``) or purpose (label ``purpose``), as the ledger holds it."""
     return hashlib.sha256(f"tallystick.{label}.v1".encode() + salt + text.encode()).digest()
+
+
+def question_hash(publication: Publication, salt: bytes, sql: str) -> bytes:
+    """Salted hash of a question, as the ledger holds it: of its SQL, and of whether its numbers are to be public."""
+    return text_hash("sql.public" if publication is Publication.PUBLIC else "sql", salt, sql)
 
 
 def read_directory(registry: Registry, documents: Iterable[TableDocument]) -> DirectoryView:

@@ -6,7 +6,7 @@ groups are left out by the same first rules, and no number means anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from query.analyses.report import Report
 from query.directory import Directory
 from query.errors import SchemaInvalidError
 from query.explain import explain_plan
+from query.parameters import question_text
 from query.plan import Plan, compile_question
 from query.policy import DEFAULT_MINIMUM_GROUP
 from query.rehearsal import mock_rehearsal
@@ -22,6 +23,7 @@ from query.schema import TableSchema, parse_schema
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 
 R = TypeVar("R", bound=Report)
+Parameters = Mapping[str, object]
 
 
 class DryRun(StatisticsByName):
@@ -52,21 +54,21 @@ class DryRun(StatisticsByName):
         """The generated tables."""
         return self._rehearsal.directory
 
-    def compile(self, sql: str) -> Plan:
-        """Compile a question.
+    def compile(self, sql: str, parameters: Parameters | None = None) -> Plan:
+        """Compile a question, as `Tallystick.compile`.
 
         Raises:
             QueryError: it cannot be asked.
         """
-        return compile_question(sql, self.directory)
+        return compile_question(question_text(sql, parameters), self.directory)
 
-    def explain(self, sql: str) -> str:
+    def explain(self, sql: str, parameters: Parameters | None = None) -> str:
         """Say what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql))
+        return explain_plan(self.compile(sql, parameters))
 
-    def query(self, sql: str, *, purpose: str = DEFAULT_PURPOSE) -> Answer:
-        """Answer a question on the generated rows; raises as `compile`."""
-        return self._rehearsal.answer(sql)
+    def query(self, sql: str, parameters: Parameters | None = None, *, purpose: str = DEFAULT_PURPOSE) -> Answer:
+        """Answer a question on the generated rows, as `Tallystick.query`; raises as `compile`."""
+        return self._rehearsal.answer(question_text(sql, parameters))
 
     def analyse(self, analysis: Analysis[R], *, purpose: str = DEFAULT_PURPOSE) -> R:
         """Run an analysis on the generated rows.

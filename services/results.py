@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from query.plan import Plan
+from query.publication import Publication
 from query.statistics import Result as Output
 from query.statistics import Value, finish_plan, result_rows
 from query.sums import Label
@@ -47,10 +48,10 @@ class Result:
         plan: its meaning.
         outputs: the statistics in order, cell by cell.
         sums: the proved sums in the plan's order, None where not released.
-        opening: one for each released row.
+        opening: one for each released row; none where the sums are public, which everybody reads from the ledger.
         proof: as published.
         proof_bytes: its size.
-        guards: counts opened on the ledger, by row of the sealed column.
+        guards: counts opened on the ledger, by row of the sums.
         tx: transaction that published it.
         gas: what that cost.
         block_number: where it stands.
@@ -70,6 +71,11 @@ class Result:
     gas: int
     block_number: int
     stages_s: Mapping[str, float] = field(repr=False)
+
+    @property
+    def publication(self) -> Publication:
+        """Who sees the sums."""
+        return self.plan.publication
 
     @property
     def values(self) -> dict[str, Value]:
@@ -120,12 +126,14 @@ def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedP
     return tuple(openings)
 
 
-def finish(plan: Plan, openings: Sequence[RowOpening]) -> tuple[tuple[int | None, ...], tuple[Output, ...]]:
+def finish(plan: Plan, values: Mapping[int, int]) -> tuple[tuple[int | None, ...], tuple[Output, ...]]:
     """Return the sums in the plan's order and the statistics finished from them.
+
+    Args:
+        values: released sums by row.
 
     Raises:
         SumsInvalidError: the sums cannot be this plan's.
     """
-    found = {opening.row: opening.value for opening in openings}
-    sums = tuple(found.get(number) for number in range(len(plan.sums)))
+    sums = tuple(values.get(number) for number in range(len(plan.sums)))
     return sums, finish_plan(plan, sums)

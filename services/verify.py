@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ledger.bundle_verify import public_sums
 from ledger.errors import RecordInvalidError
 from ledger.identifiers import address_word, record_hash
 from ledger.studies import PublishedRecord, QueryRecord
@@ -34,7 +35,8 @@ class VerifiedQuery:
         published: the ledger's record.
         statement, proof: what was verified.
         proof_bytes: size of the proof's canonical form.
-        guards: opened counts by row of the sealed column.
+        guards: opened counts by row of the sums.
+        public: public sums by row, guards among them; empty where the agency alone sees them.
     """
 
     query: QueryRecord
@@ -43,6 +45,7 @@ class VerifiedQuery:
     proof: Proof
     proof_bytes: int
     guards: dict[int, int]
+    public: dict[int, int]
 
 
 def verify_registrations(ledger: LedgerAccess, query: QueryRecord, documents: Iterable[TableDocument]) -> None:
@@ -102,7 +105,10 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
         raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")
     verify_proof(ledger.tau_g2, statement, proof)
     verify_guards(query.relation, proof, query.minimum_group)
-    guards = published.opened(query.relation)
-    if not guards:
+    opened = published.opened(query.relation)
+    if not opened:
         raise ProofRejectedError("nothing released")
-    return VerifiedQuery(query, published, statement, proof, len(encode_proof(proof)), guards)
+    guarding = {query.relation.guard_row(row) for row in opened}
+    guards = {row: value for row, value in opened.items() if row in guarding}
+    public = public_sums(query.relation, proof)
+    return VerifiedQuery(query, published, statement, proof, len(encode_proof(proof)), guards, public)

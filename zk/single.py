@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from zk.errors import ProtocolStateError, WitnessUnsatisfiedError
 from zk.field import FR
@@ -14,13 +14,17 @@ from zk.statement import Statement, opened_rows
 
 
 def prove(
-    srs: Srs, statement: Statement, secrets: Mapping[int, RegisteredSecret], release: int
+    srs: Srs,
+    statement: Statement,
+    secrets: Mapping[int, RegisteredSecret],
+    release: int | Callable[[Sequence[int]], int],
 ) -> tuple[Proof, list[int]]:
     """Prove a statement about columns one party holds.
 
     Args:
         secrets: every registered column, by index.
-        release: release word; its rows are opened in the proof. 0 where sums are plain.
+        release: release word; its rows are opened in the proof. 0 where sums are plain. Or what chooses it from all
+            rows of s, before anything is made; what that raises is raised here.
 
     Returns:
         The proof and all rows of s; they are secret but for the opened ones.
@@ -31,13 +35,14 @@ def prove(
         RelationInvalidError, SizeMismatchError: as `Contributor`.
     """
     relation = statement.relation
-    if not release and not relation.plain:
-        raise ProtocolStateError("a proof that releases nothing is refused everywhere")
     owners = column_owners(relation, {i: 0 for i in range(1, len(relation.registered) + 1)})
     contributor = Contributor(statement, srs, 0, owners, secrets)
     none = FR.zeros(1)
     parts = contributor.sum_parts()
     sums = FR.to_integers(parts)
+    chosen = release if isinstance(release, int) else release(sums)
+    if not chosen and not relation.plain:
+        raise ProtocolStateError("a proof that releases nothing is refused everywhere")
     if relation.plain:
         contributor.publish_sums(sums)
     else:
@@ -54,6 +59,6 @@ def prove(
     if FR.to_integers(contributor.remainder_part()) != [0]:
         raise WitnessUnsatisfiedError("the columns do not satisfy the relation")
     contributor.absorb_shifted(contributor.shifted_part(none))
-    rows = tuple(sums[v] for v in opened_rows(relation, release))
-    contributor.absorb_opening(release, rows, contributor.opening_part(release, rows, none))
+    rows = tuple(sums[v] for v in opened_rows(relation, chosen))
+    contributor.absorb_opening(chosen, rows, contributor.opening_part(chosen, rows, none))
     return contributor.finish(contributor.final_part(none)), sums

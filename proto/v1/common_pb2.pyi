@@ -9,6 +9,7 @@ Encodings used everywhere: a field element is 32 bytes, big-endian and below the
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,26 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Publication:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PublicationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Publication.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PUBLICATION_AGENCY: _Publication.ValueType  # 0
+    """The agency that asked."""
+    PUBLICATION_PUBLIC: _Publication.ValueType  # 1
+    """Everybody, on the ledger."""
+
+class Publication(_Publication, metaclass=_PublicationEnumTypeWrapper):
+    """Who sees the numbers of a question."""
+
+PUBLICATION_AGENCY: Publication.ValueType  # 0
+"""The agency that asked."""
+PUBLICATION_PUBLIC: Publication.ValueType  # 1
+"""Everybody, on the ledger."""
+Global___Publication: _TypeAlias = Publication  # noqa: Y015
 
 @_typing.final
 class Statement(_message.Message):

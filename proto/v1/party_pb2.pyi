@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from proto.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -460,11 +461,13 @@ class PendingQuery(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     PROPOSER_FIELD_NUMBER: _builtins.int
     CONSIDERED_AT_MS_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     query_id: _builtins.bytes
     sql: _builtins.str
     purpose: _builtins.str
     proposer: _builtins.str
     considered_at_ms: _builtins.int
+    publication: _common_pb2.Publication.ValueType
     def __init__(
         self,
         *,
@@ -473,10 +476,11 @@ class PendingQuery(_message.Message):
         purpose: _builtins.str = ...,
         proposer: _builtins.str = ...,
         considered_at_ms: _builtins.int = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["considered_at_ms", b"considered_at_ms", "proposer", b"proposer", "purpose", b"purpose", "query_id", b"query_id", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["considered_at_ms", b"considered_at_ms", "proposer", b"proposer", "publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -588,6 +592,7 @@ class ConsiderRequest(_message.Message):
     SALT_FIELD_NUMBER: _builtins.int
     PROPOSER_FIELD_NUMBER: _builtins.int
     TABLES_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     query_id: _builtins.bytes
     sql: _builtins.str
     purpose: _builtins.str
@@ -595,6 +600,8 @@ class ConsiderRequest(_message.Message):
     """Secret from the ledger's readers: 32 bytes that the hashes of SQL and purpose are salted with."""
     proposer: _builtins.str
     """Name in the proposer's certificate."""
+    publication: _common_pb2.Publication.ValueType
+    """Who sees the numbers; the hash of the question on the ledger covers it."""
     @_builtins.property
     def tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableDocument]:
         """Documents of the tables the query uses; each is checked against the ledger."""
@@ -608,10 +615,11 @@ class ConsiderRequest(_message.Message):
         salt: _builtins.bytes = ...,
         proposer: _builtins.str = ...,
         tables: _abc.Iterable[Global___TableDocument] | None = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposer", b"proposer", "purpose", b"purpose", "query_id", b"query_id", "salt", b"salt", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposer", b"proposer", "publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "salt", b"salt", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

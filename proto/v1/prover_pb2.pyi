@@ -164,10 +164,13 @@ class ProveHeader(_message.Message):
     STATEMENT_FIELD_NUMBER: _builtins.int
     BLINDERS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    MINIMUM_GROUP_FIELD_NUMBER: _builtins.int
     blinders: _builtins.bytes
     """One field element for each registered column. Secret."""
     release: _builtins.bytes
     """Release word, 32 bytes: bit v for a released row of s, bit 128 + v for a public one; 0 where sums are plain."""
+    minimum_group: _builtins.int
+    """If not 0: release and make public what this smallest group allows, whatever `release` says; DISCLOSURE if nothing."""
     @_builtins.property
     def statement(self) -> _common_pb2.Statement: ...
     def __init__(
@@ -176,10 +179,11 @@ class ProveHeader(_message.Message):
         statement: _common_pb2.Statement | None = ...,
         blinders: _builtins.bytes = ...,
         release: _builtins.bytes = ...,
+        minimum_group: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "release", b"release", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "minimum_group", b"minimum_group", "release", b"release", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

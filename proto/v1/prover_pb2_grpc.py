@@ -117,7 +117,7 @@ class ProverServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProveRegistration(self, request_iterator, context):
-        """Proves a statement alone, all columns being the caller's. Used for registrations.
+        """Proves a statement alone, all columns being the caller's: registrations, and questions whose numbers are public.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

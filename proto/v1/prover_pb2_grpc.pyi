@@ -39,7 +39,7 @@ class ProverServiceStub:
     CommitColumns: _grpc.StreamUnaryMultiCallable[_prover_pb2.CommitColumnsRequest, _prover_pb2.CommitColumnsReply]
     """Commits to registered columns: rows and one blinder each."""
     ProveRegistration: _grpc.StreamUnaryMultiCallable[_prover_pb2.ProveRegistrationRequest, _prover_pb2.ProveRegistrationReply]
-    """Proves a statement alone, all columns being the caller's. Used for registrations."""
+    """Proves a statement alone, all columns being the caller's: registrations, and questions whose numbers are public."""
     Verify: _grpc.UnaryUnaryMultiCallable[_prover_pb2.VerifyRequest, _prover_pb2.VerifyReply]
     """Verifies a proof, or fails with PROOF_REJECTED and the name of the failed check."""
     RangeTable: _grpc.UnaryUnaryMultiCallable[_prover_pb2.RangeTableRequest, _prover_pb2.RangeTableReply]
@@ -69,7 +69,7 @@ class ProverServiceAsyncStub(ProverServiceStub):
     CommitColumns: _aio.StreamUnaryMultiCallable[_prover_pb2.CommitColumnsRequest, _prover_pb2.CommitColumnsReply]  # type: ignore[assignment]
     """Commits to registered columns: rows and one blinder each."""
     ProveRegistration: _aio.StreamUnaryMultiCallable[_prover_pb2.ProveRegistrationRequest, _prover_pb2.ProveRegistrationReply]  # type: ignore[assignment]
-    """Proves a statement alone, all columns being the caller's. Used for registrations."""
+    """Proves a statement alone, all columns being the caller's: registrations, and questions whose numbers are public."""
     Verify: _aio.UnaryUnaryMultiCallable[_prover_pb2.VerifyRequest, _prover_pb2.VerifyReply]  # type: ignore[assignment]
     """Verifies a proof, or fails with PROOF_REJECTED and the name of the failed check."""
     RangeTable: _aio.UnaryUnaryMultiCallable[_prover_pb2.RangeTableRequest, _prover_pb2.RangeTableReply]  # type: ignore[assignment]
@@ -114,7 +114,7 @@ class ProverServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_prover_pb2.ProveRegistrationRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_prover_pb2.ProveRegistrationReply, _abc.Awaitable[_prover_pb2.ProveRegistrationReply]]:
-        """Proves a statement alone, all columns being the caller's. Used for registrations."""
+        """Proves a statement alone, all columns being the caller's: registrations, and questions whose numbers are public."""
 
     @_abc_1.abstractmethod
     def Verify(

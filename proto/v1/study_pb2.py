@@ -22,39 +22,40 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from proto.v1 import common_pb2 as proto_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14proto/v1/study.proto\x12\rtallystick.v1\"\x8f\x01\n\rSubmitRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x10\n\x08query_id\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12,\n\nparameters\x18\x06 \x03(\x0b\x32\x18.tallystick.v1.Parameter\"U\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x06number\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x0f\n\x05truth\x18\x04 \x01(\x08H\x00\x42\x07\n\x05value\"\xdb\x02\n\x05Study\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61gency\x18\x03 \x01(\t\x12\x0b\n\x03sql\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.tallystick.v1.StudyState\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x13\n\x0bwaiting_for\x18\t \x03(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\r\x12$\n\x06stages\x18\x0b \x03(\x0b\x32\x14.tallystick.v1.Stage\x12\n\n\x02tx\x18\x0c \x01(\t\x12\x0b\n\x03gas\x18\r \x01(\x04\x12\r\n\x05proof\x18\x0e \x01(\x0c\x12\x17\n\x0fsubmitted_at_ms\x18\x0f \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x10 \x01(\x03\x12\x10\n\x08revision\x18\x11 \x01(\x04\"&\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"=\n\nGetRequest\x12\x12\n\x08query_id\x18\x01 \x01(\x0cH\x00\x12\x14\n\nrequest_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\" \n\x0cWatchRequest\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\"4\n\x0bListRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\tListReply\x12%\n\x07studies\x18\x01 \x03(\x0b\x32\x14.tallystick.v1.Study\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\rCancelRequest\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\"K\n\x0e\x45xplainRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12,\n\nparameters\x18\x02 \x03(\x0b\x32\x18.tallystick.v1.Parameter\"}\n\x0c\x45xplainReply\x12\x13\n\x0b\x64isclosures\x18\x01 \x03(\t\x12\x0e\n\x06tables\x18\x02 \x03(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0c\n\x04sums\x18\x04 \x01(\r\x12\x15\n\rminimum_group\x18\x05 \x01(\x04\x12\x15\n\rrelation_hash\x18\x06 \x01(\x0c*\xe2\x01\n\nStudyState\x12\x1b\n\x17STUDY_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17STUDY_STATE_CONSIDERING\x10\x01\x12\x17\n\x13STUDY_STATE_PROVING\x10\x02\x12\x1a\n\x16STUDY_STATE_PUBLISHING\x10\x03\x12\x19\n\x15STUDY_STATE_PUBLISHED\x10\x04\x12\x17\n\x13STUDY_STATE_REFUSED\x10\x05\x12\x16\n\x12STUDY_STATE_FAILED\x10\x06\x12\x19\n\x15STUDY_STATE_CANCELLED\x10\x07\x32\x85\x03\n\x0cStudyService\x12<\n\x06Submit\x12\x1c.tallystick.v1.SubmitRequest\x1a\x14.tallystick.v1.Study\x12\x36\n\x03Get\x12\x19.tallystick.v1.GetRequest\x1a\x14.tallystick.v1.Study\x12<\n\x05Watch\x12\x1b.tallystick.v1.WatchRequest\x1a\x14.tallystick.v1.Study0\x01\x12<\n\x04List\x12\x1a.tallystick.v1.ListRequest\x1a\x18.tallystick.v1.ListReply\x12<\n\x06\x43\x61ncel\x12\x1c.tallystick.v1.CancelRequest\x1a\x14.tallystick.v1.Study\x12\x45\n\x07\x45xplain\x12\x1d.tallystick.v1.ExplainRequest\x1a\x1b.tallystick.v1.ExplainReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14proto/v1/study.proto\x12\rtallystick.v1\x1a\x15proto/v1/common.proto\"\xc0\x01\n\rSubmitRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sql\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x10\n\x08query_id\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12,\n\nparameters\x18\x06 \x03(\x0b\x32\x18.tallystick.v1.Parameter\x12/\n\x0bpublication\x18\x07 \x01(\x0e\x32\x1a.tallystick.v1.Publication\"U\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x06number\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x0f\n\x05truth\x18\x04 \x01(\x08H\x00\x42\x07\n\x05value\"\x8c\x03\n\x05Study\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61gency\x18\x03 \x01(\t\x12\x0b\n\x03sql\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.tallystick.v1.StudyState\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x13\n\x0bwaiting_for\x18\t \x03(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\r\x12$\n\x06stages\x18\x0b \x03(\x0b\x32\x14.tallystick.v1.Stage\x12\n\n\x02tx\x18\x0c \x01(\t\x12\x0b\n\x03gas\x18\r \x01(\x04\x12\r\n\x05proof\x18\x0e \x01(\x0c\x12\x17\n\x0fsubmitted_at_ms\x18\x0f \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x10 \x01(\x03\x12\x10\n\x08revision\x18\x11 \x01(\x04\x12/\n\x0bpublication\x18\x12 \x01(\x0e\x32\x1a.tallystick.v1.Publication\"&\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"=\n\nGetRequest\x12\x12\n\x08query_id\x18\x01 \x01(\x0cH\x00\x12\x14\n\nrequest_id\x18\x02 \x01(\tH\x00\x42\x05\n\x03key\" \n\x0cWatchRequest\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\"4\n\x0bListRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"K\n\tListReply\x12%\n\x07studies\x18\x01 \x03(\x0b\x32\x14.tallystick.v1.Study\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\rCancelRequest\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\"|\n\x0e\x45xplainRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12,\n\nparameters\x18\x02 \x03(\x0b\x32\x18.tallystick.v1.Parameter\x12/\n\x0bpublication\x18\x03 \x01(\x0e\x32\x1a.tallystick.v1.Publication\"}\n\x0c\x45xplainReply\x12\x13\n\x0b\x64isclosures\x18\x01 \x03(\t\x12\x0e\n\x06tables\x18\x02 \x03(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0c\n\x04sums\x18\x04 \x01(\r\x12\x15\n\rminimum_group\x18\x05 \x01(\x04\x12\x15\n\rrelation_hash\x18\x06 \x01(\x0c*\xe2\x01\n\nStudyState\x12\x1b\n\x17STUDY_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17STUDY_STATE_CONSIDERING\x10\x01\x12\x17\n\x13STUDY_STATE_PROVING\x10\x02\x12\x1a\n\x16STUDY_STATE_PUBLISHING\x10\x03\x12\x19\n\x15STUDY_STATE_PUBLISHED\x10\x04\x12\x17\n\x13STUDY_STATE_REFUSED\x10\x05\x12\x16\n\x12STUDY_STATE_FAILED\x10\x06\x12\x19\n\x15STUDY_STATE_CANCELLED\x10\x07\x32\x85\x03\n\x0cStudyService\x12<\n\x06Submit\x12\x1c.tallystick.v1.SubmitRequest\x1a\x14.tallystick.v1.Study\x12\x36\n\x03Get\x12\x19.tallystick.v1.GetRequest\x1a\x14.tallystick.v1.Study\x12<\n\x05Watch\x12\x1b.tallystick.v1.WatchRequest\x1a\x14.tallystick.v1.Study0\x01\x12<\n\x04List\x12\x1a.tallystick.v1.ListRequest\x1a\x18.tallystick.v1.ListReply\x12<\n\x06\x43\x61ncel\x12\x1c.tallystick.v1.CancelRequest\x1a\x14.tallystick.v1.Study\x12\x45\n\x07\x45xplain\x12\x1d.tallystick.v1.ExplainRequest\x1a\x1b.tallystick.v1.ExplainReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proto.v1.study_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STUDYSTATE']._serialized_start=1130
-  _globals['_STUDYSTATE']._serialized_end=1356
-  _globals['_SUBMITREQUEST']._serialized_start=40
-  _globals['_SUBMITREQUEST']._serialized_end=183
-  _globals['_PARAMETER']._serialized_start=185
-  _globals['_PARAMETER']._serialized_end=270
-  _globals['_STUDY']._serialized_start=273
-  _globals['_STUDY']._serialized_end=620
-  _globals['_STAGE']._serialized_start=622
-  _globals['_STAGE']._serialized_end=660
-  _globals['_GETREQUEST']._serialized_start=662
-  _globals['_GETREQUEST']._serialized_end=723
-  _globals['_WATCHREQUEST']._serialized_start=725
-  _globals['_WATCHREQUEST']._serialized_end=757
-  _globals['_LISTREQUEST']._serialized_start=759
-  _globals['_LISTREQUEST']._serialized_end=811
-  _globals['_LISTREPLY']._serialized_start=813
-  _globals['_LISTREPLY']._serialized_end=888
-  _globals['_CANCELREQUEST']._serialized_start=890
-  _globals['_CANCELREQUEST']._serialized_end=923
-  _globals['_EXPLAINREQUEST']._serialized_start=925
-  _globals['_EXPLAINREQUEST']._serialized_end=1000
-  _globals['_EXPLAINREPLY']._serialized_start=1002
-  _globals['_EXPLAINREPLY']._serialized_end=1127
-  _globals['_STUDYSERVICE']._serialized_start=1359
-  _globals['_STUDYSERVICE']._serialized_end=1748
+  _globals['_STUDYSTATE']._serialized_start=1300
+  _globals['_STUDYSTATE']._serialized_end=1526
+  _globals['_SUBMITREQUEST']._serialized_start=63
+  _globals['_SUBMITREQUEST']._serialized_end=255
+  _globals['_PARAMETER']._serialized_start=257
+  _globals['_PARAMETER']._serialized_end=342
+  _globals['_STUDY']._serialized_start=345
+  _globals['_STUDY']._serialized_end=741
+  _globals['_STAGE']._serialized_start=743
+  _globals['_STAGE']._serialized_end=781
+  _globals['_GETREQUEST']._serialized_start=783
+  _globals['_GETREQUEST']._serialized_end=844
+  _globals['_WATCHREQUEST']._serialized_start=846
+  _globals['_WATCHREQUEST']._serialized_end=878
+  _globals['_LISTREQUEST']._serialized_start=880
+  _globals['_LISTREQUEST']._serialized_end=932
+  _globals['_LISTREPLY']._serialized_start=934
+  _globals['_LISTREPLY']._serialized_end=1009
+  _globals['_CANCELREQUEST']._serialized_start=1011
+  _globals['_CANCELREQUEST']._serialized_end=1044
+  _globals['_EXPLAINREQUEST']._serialized_start=1046
+  _globals['_EXPLAINREQUEST']._serialized_end=1170
+  _globals['_EXPLAINREPLY']._serialized_start=1172
+  _globals['_EXPLAINREPLY']._serialized_end=1297
+  _globals['_STUDYSERVICE']._serialized_start=1529
+  _globals['_STUDYSERVICE']._serialized_end=1918
 # @@protoc_insertion_point(module_scope)

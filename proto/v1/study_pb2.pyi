@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from proto.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -56,6 +57,7 @@ class SubmitRequest(_message.Message):
     QUERY_ID_FIELD_NUMBER: _builtins.int
     SALT_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """1 to 64 letters, digits, dots, dashes, underscores; chosen by the agency, unique for it."""
     sql: _builtins.str
@@ -64,6 +66,8 @@ class SubmitRequest(_message.Message):
     query_id: _builtins.bytes
     salt: _builtins.bytes
     """32 bytes that the hashes of SQL and purpose on the ledger are salted with."""
+    publication: _common_pb2.Publication.ValueType
+    """Who sees the numbers; the hash of the question on the ledger covers it."""
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
         """The hash of SQL covers them: it is that of the question's text, which ends with a line of parameters (docs/sql.md)."""
@@ -77,10 +81,11 @@ class SubmitRequest(_message.Message):
         query_id: _builtins.bytes = ...,
         salt: _builtins.bytes = ...,
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "salt", b"salt", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,6 +145,7 @@ class Study(_message.Message):
     SUBMITTED_AT_MS_FIELD_NUMBER: _builtins.int
     CHANGED_AT_MS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     query_id: _builtins.bytes
     request_id: _builtins.str
     agency: _builtins.str
@@ -158,6 +164,7 @@ class Study(_message.Message):
     changed_at_ms: _builtins.int
     revision: _builtins.int
     """Grows with every change."""
+    publication: _common_pb2.Publication.ValueType
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parties whose approval by a person is awaited."""
@@ -186,10 +193,11 @@ class Study(_message.Message):
         submitted_at_ms: _builtins.int = ...,
         changed_at_ms: _builtins.int = ...,
         revision: _builtins.int = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "attempts", b"attempts", "changed_at_ms", b"changed_at_ms", "code", b"code", "gas", b"gas", "message", b"message", "proof", b"proof", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "revision", b"revision", "sql", b"sql", "stages", b"stages", "state", b"state", "submitted_at_ms", b"submitted_at_ms", "tx", b"tx", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "attempts", b"attempts", "changed_at_ms", b"changed_at_ms", "code", b"code", "gas", b"gas", "message", b"message", "proof", b"proof", "publication", b"publication", "purpose", b"purpose", "query_id", b"query_id", "request_id", b"request_id", "revision", b"revision", "sql", b"sql", "stages", b"stages", "state", b"state", "submitted_at_ms", b"submitted_at_ms", "tx", b"tx", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,7 +342,9 @@ class ExplainRequest(_message.Message):
 
     SQL_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
+    publication: _common_pb2.Publication.ValueType
     @_builtins.property
     def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]: ...
     def __init__(
@@ -342,10 +352,11 @@ class ExplainRequest(_message.Message):
         *,
         sql: _builtins.str = ...,
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
+        publication: _common_pb2.Publication.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "publication", b"publication", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,5 +18,6 @@
     rates           direct and indirect standardisation
     scores          AUC, KS, WOE, IV, calibration, stability
     balance         Σ in against Σ out
+    stacking        tables of several owners below each other
     catalogue       all of them by name
 """

@@ -15,7 +15,7 @@ from query.directory import Directory
 from query.errors import SumsInvalidError
 from query.moments import MomentMatrix
 from query.plan import Plan
-from query.statistics import Result, finish_plan
+from query.statistics import Result, Value, finish_plan, result_rows
 from query.sums import Label
 
 R_co = TypeVar("R_co", bound=Report, covariant=True)
@@ -44,6 +44,10 @@ class Answer:
             (cell, {result.name: result for result in results[place * width : (place + 1) * width]})
             for place, cell in enumerate(self.plan.cells)
         ]
+
+    def rows(self) -> list[dict[str, Value | Label]]:
+        """The result table; what was not released is None."""
+        return list(result_rows(self.plan, finish_plan(self.plan, self.sums)))
 
     def only(self) -> dict[str, Result]:
         """The outputs of a question without groups, by name.

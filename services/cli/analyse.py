@@ -24,6 +24,9 @@ def analyse(
         typer.Option("--dry-run", help="A schema's JSON file, once for each table: generated rows, nothing is asked."),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Generated rows of a dry run.")] = 10_000,
+    stack: Annotated[
+        str | None, typer.Option(help="Tables of the same columns, by commas; the analysis names the first of them.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a statistic by name and print its verified result; `tallystick analyse list` names them all."""
@@ -31,7 +34,7 @@ def analyse(
         if name == "list":
             _print_catalogue(as_json)
             return
-        report = _run(name, arguments or [], config, purpose, dry_run, rows)
+        report = _run(name, arguments or [], config, purpose, dry_run, rows, stack)
     if as_json:
         print_json(report.as_json())
     else:
@@ -39,11 +42,20 @@ def analyse(
 
 
 def _run(
-    name: str, arguments: list[str], config: Path | None, purpose: str, schemas: list[Path] | None, rows: int
+    name: str,
+    arguments: list[str],
+    config: Path | None,
+    purpose: str,
+    schemas: list[Path] | None,
+    rows: int,
+    stack: str | None,
 ) -> Report:
+    from query.analyses.stacking import Stacked
     from services.cli.analysis_arguments import read_analysis
 
     analysis = read_analysis(name, arguments)
+    if stack is not None:
+        analysis = Stacked(analysis, tuple(table.strip() for table in stack.split(",")))
     if schemas:
         from services.dry_run import DryRun
 

@@ -106,12 +106,22 @@ def pending(config: ConfigFile, party: PartyName, as_json: JsonOption = False) -
             found = client.pending()
     if as_json:
         print_json(
-            [{"query": q.query_id.hex(), "agency": q.proposer, "sql": q.sql, "purpose": q.purpose} for q in found]
+            [
+                {
+                    "query": q.query_id.hex(),
+                    "agency": q.proposer,
+                    "sql": q.sql,
+                    "purpose": q.purpose,
+                    "publish": q.publication.value,
+                }
+                for q in found
+            ]
         )
         return
     for query in found:
         print_line(
-            f"{query.query_id.hex()}  {query.proposer}: {' '.join(query.sql.split())}  (purpose: {query.purpose})"
+            f"{query.query_id.hex()}  {query.proposer}, for {query.publication.reader}: "
+            f"{' '.join(query.sql.split())}  (purpose: {query.purpose})"
         )
     if not found:
         print_line("no query waits")

@@ -1,4 +1,4 @@
-"""``tallystick query``: ask, explain, list, watch, cancel."""
+"""``tallystick query``: ask, rehearse, explain, list, watch, cancel."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ BundleFile = Annotated[
 ]
 
 
+Public = Annotated[
+    bool, typer.Option("--public", help="Put the numbers on the ledger for everybody; every owner must allow it.")
+]
+
+
 @app.command()
 def run(
     sql: Sql,
@@ -38,6 +43,7 @@ def run(
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
     param: Parameters = None,
     bundle: BundleFile = None,
+    public: Public = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
@@ -53,12 +59,35 @@ def run(
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
                 on_progress=lambda update: show(_progress(update)),
+                publish="public" if public else "agency",
             )
     if as_json:
         print_json(_as_json(result))
     else:
         _print_result(result)
     _write_bundle(bundle, config, result)
+
+
+@app.command("dry-run")
+def dry_run(
+    sql: Sql,
+    schemas: Annotated[list[Path], typer.Option("--schema", help="A table's JSON file; repeat it for each table.")],
+    rows: Annotated[int, typer.Option(min=1, help="Generated people.")] = 10_000,
+    param: Parameters = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question on generated rows that fit the schemas; nothing is sent, no number means anything."""
+    with one_line_errors(as_json):
+        from services.dry_run import DryRun
+
+        found = DryRun(schemas, rows=rows).query(sql, _parameters(param))
+    shown = [{name: _value(value) for name, value in row.items()} for row in found.rows()]
+    if as_json:
+        print_json({"mock": True, "sql": found.evidence.sql, "rows": shown})
+        return
+    print_line(str(found.evidence))
+    for row in shown:
+        print_line("  ".join(f"{name} = {'NULL' if value is None else value}" for name, value in row.items()))
 
 
 @app.command()
@@ -79,7 +108,9 @@ def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_jso
 
 
 @app.command()
-def explain(sql: Sql, config: ConfigFile, param: Parameters = None, as_json: JsonOption = False) -> None:
+def explain(
+    sql: Sql, config: ConfigFile, param: Parameters = None, public: Public = False, as_json: JsonOption = False
+) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
         from query.explain import estimated_seconds, explain_plan
@@ -87,8 +118,8 @@ def explain(sql: Sql, config: ConfigFile, param: Parameters = None, as_json: Jso
         from zk.cost import relation_cost
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql, _parameters(param))
-            decisions = tallystick.decisions(sql, _parameters(param))
+            publish = "public" if public else "agency"
+            plan, decisions = tallystick.considered(sql, _parameters(param), publish)
         text, cost = explain_plan(plan, decisions), relation_cost(plan.relation)
     if as_json:
         print_json(
@@ -243,6 +274,7 @@ def _study(update: StudyUpdate) -> dict[str, Any]:
         "message": update.message,
         "sql": update.sql,
         "purpose": update.purpose,
+        "publish": update.publication.value,
         "attempts": update.attempts,
         "tx": update.tx,
         "gas": update.gas,
@@ -255,6 +287,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "sql": result.sql,
         "rows": [{name: _value(value) for name, value in row.items()} for row in result.rows()],
         "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
+        "public": result.publication.value == "public",
         "proof_bytes": result.proof_bytes,
         "tx": result.tx,
         "gas": result.gas,
@@ -297,6 +330,8 @@ def _print_result(result: Result) -> None:
     print_line(
         f"proof of {result.proof_bytes} bytes in transaction {result.tx}, {result.gas} gas: verified here and there"
     )
+    if result.publication.value == "public":
+        print_line("public: these numbers stand on the ledger, and `tallystick verify` shows them to everybody")
     print_line(
         "It shows that each number is exactly the agreed query over exactly the registered data, if one contributor"
     )

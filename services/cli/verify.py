@@ -62,6 +62,7 @@ def verify(
                 "proposer": found.query.proposer,
                 "datasets": datasets,
                 "guards": found.guards,
+                "public": found.public,
                 "minimum_group": found.query.minimum_group,
                 "proof_bytes": found.proof_bytes,
                 "tx": found.published.tx_hash,
@@ -74,4 +75,7 @@ def verify(
     print_line(f"proof of {found.proof_bytes} bytes in {found.published.tx_hash}: verified")
     for number, count in sorted(found.guards.items()):
         print_line(f"sum {number} counts {count} rows; at least {found.query.minimum_group} were demanded")
-    print_line("The sums behind it stay sealed; whoever is given an opening can check it against this record.")
+    for number, value in sorted(found.public.items()):
+        print_line(f"sum {number} = {value}, public")
+    if not found.public:
+        print_line("The sums behind it stay sealed; whoever is given an opening can check it against this record.")

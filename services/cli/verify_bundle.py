@@ -126,8 +126,8 @@ def _shown(audit: Audit) -> list[str]:
     found = [
         "every id and hash in the file is that of its content; the proof, "
         f"{len(bundle.proof)} bytes, is of this query on this chain, contract and string, and verifies",
-        f"the {relation.sum_rows} sums sealed in the record are exactly those of the relation over the committed "
-        f"columns, 2^{relation.log_rows} rows each",
+        f"the {relation.sum_rows} sums {'in' if relation.plain else 'sealed in'} the record are exactly those of the "
+        f"relation over the committed columns, 2^{relation.log_rows} rows each",
         f"every released sum rests on at least {bundle.query.minimum_group} rows",
     ]
     if audit.string is not None:
@@ -144,6 +144,8 @@ def _shown(audit: Audit) -> list[str]:
         found.append("the SQL text has the hash that was proposed, and compiles to exactly the proved relation")
     elif bundle.question is not None:
         found.append("the SQL text has the hash that was proposed")
+    if verified.public:
+        found.append(f"{len(verified.public)} of them are public: the proof opens them to everybody")
     if verified.released:
         found.append("the released sums are those sealed in the record")
     return found
@@ -213,6 +215,7 @@ def _document(audit: Audit, digest: bytes) -> dict[str, Any]:
         "sql": None if bundle.question is None else bundle.question.sql,
         "sql_recompiled": audit.plan is not None,
         "guards": {str(number): value for number, value in verified.opened.items()},
+        "public": {str(number): value for number, value in verified.public.items()},
         "released": {str(number): value for number, value in verified.released.items()},
         "result": _rows(audit),
         "minimum_group": bundle.query.minimum_group,

@@ -11,7 +11,9 @@ import grpc
 
 from proto.v1 import directory_pb2, directory_pb2_grpc, study_pb2, study_pb2_grpc
 from query.parameters import split_question
+from query.publication import Publication
 from services.config import Endpoint, TlsConfig
+from services.convert import checked_publication, publication_message
 from services.convert_study import parameter_messages, study_state
 from services.coordinator.store import StudyState
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, RequestConflictError
@@ -33,6 +35,7 @@ class StudyUpdate:
 
     Args:
         stages: (name, seconds at the slowest party) of the present or last attempt.
+        publication: who sees the numbers.
         proof: bytes, once proved.
     """
 
@@ -52,6 +55,7 @@ class StudyUpdate:
     proof: bytes = field(repr=False)
     submitted_at_ms: int
     changed_at_ms: int
+    publication: Publication = Publication.AGENCY
 
 
 class CoordinatorClient:
@@ -82,7 +86,10 @@ class CoordinatorClient:
         request = directory_pb2.ListTablesRequest()
         return documents_of(self._call(lambda: self._directory.ListTables(request, timeout=CALL_TIMEOUT_S)).tables)
 
-    def submit(self, request_id: str, sql: str, purpose: str, query_id: bytes, salt: bytes) -> StudyUpdate:
+    def submit(
+        self, request_id: str, sql: str, purpose: str, query_id: bytes, salt: bytes,
+        publication: Publication = Publication.AGENCY,
+    ) -> StudyUpdate:  # fmt: skip
         """Start a study.
 
         Args:
@@ -100,6 +107,7 @@ class CoordinatorClient:
             query_id=query_id,
             salt=salt,
             parameters=parameter_messages(parameters),
+            publication=publication_message(publication),
         )
         return _update(self._call(lambda: self._studies.Submit(request, timeout=CALL_TIMEOUT_S)))
 
@@ -153,10 +161,12 @@ class CoordinatorClient:
         request = study_pb2.CancelRequest(query_id=query_id)
         return _update(self._call(lambda: self._studies.Cancel(request, timeout=CALL_TIMEOUT_S)))
 
-    def explain(self, sql: str) -> study_pb2.ExplainReply:
+    def explain(self, sql: str, publication: Publication = Publication.AGENCY) -> study_pb2.ExplainReply:
         """What the coordinator says a question would disclose; raises as `tables`."""
         text, parameters = split_question(sql)
-        request = study_pb2.ExplainRequest(sql=text, parameters=parameter_messages(parameters))
+        request = study_pb2.ExplainRequest(
+            sql=text, parameters=parameter_messages(parameters), publication=publication_message(publication)
+        )
         return self._call(lambda: self._studies.Explain(request, timeout=CALL_TIMEOUT_S))
 
     def _call(self, run: Callable[[], _T]) -> _T:
@@ -197,4 +207,5 @@ def _update(message: study_pb2.Study) -> StudyUpdate:
         message.proof,
         message.submitted_at_ms,
         message.changed_at_ms,
+        checked_publication(message.publication),
     )

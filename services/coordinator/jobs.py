@@ -17,6 +17,9 @@ from ledger.errors import LedgerError, LedgerTimeoutError, LedgerUnreachableErro
 from mpc.errors import MpcError
 from proto.v1 import party_pb2
 from query.errors import QueryError
+from query.plan import Plan
+from query.publication import Publication
+from services.convert import publication_message
 from services.coordinator.attempt import AttemptOutcome, JointAttempt
 from services.coordinator.store import StudyRecord, StudyState, StudyStore, changed
 from services.errors import CapacityExceededError, PeerUnavailableError, RemoteError, ServiceError, StateConflictError
@@ -55,6 +58,7 @@ class Jobs:
         parties: clients of all parties.
         documents: returns the tables' documents as far as they are known.
         publisher: the ledger.
+        compile_sql: compiles a question against the present directory.
     """
 
     def __init__(
@@ -63,11 +67,13 @@ class Jobs:
         parties: tuple[PartyClient, ...],
         documents: Callable[[], list[TableDocument]],
         publisher: Publisher,
+        compile_sql: Callable[[str, Publication], Plan],
     ) -> None:
         self._store = store
         self._parties = parties
         self._documents = documents
         self._publisher = publisher
+        self._compile = compile_sql
         self._current: dict[bytes, StudyRecord] = {}
         self._cancelled: dict[bytes, threading.Event] = {}
         self._attempts: dict[bytes, JointAttempt] = {}
@@ -200,10 +206,12 @@ class Jobs:
             salt=study.salt,
             proposer=study.agency,
             tables=document_messages(self._documents()),
+            publication=publication_message(study.publication),
         )
-        with ThreadPoolExecutor(len(self._parties)) as pool:
-            verdicts = list(pool.map(lambda party: self._ask(party, request, study.query_id), self._parties))
-        refusals = [(party, found) for party, found in zip(self._parties, verdicts) if isinstance(found, ServiceError)]
+        parties = self._parties_of(study)
+        with ThreadPoolExecutor(len(parties)) as pool:
+            verdicts = list(pool.map(lambda party: self._ask(party, request, study.query_id), parties))
+        refusals = [(party, found) for party, found in zip(parties, verdicts) if isinstance(found, ServiceError)]
         if refusals:
             party, error = refusals[0]
             state, text = StudyState.FAILED, str(error)
@@ -212,13 +220,26 @@ class Jobs:
                 text = f"party {party.name}: {error.message}"
             self._end(study, state, error_code(error), text)
             return
-        waiting = tuple(p.name for p, verdict in zip(self._parties, verdicts) if verdict is Verdict.WAITING)
+        waiting = tuple(p.name for p, verdict in zip(parties, verdicts) if verdict is Verdict.WAITING)
         if not waiting:
             self._set(study, state=StudyState.PROVING, waiting_for=())
             return
         if waiting != study.waiting_for:
             self._set(study, waiting_for=waiting)
         self._cancelled[study.query_id].wait(APPROVAL_POLL_S)
+
+    def _parties_of(self, study: StudyRecord) -> tuple[PartyClient, ...]:
+        """Who takes part: all parties or, of public numbers of one owner's tables, that owner alone.
+
+        Untrusted, like everything here: whoever is left out does not approve, and nothing is published.
+        """
+        if study.publication is not Publication.PUBLIC:
+            return self._parties
+        try:
+            owner = self._compile(study.sql, study.publication).sole_owner
+        except QueryError:
+            return self._parties  # each of them says what is wrong with the question
+        return tuple(party for party in self._parties if party.name == owner) or self._parties
 
     def _ask(self, party: PartyClient, request: party_pb2.ConsiderRequest, query_id: bytes) -> Verdict | ServiceError:
         """A party's verdict or its typed refusal; a party that does not answer is asked again a few times."""
@@ -243,7 +264,7 @@ class Jobs:
             return
         study = self._set(study, attempts=study.attempts + 1, stages=(), code="", message="")
         attempt = JointAttempt(
-            self._parties,
+            self._parties_of(study),
             study.query_id,
             study.attempts,
             lambda stages: self._set(self.get(study.query_id), durable=False, stages=stages),

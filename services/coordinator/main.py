@@ -11,6 +11,7 @@ import grpc
 from ledger.errors import LedgerError
 from proto.v1 import directory_pb2_grpc, study_pb2_grpc
 from query.plan import Plan, compile_question
+from query.publication import Publication
 from services.config import CoordinatorConfig, load_config
 from services.coordinator.directory import DirectoryServicer, TableCollector
 from services.coordinator.jobs import Jobs
@@ -37,11 +38,12 @@ def serve(config: CoordinatorConfig) -> None:
     store = StudyStore(config.data_dir / "coordinator.sqlite")
     parties = tuple(PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number))
     collector = TableCollector(parties)
-    jobs = Jobs(store, parties, collector.documents, LedgerPublisher(ledger))
 
-    def compile_sql(sql: str) -> Plan:
-        return compile_question(sql, read_directory(ledger.registry, collector.documents()).directory)
+    def compile_sql(sql: str, publication: Publication) -> Plan:
+        directory = read_directory(ledger.registry, collector.documents()).directory
+        return compile_question(sql, directory, publication=publication)
 
+    jobs = Jobs(store, parties, collector.documents, LedgerPublisher(ledger), compile_sql)
     studies = StudyServicer(jobs, store, compile_sql, max_watchers=config.workers // 2)
 
     def register(server: grpc.Server) -> None:

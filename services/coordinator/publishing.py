@@ -42,7 +42,7 @@ class LedgerPublisher:
                 if studies.state(query_id) is not QueryState.PUBLISHED:
                     raise
         published = studies.published(query_id)
-        if (published.sums, published.release, published.rows) != (decoded.sums, decoded.release, decoded.rows):
+        if published.shown != (decoded.constants, decoded.sums, decoded.release, decoded.rows):
             raise ProofRejectedError("another proof of this query is published")
         found = self._ledger.client.receipt(published.tx_hash)
         return published.tx_hash, 0 if found is None else found.gas_used

@@ -10,6 +10,8 @@ import grpc
 
 from proto.v1 import study_pb2, study_pb2_grpc
 from query.plan import Plan
+from query.publication import Publication
+from services.convert import checked_publication
 from services.convert_study import checked_id, checked_request_id, question_of, study_from_request, study_message
 from services.coordinator.jobs import Jobs
 from services.coordinator.store import MAX_PAGE, StudyRecord, StudyStore
@@ -32,7 +34,9 @@ class StudyServicer(study_pb2_grpc.StudyServiceServicer):
         max_watchers: streams that may be open at once; each holds a worker of the server.
     """
 
-    def __init__(self, jobs: Jobs, store: StudyStore, compile_sql: Callable[[str], Plan], max_watchers: int) -> None:
+    def __init__(
+        self, jobs: Jobs, store: StudyStore, compile_sql: Callable[[str, Publication], Plan], max_watchers: int
+    ) -> None:
         self._jobs = jobs
         self._store = store
         self._compile = compile_sql
@@ -101,7 +105,8 @@ class StudyServicer(study_pb2_grpc.StudyServiceServicer):
 
     def Explain(self, request: study_pb2.ExplainRequest, context: grpc.ServicerContext) -> study_pb2.ExplainReply:
         """Compile a question and say what it would disclose."""
-        plan = self._compile(question_of(request.sql, request.parameters))
+        question = question_of(request.sql, request.parameters)
+        plan = self._compile(question, checked_publication(request.publication))
         return study_pb2.ExplainReply(
             disclosures=plan.disclosures,
             tables=[use.table for use in plan.uses],

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from query.publication import Publication
 from services.database import Database, DatabaseInvalidError
 from services.errors import RecordUnknownError, RequestConflictError
 
@@ -29,10 +30,11 @@ _MIGRATIONS: Final = (
     );
     CREATE INDEX studies_of_agency ON studies (agency, number);
     """,
+    "ALTER TABLE studies ADD COLUMN publication TEXT NOT NULL DEFAULT 'agency'",
 )
 _FIELDS: Final = (
     "query_id, agency, request_id, sql, purpose, salt, state, code, message, waiting_for, attempts, stages, tx, gas, "
-    "proof, submitted_at_ms, changed_at_ms, revision"
+    "proof, submitted_at_ms, changed_at_ms, revision, publication"
 )
 _SELECT: Final = "SELECT " + _FIELDS + ", number FROM studies WHERE "  # noqa: S608 - constants only
 _CONFLICTING: Final = _SELECT + "(agency = ? AND request_id = ?) OR query_id = ?"
@@ -41,8 +43,8 @@ _BY_REQUEST: Final = _SELECT + "agency = ? AND request_id = ?"
 _BY_NUMBER: Final = _SELECT + "number = ?"
 _UNFINISHED: Final = _SELECT + "state IN ('CONSIDERING', 'PROVING', 'PUBLISHING') ORDER BY number"
 _PAGE: Final = _SELECT + "number < ? AND (? OR agency = ?) ORDER BY number DESC LIMIT ?"
-_INSERT: Final = "INSERT INTO studies (" + _FIELDS + ") VALUES (" + ", ".join("?" * 18) + ")"  # noqa: S608 - constants only
-_UPDATE: Final = "UPDATE studies SET (" + _FIELDS + ") = (" + ", ".join("?" * 18) + ") WHERE number = ?"  # noqa: S608 - constants only
+_INSERT: Final = "INSERT INTO studies (" + _FIELDS + ") VALUES (" + ", ".join("?" * 19) + ")"  # noqa: S608 - constants only
+_UPDATE: Final = "UPDATE studies SET (" + _FIELDS + ") = (" + ", ".join("?" * 19) + ") WHERE number = ?"  # noqa: S608 - constants only
 
 
 class StudyState(StrEnum):
@@ -69,6 +71,7 @@ class StudyRecord:
     Args:
         salt: known to the agency and the parties, not to the ledger's readers.
         stages: (name, seconds at the slowest party) of the present or last attempt.
+        publication: who sees the numbers.
         number: order of submission; 0 before it is stored.
     """
 
@@ -90,6 +93,7 @@ class StudyRecord:
     submitted_at_ms: int = 0
     changed_at_ms: int = 0
     revision: int = 0
+    publication: Publication = Publication.AGENCY
     number: int = 0
 
 
@@ -178,8 +182,10 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _body(study: StudyRecord) -> tuple[str, str, str, str, bytes, bytes]:
-    return study.agency, study.request_id, study.sql, study.purpose, study.salt, study.query_id
+def _body(study: StudyRecord) -> tuple[str, str, str, str, bytes, bytes, Publication]:
+    return (
+        study.agency, study.request_id, study.sql, study.purpose, study.salt, study.query_id, study.publication
+    )  # fmt: skip
 
 
 def _values(study: StudyRecord) -> tuple[object, ...]:
@@ -202,6 +208,7 @@ def _values(study: StudyRecord) -> tuple[object, ...]:
         study.submitted_at_ms,
         study.changed_at_ms,
         study.revision,
+        study.publication.value,
     )
 
 
@@ -210,8 +217,8 @@ def _record(row: Sequence[Any]) -> StudyRecord:
         waiting_for = tuple(str(name) for name in json.loads(row[9]))
         stages = tuple((str(name), float(seconds)) for name, seconds in json.loads(row[11]))
         query_id, agency, request_id, sql, purpose, salt, state, code, message, _, attempts, _, *rest = row
-        tx, gas, proof, submitted_at_ms, changed_at_ms, revision, number = rest
-        found = StudyState(state)
+        tx, gas, proof, submitted_at_ms, changed_at_ms, revision, publication, number = rest
+        found, seen_by = StudyState(state), Publication(publication)
     except (ValueError, TypeError) as error:
         raise DatabaseInvalidError("the state file holds something else than it should") from error
     return StudyRecord(
@@ -233,5 +240,6 @@ def _record(row: Sequence[Any]) -> StudyRecord:
         submitted_at_ms,
         changed_at_ms,
         revision,
+        seen_by,
         number,
     )

@@ -3,8 +3,9 @@
 Source: B. Efron, T. Hastie, I. Johnstone and R. Tibshirani, "Least Angle Regression", Annals of Statistics 32 (2004);
 read from the installed package, unscaled. Nothing is downloaded. The hospital holds age, sex (coded 1 and 2 as in the
 source, which does not say which is which), body mass index and mean blood pressure; the laboratory holds the six blood
-serum measurements and the outcome, a measure of disease progression after one year. Both tables follow the source's
-row order, so that patient k is row k in both.
+serum measurements and the outcome, a measure of disease progression after one year. Both tables are written with the
+patients' numbers, each in an order of its own, and laid out in a cohort that the two owners align: row numbers play no
+part.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import Final
 import numpy as np
 from sklearn.datasets import load_diabetes
 
+from ledger.cohorts import cohort_label
 from query.kinds import BoundedInteger, Kind, ScaledDecimal, stored_scale
 from query.schema import ColumnSchema, TableSchema
 from services.demo.tables import DemoTable, Integers
 
-LOG_ROWS: Final = 9
-COHORT: Final = "diabetes-442"
+LOG_ROWS: Final = 10
+COHORT_NAME: Final = "diabetes-442"
+COHORT: Final = cohort_label(COHORT_NAME, 1)
+EPSILON: Final = 2.0
 KEY: Final = "patient"
 OUTCOME: Final = "progression"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import secrets
+from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Final, TextIO
@@ -68,6 +70,39 @@ def table_csv(table: DemoTable) -> bytes:
     stream = io.StringIO(newline="")
     _write_rows(table, stream, key=False)
     return stream.getvalue().encode("ascii")
+
+
+def keyed_csv(table: DemoTable, order: Sequence[int]) -> bytes:
+    """A table as the CSV its owner registers where a cohort was aligned: by key, without row numbers. Secret.
+
+    Args:
+        table: everybody is present.
+        order: of the records.
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    names = [column.name for column in table.schema.columns]
+    columns = [_texts(table, name) for name in names]
+    writer.writerow([table.schema.key, *names])
+    writer.writerows([identifier(row), *(column[row] for column in columns)] for row in order)
+    return stream.getvalue().encode("ascii")
+
+
+def identifier_csv(table: DemoTable, order: Sequence[int]) -> bytes:
+    """The list of identifiers with which a table's owner joins a cohort. Secret."""
+    return "\n".join([table.schema.key, *(identifier(row) for row in order)]).encode("ascii") + b"\n"
+
+
+def shuffled(rows: int) -> list[int]:
+    """An order of its own for an owner's records."""
+    order = list(range(rows))
+    secrets.SystemRandom().shuffle(order)
+    return order
+
+
+def identifier(row: int) -> str:
+    """The number of a patient, as a register would write it."""
+    return f"Patient {row + 1:04d}"
 
 
 def _write_rows(table: DemoTable, stream: TextIO, key: bool) -> None:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -29,10 +29,10 @@ from services.client import Tallystick
 from services.client_errors import QueryFailedError
 from services.demo import cheats
 from services.demo.city import make_city
-from services.demo.diabetes import load_tables
+from services.demo.diabetes import COHORT, COHORT_NAME, EPSILON, KEY, LOG_ROWS, load_tables
 from services.demo.display import Display
 from services.demo.errors import DemoError, DemoFailedError, DemoSizeError
-from services.demo.export import ROW, table_csv
+from services.demo.export import ROW, identifier_csv, keyed_csv, shuffled, table_csv
 from services.demo.questions import PURPOSE, ask, report_on, sum_labels
 from services.demo.report import CheatReport, DemoReport, store_report
 from services.demo.rogue_coordinator import RogueCoordinator, released_to_agency
@@ -153,8 +153,10 @@ class _Demo:
         city = make_city(persons, seed)
         self._tables = {table.name: table for table in (*city.tables, *load_tables())}
         with self._deployed(max(table.log_rows for table in self._tables.values())) as deployment:
-            self._register(deployment, persons)
+            orders = self._align(deployment)
+            self._register(deployment, persons, orders)
             with deployment.connect() as agency:
+                self._prove_cohort(agency)
                 results = self._ask_all(deployment, agency)
                 self._cheat(deployment, agency, results)
 
@@ -170,14 +172,39 @@ class _Demo:
             self._display.line(f"the reference string comes from a ceremony of {', '.join(deployment.names)}")
             yield deployment
 
-    def _register(self, deployment: LocalDeployment, persons: int) -> None:
+    def _align(self, deployment: LocalDeployment) -> Mapping[str, Sequence[int]]:
+        """Align the patients of exams and serum; returns the order in which each owner writes its records."""
+        self._display.heading("A cohort: whose row is whose, without showing anybody")
+        patients = {name: table for name, table in self._tables.items() if table.schema.cohort == COHORT}
+        orders = {name: shuffled(table.rows) for name, table in patients.items()}
+        lists = {table.party: identifier_csv(table, orders[name]) for name, table in patients.items()}
+        began = time.monotonic()
+        with self._display.waiting("aligning"):
+            label = deployment.make_cohort(COHORT_NAME, lists, KEY, log_rows=LOG_ROWS, epsilon=EPSILON)
+        if label != COHORT:
+            raise DemoFailedError(f"the cohort is {label}, not {COHORT}")
+        owners = " and ".join(table.schema.owner for table in patients.values())
+        self._display.line(f"{owners} aligned {label} in {time.monotonic() - began:.1f} s: each knows the rows of its "
+                           "own patients, nobody who is in the other's list; the ledger has commitments of both lists")
+        return orders
+
+    def _prove_cohort(self, agency: Tallystick) -> None:
+        began = time.monotonic()
+        with self._display.waiting("proving the cohort"):
+            verified = agency.prove_cohort(COHORT_NAME, 1)
+        self._display.line(f"proved in {time.monotonic() - began:.1f} s that no row of {COHORT} joins two persons: "
+                           f"{verified.proof_bytes} bytes on the ledger, verified again from there")
+
+    def _register(self, deployment: LocalDeployment, persons: int, orders: Mapping[str, Sequence[int]]) -> None:
         self._display.heading("Registering tables: the ledger gets commitments and a proof")
         policy = encode_policy(Policy(minimum_group=MINIMUM_GROUP))
         for table in self._tables.values():
             began = time.monotonic()
             with self._display.waiting(f"registering {table.name}"):
-                found = deployment.register(TableInput(table.party, encode_schema(table.schema), policy,
-                                                       table_csv(table), table.log_rows, ROW))
+                order = orders.get(table.name)
+                csv, row_column = (table_csv(table), ROW) if order is None else (keyed_csv(table, order), "")
+                found = deployment.register(TableInput(table.party, encode_schema(table.schema), policy, csv,
+                                                       table.log_rows, row_column))
             self._display.registered(table, found.columns, found.gas, time.monotonic() - began)
         self._display.line(f"hospital, laboratory and credit describe a SYNTHETIC city of {persons:,} persons; "
                            "exams and serum are 442 real patients (scikit-learn's bundled diabetes data)")

@@ -10,6 +10,7 @@ import hmac
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ledger.errors import RecordInvalidError, TransactionRevertedError
@@ -19,8 +20,9 @@ from query.errors import PolicyRefusedError, QueryError
 from query.layout import parse_cohort_question
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
+from query.publication import Publication
 from services.cohort_proof import cohort_relation
-from services.directory import DirectoryView, member_hash, read_directory, text_hash
+from services.directory import DirectoryView, member_hash, question_hash, read_directory, text_hash
 from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
 from services.identity import Role
 from services.ledger_access import LedgerAccess
@@ -54,8 +56,9 @@ class Approver:
         self._lock = threading.Lock()
 
     def consider(
-        self, query_id: bytes, sql: str, purpose: str, salt: bytes, proposer: str, documents: Sequence[TableDocument]
-    ) -> Verdict:
+        self, query_id: bytes, sql: str, purpose: str, salt: bytes, proposer: str, documents: Sequence[TableDocument],
+        publication: Publication = Publication.AGENCY,
+    ) -> Verdict:  # fmt: skip
         """Consider a proposed query and return the verdict; repeating it repeats the verdict.
 
         Args:
@@ -64,6 +67,7 @@ class Approver:
             salt: 32 bytes.
             proposer: name of the agency.
             documents: schemas and policies, untrusted.
+            publication: who sees the numbers; part of what the hash of the question covers.
 
         Raises:
             RecordUnknownError: the ledger has no such query.
@@ -78,7 +82,8 @@ class Approver:
             known = self._store.query(query_id)
             if known is not None and known.verdict in (Verdict.APPROVED, Verdict.WAITING, Verdict.ACKNOWLEDGED):
                 return known.verdict
-            self._check_texts(query, sql, purpose, salt, proposer)
+            expected = question_hash(publication, salt, sql), text_hash("purpose", salt, purpose)
+            self._check_texts(query, *expected, proposer)
             mine = self._own_datasets(query)
             stored = StoredQuery(
                 query_id,
@@ -89,12 +94,13 @@ class Approver:
                 query.minimum_group,
                 Verdict.ACKNOWLEDGED,
                 time.time_ns() // 1_000_000,
+                publication,
             )
             if not mine:
                 self._store.keep_query(stored)
                 return Verdict.ACKNOWLEDGED
             try:
-                automatic = self._considered(query, sql, proposer, documents)
+                automatic = self._considered(query, stored, documents)
             except RefusedError as error:
                 self._refuse(
                     stored, mine, POLICY_CODE_ON_LEDGER if error.rule.startswith("POLICY") else MISMATCH_CODE_ON_LEDGER
@@ -154,32 +160,33 @@ class Approver:
 
     # --- checks --------------------------------------------------------------------------------------------------
 
-    def _check_texts(self, query: QueryRecord, sql: str, purpose: str, salt: bytes, proposer: str) -> None:
-        for field, text, expected in (("sql", sql, query.sql_hash), ("purpose", purpose, query.purpose_hash)):
-            if not hmac.compare_digest(text_hash(field, salt, text), expected):
+    def _check_texts(self, query: QueryRecord, sql_hash: bytes, purpose_hash: bytes, proposer: str) -> None:
+        for field, found, expected in (
+            ("sql", sql_hash, query.sql_hash),
+            ("purpose", purpose_hash, query.purpose_hash),
+        ):
+            if not hmac.compare_digest(found, expected):
                 raise RequestInvalidError(field, "not the text whose hash stands on the ledger")
         member = self._ledger.registry.member(query.proposer)
         if LedgerRole.AGENCY not in member.roles or member.did_hash != member_hash(Role.AGENCY, proposer):
             raise RequestInvalidError("proposer", "not the agency that proposed the query on the ledger")
 
-    def _considered(
-        self, query: QueryRecord, sql: str, proposer: str, documents: Sequence[TableDocument]
-    ) -> bool:
+    def _considered(self, query: QueryRecord, asked: StoredQuery, documents: Sequence[TableDocument]) -> bool:
         """Whether the question, which is what the ledger has and what policy allows, needs no person's decision.
 
         Raises:
             RefusedError: it is not.
         """
-        cohort = parse_cohort_question(sql)
+        cohort = parse_cohort_question(asked.sql)
         if cohort is not None:  # joining the cohort was the approval; the one count released is public
             if relation_hash(cohort_relation(self._ledger, *cohort)) != query.relation_hash:
                 raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not the cohort's")
             return True
         view = read_directory(self._ledger.registry, documents)
-        plan = self._checked_plan(query, view, sql, proposer)
+        plan = self._checked_plan(query, view, asked)
         return all(view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name)
 
-    def _checked_plan(self, query: QueryRecord, view: DirectoryView, sql: str, proposer: str) -> Plan:
+    def _checked_plan(self, query: QueryRecord, view: DirectoryView, asked: StoredQuery) -> Plan:
         for entry in query.datasets:
             if entry.dataset not in view.records:
                 reason = view.faults.get(entry.dataset, "it is not in the directory")
@@ -189,7 +196,7 @@ class Approver:
                     "POLICY_CHANGED", "a policy was changed after the query was proposed: propose it again"
                 )
         try:
-            plan = compile_question(sql, view.directory)
+            plan = compile_question(asked.sql, view.directory, publication=asked.publication)
         except QueryError as error:
             raise RefusedError("QUESTION_INVALID", str(error)) from error
         if relation_hash(plan.relation) != query.relation_hash:
@@ -200,7 +207,7 @@ class Approver:
         for use in plan.uses:
             if use.owner == self._name:
                 try:
-                    check_policy(plan, view.directory.table(use.table), Asker(proposer, Role.AGENCY.value), now_s)
+                    check_policy(plan, view.directory.table(use.table), Asker(asked.proposer, Role.AGENCY.value), now_s)
                 except PolicyRefusedError as error:
                     raise RefusedError(f"POLICY_{error.rule.upper()}", str(error)) from error
         return plan
@@ -226,13 +233,4 @@ class Approver:
 
 
 def _with_verdict(query: StoredQuery, verdict: Verdict) -> StoredQuery:
-    return StoredQuery(
-        query.query_id,
-        query.sql,
-        query.purpose,
-        query.proposer,
-        query.relation_hash,
-        query.minimum,
-        verdict,
-        query.considered_at_ms,
-    )
+    return replace(query, verdict=verdict)

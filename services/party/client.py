@@ -11,7 +11,9 @@ import grpc
 
 from ledger.cohorts import NOISE_UNITS
 from proto.v1 import party_pb2, party_pb2_grpc
+from query.publication import Publication
 from services.config import PartyEndpoint, TlsConfig
+from services.convert import checked_publication
 from services.errors import RemoteError
 from services.identity import Identity, Role
 from services.party.verdict import Verdict, verdict_of
@@ -70,6 +72,7 @@ class PendingQuery:
     purpose: str
     proposer: str
     considered_at_ms: int
+    publication: Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,12 @@ class PartyClient:
     def pending(self) -> list[PendingQuery]:
         """Queries that wait for a person (operators only); raises as `register`."""
         reply = self._call(lambda: self._stub.Pending(party_pb2.PendingRequest(), timeout=CALL_TIMEOUT_S))
-        return [PendingQuery(q.query_id, q.sql, q.purpose, q.proposer, q.considered_at_ms) for q in reply.queries]
+        return [
+            PendingQuery(
+                q.query_id, q.sql, q.purpose, q.proposer, q.considered_at_ms, checked_publication(q.publication)
+            )
+            for q in reply.queries
+        ]
 
     def decide(self, query_id: bytes, approve: bool) -> None:
         """Approve or refuse a waiting query (operators only); raises as `register`."""

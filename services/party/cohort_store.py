@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.database import Database, DatabaseInvalidError
-from services.errors import RecordUnknownError, StateConflictError
+from services.errors import RecordUnknownError, RefusedError, StateConflictError
 from zk.field import FR
 
 _KIND: Final = 0x54534331  # "TSC1"
@@ -77,11 +77,16 @@ class CohortStore:
         """Close the file."""
         self._database.close()
 
-    def keep_list(self, found: CohortList) -> None:
+    def keep_list(self, found: CohortList, budget: int) -> None:
         """Keep a list before its commitment is published, replacing one that was never aligned.
+
+        Args:
+            found: with neither rows nor salt.
+            budget: versions of cohorts, whatever their names, that this party enters lists for.
 
         Raises:
             StateConflictError: this version was aligned here already.
+            RefusedError: the budget is used up.
         """
         with self._database.transaction() as connection:
             key = (found.name, found.version)
@@ -89,6 +94,9 @@ class CohortStore:
             if rows is not None and rows[0] is not None:
                 raise StateConflictError(f"version {found.version} of the cohort was aligned here already")
             connection.execute("DELETE FROM lists WHERE name = ? AND version = ?", key)
+            (entered,) = connection.execute("SELECT COUNT(*) FROM lists").fetchone()
+            if entered >= budget:
+                raise RefusedError("COHORT_BUDGET", f"this party joins at most {budget} versions of cohorts")
             connection.execute(
                 "INSERT INTO lists (name, version, identifiers, blinder) VALUES (?, ?, ?, ?)",
                 (*key, found.identifiers, found.blinder),
@@ -120,11 +128,6 @@ class CohortStore:
             return CohortList(name, version, identifiers, blinder)
         found = np.frombuffer(places, "<i8").astype(np.int64)
         return CohortList(name, version, identifiers, blinder, found, salt, digest)
-
-    def versions_entered(self, name: str) -> int:
-        """In how many versions of a cohort this party has entered a list: what its budget counts."""
-        ((count,),) = self._database.read("SELECT COUNT(*) FROM lists WHERE name = ?", (name,))
-        return count if isinstance(count, int) else 0
 
     def begin_attempt(self, name: str, version: int, attempt: int) -> None:
         """Use up the number of an attempt.

@@ -1,7 +1,7 @@
 """A party's side of cohorts: propose, join with a list, align with the others, register the layout, confirm.
 
 Joining is approval: the owner's operator names the list, the party publishes its commitment, and nothing runs before
-all have done so. How many versions of one cohort a party joins is limited: each shows a little about the overlap.
+all have done so. How many versions of cohorts a party joins is limited: each shows a little about overlaps.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import struct
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from ledger.cohorts import CohortRecord, CohortState
 from ledger.errors import RecordInvalidError
 from query.errors import RowInvalidError
 from services.channel import PeerNetwork
 from services.directory import member_hash
-from services.errors import RecordUnknownError, RefusedError, RequestInvalidError, StateConflictError
+from services.errors import RecordUnknownError, RequestInvalidError, StateConflictError
 from services.identifiers import Duplicates, identifier_bytes, identifier_column
 from services.identity import Role
 from services.ledger_access import LedgerAccess
@@ -31,9 +30,6 @@ from zk.field import FR
 from zk.prover import RegisteredSecret
 
 _log = get_logger("services.party.cohorts")
-
-MAX_VERSIONS: Final = 8
-"""Versions of one cohort a party joins: its budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,7 @@ class CohortKeeper:
     """One party's cohorts. Thread-safe; one alignment at a time.
 
     Args:
-        name: the party's name.
-        number: its number.
+        number: the party's number.
         names: number of every party by name.
         store: where lists and rows are kept.
         ledger: signs with the party's account.
@@ -81,11 +76,11 @@ class CohortKeeper:
         prover: commits lists.
         layouts: registers layouts.
         timeout_s: how long to wait for one message of a peer.
+        budget: versions of cohorts this party joins in all.
     """
 
     def __init__(
         self,
-        name: str,
         number: int,
         names: Mapping[str, int],
         store: CohortStore,
@@ -94,8 +89,9 @@ class CohortKeeper:
         prover: ProverClient,
         layouts: LayoutRegistrar,
         timeout_s: float,
+        budget: int,
     ) -> None:
-        self._name, self._number = name, number
+        self._number, self._budget = number, budget
         self._numbers = {member_hash(Role.PARTY, party): place for party, place in names.items()}
         self._store, self._ledger, self._network, self._prover = store, ledger, network, prover
         self._layouts, self._timeout_s = layouts, timeout_s
@@ -139,13 +135,11 @@ class CohortKeeper:
             mine = record.member(self._ledger.client.address)
             if mine is None or mine.joined:
                 raise StateConflictError("this party is none of the cohort's owners, or has joined already")
-            if self._store.versions_entered(name) >= MAX_VERSIONS:
-                raise RefusedError("COHORT_BUDGET", f"this party joins at most {MAX_VERSIONS} versions of one cohort")
             elements = identifier_column(texts, duplicates)
             if not 0 < len(elements) <= 1 << record.log_rows:
                 raise RequestInvalidError("csv", f"{len(elements)} identifiers do not fit 2^{record.log_rows} rows")
             kept = CohortList(name, version, b"".join(elements), FR.encode_bytes(FR.random(1)))
-            self._store.keep_list(kept)
+            self._store.keep_list(kept, self._budget)
             (commitment,) = self._prover.commit_columns([_column(kept, 1 << record.log_rows)])
             receipt = self._ledger.cohorts.join(name, version, len(elements), commitment)
         _log.info("joined a cohort", cohort=record.label, count=len(elements), given=len(texts))

@@ -52,7 +52,15 @@ def serve(config: PartyConfig) -> None:
     cohort_store = CohortStore(config.data_dir / "cohorts.sqlite")
     layouts = LayoutRegistrar(store, ledger, prover)
     cohorts = CohortKeeper(
-        config.name, config.number, names, cohort_store, ledger, network, prover, layouts, config.message_timeout_s
+        config.number,
+        names,
+        cohort_store,
+        ledger,
+        network,
+        prover,
+        layouts,
+        config.message_timeout_s,
+        config.cohort_budget,
     )
     servicer = PartyServicer(store, registrar, approver, proving, Releasing(store, ledger), cohorts)
     rules = {**party_rules(config.coordinator), **network.rules()}

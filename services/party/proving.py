@@ -19,6 +19,7 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.errors import QueryError
+from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
 from services.directory import member_hash
 from services.errors import DisclosureRefusedError, ServiceError, StateConflictError
@@ -39,6 +40,7 @@ from zk.field import FR
 from zk.owners import column_owners
 from zk.proof import encode_proof
 from zk.prover import RegisteredSecret
+from zk.verifier import verify_guards, verify_proof
 
 _log = get_logger("services.party.proving")
 
@@ -59,14 +61,15 @@ class ProvingEvent:
 class Attempt:
     """A running attempt: iterate over its events, or cancel it."""
 
-    def __init__(self, channel: PeerChannel) -> None:
+    def __init__(self, channel: PeerChannel | None) -> None:
         self._channel = channel
         self._events: queue.SimpleQueue[ProvingEvent] = queue.SimpleQueue()
         self._began = time.monotonic()
 
     def cancel(self) -> None:
-        """Close the channel; the attempt fails at its next message."""
-        self._channel.close()
+        """Close the channel; the attempt fails at its next message. One without peers ends by itself."""
+        if self._channel is not None:
+            self._channel.close()
 
     def note(self, stage: str = "", proof: bytes = b"", error: BaseException | None = None) -> None:
         """Add an event."""
@@ -144,9 +147,10 @@ class Proving:
         query = self._approver.open_query(query_id)
         if query.state is not QueryState.APPROVED or query.relation_hash != known.relation_hash:
             raise StateConflictError("the query is not approved by all owners on the ledger")
-        plan = self._plan(query, number)
+        plan = self._plan(query, number, known.publication)
         self._store.begin_attempt(query_id, number)
-        attempt = Attempt(channel := self._network.channel(plan.session, number))
+        channel = None if self._proves_alone(plan) else self._network.channel(plan.session, number)
+        attempt = Attempt(channel)
         thread = threading.Thread(
             target=self._run, args=(attempt, channel, plan, query_id), name=f"proof-{number}", daemon=True
         )
@@ -155,7 +159,12 @@ class Proving:
         thread.start()
         return attempt
 
-    def _plan(self, query: QueryRecord, attempt: int) -> SessionPlan:
+    def _proves_alone(self, plan: SessionPlan) -> bool:
+        """Whether all columns are ours and everything is public: nobody else has anything to add or to hide."""
+        registered = range(1, len(plan.statement.relation.registered) + 1)
+        return plan.public and all(plan.owners[place] == self._number for place in registered)
+
+    def _plan(self, query: QueryRecord, attempt: int, publication: Publication) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
@@ -172,6 +181,7 @@ class Proving:
             attempt,
             self._ledger.tau_g2,
             self._timeout_s,
+            publication is Publication.PUBLIC,
         )
 
     def _owner(self, dataset: int) -> int:
@@ -189,11 +199,14 @@ class Proving:
             if plan.owners[place] == self._number
         }
 
-    def _run(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> None:
+    def _run(self, attempt: Attempt, channel: PeerChannel | None, plan: SessionPlan, query_id: bytes) -> None:
         """Prove, and see to it that the attempt ends and its caller hears of it, whatever happens."""
         number = plan.attempt
         with ThreadPoolExecutor(1) as worker:
-            proving = worker.submit(self._prove, attempt, channel, plan, query_id)
+            if channel is None:
+                proving = worker.submit(self._prove_alone, attempt, plan, query_id)
+            else:
+                proving = worker.submit(self._prove, attempt, channel, plan, query_id)
             error = proving.exception()
         try:
             if error is None:
@@ -229,6 +242,16 @@ class Proving:
             parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
             self._store.keep_result(query_id, StoredResult(number, proof, parts, quotients))
         return proof
+
+    def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
+        attempt.note(stage="alone")
+        self._store.mark_spent(query_id, plan.attempt)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
+        verify_proof(plan.tau_g2, plan.statement, proof)
+        verify_guards(plan.statement.relation, proof, plan.minimum)
+        encoded = encode_proof(proof)
+        self._store.keep_result(query_id, StoredResult(plan.attempt, encoded, b"", b""))
+        return encoded
 
     def _end_on_ledger(self, query_id: bytes) -> None:
         try:

@@ -18,6 +18,7 @@ from services.party.client import ReleasedParts
 from services.party.store import PartyStore, StoredResult
 from zk.proof import decode_proof
 from zk.relation import Relation
+from zk.statement import RELEASE_BITS
 
 
 class Releasing:
@@ -48,6 +49,8 @@ class Releasing:
             raise StateConflictError("the query is not published") from error
         if not self._ledger.is_final(published.block_number):
             raise StateConflictError("the publication is not final yet: ask again after the next block")
+        if published.sums is None or published.release >> RELEASE_BITS:
+            raise RecordUnknownError("its numbers stand on the ledger, for everybody: there are no parts to give")
         result = self._published_result(query_id, relation, published)
         return ReleasedParts(released_rows(published.release), result.parts, result.quotients)
 
@@ -73,6 +76,6 @@ class Releasing:
     def _published_result(self, query_id: bytes, relation: Relation, published: PublishedRecord) -> StoredResult:
         for result in self._store.results(query_id):
             proof = decode_proof(relation, result.proof)
-            if (proof.sums, proof.release, proof.rows) == (published.sums, published.release, published.rows):
+            if (proof.constants, proof.sums, proof.release, proof.rows) == published.shown:
                 return result
         raise RecordUnknownError("this party holds no parts of the published result (any more)")

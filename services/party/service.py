@@ -13,6 +13,7 @@ from proto.v1 import party_pb2, party_pb2_grpc
 from query.layout import is_layout
 from query.policy import parse_policy
 from query.schema import parse_schema
+from services.convert import checked_publication, publication_message
 from services.convert_study import checked_cohort_name, checked_id, checked_purpose, checked_sql
 from services.errors import CapacityExceededError, RequestInvalidError
 from services.identifiers import parse_identifiers
@@ -128,6 +129,7 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
                     purpose=q.purpose,
                     proposer=q.proposer,
                     considered_at_ms=q.considered_at_ms,
+                    publication=publication_message(q.publication),
                 )
                 for q in self._store.pending()
             ]
@@ -196,6 +198,7 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
             checked_id("salt", request.salt),
             request.proposer,
             documents_of(request.tables),
+            checked_publication(request.publication),
         )
         return consider_reply(verdict)
 

@@ -26,6 +26,7 @@ from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
 from services.convert import released_rows
+from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
 from services.party.joint_prover import JointProver
 from services.party.session_columns import SessionColumns
@@ -65,6 +66,7 @@ class SessionPlan:
         session: 32 bytes, unique to (query, attempt).
         attempt: attempt number.
         tau_g2: [τ]_2 of the chain's SRS.
+        public: whether the released sums are opened on the ledger, for everybody.
     """
 
     statement: Statement
@@ -74,6 +76,7 @@ class SessionPlan:
     attempt: int
     tau_g2: G2
     timeout_s: float = 60.0
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class SessionResult:
     """What a party keeps: the public proof, and its masked parts of the released rows (secret until released).
 
     Args:
-        proof: its release word names the released rows of s.
+        proof: its release word names the released rows of s; where it opens them, nothing else is kept.
         values: (k, 4) masked additive parts of those rows, in increasing order.
         quotients: (k, 8) masked parts of their quotients.
     """
@@ -239,13 +242,14 @@ class JointSession:
         )
         if risks.all():
             raise DisclosureRefusedError()
-        return sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
+        released = sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
+        return everywhere(released) if self._plan.public else released
 
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)
         verify_proof(self._plan.tau_g2, self._plan.statement, proof)
         verify_guards(self._relation, proof, self._plan.minimum)
-        rows = released_rows(release)
+        rows = () if self._plan.public else released_rows(release)
         zero = self._messages.zero
         values, quotients = self._prover.row_opening_parts(
             rows, zero("release/values", len(rows)), zero("release/points", len(rows))

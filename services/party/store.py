@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from query.publication import Publication
 from services.database import Database, DatabaseInvalidError
 from services.errors import RecordUnknownError, StateConflictError
 from services.party.verdict import Verdict
@@ -47,9 +48,12 @@ _MIGRATIONS: Final = (
         PRIMARY KEY (query_id, attempt), FOREIGN KEY (query_id, attempt) REFERENCES attempts
     ) WITHOUT ROWID;
     """,
+    "ALTER TABLE queries ADD COLUMN publication TEXT NOT NULL DEFAULT 'agency'",
 )
 
-_QUERY_COLUMNS: Final = "query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms"
+_QUERY_COLUMNS: Final = (
+    "query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms, publication"
+)
 _QUERIES: Final = "SELECT " + _QUERY_COLUMNS + " FROM queries "  # noqa: S608 - constants only
 _QUERY_BY_ID: Final = _QUERIES + "WHERE query_id = ?"
 _QUERIES_WAITING: Final = _QUERIES + "WHERE verdict = 'WAITING' ORDER BY considered_at_ms, query_id"
@@ -112,6 +116,7 @@ class StoredQuery:
     minimum: int
     verdict: Verdict
     considered_at_ms: int
+    publication: Publication = Publication.AGENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +221,9 @@ class PartyStore:
         """Keep a verdict; a later one on the same query replaces it."""
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (query_id) DO UPDATE SET "
-                "relation_hash = excluded.relation_hash, minimum = excluded.minimum, verdict = excluded.verdict",
+                "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (query_id) DO UPDATE SET "
+                "relation_hash = excluded.relation_hash, minimum = excluded.minimum, verdict = excluded.verdict, "
+                "publication = excluded.publication",
                 (
                     query.query_id,
                     query.sql,
@@ -227,6 +233,7 @@ class PartyStore:
                     query.minimum,
                     query.verdict.value,
                     query.considered_at_ms,
+                    query.publication.value,
                 ),
             )
 
@@ -356,7 +363,7 @@ def _dataset(row: Sequence[object]) -> StoredDataset:
 
 
 def _query(row: Sequence[object]) -> StoredQuery:
-    query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms = row
+    query_id, sql, purpose, proposer, relation_hash, minimum, verdict, considered_at_ms, publication = row
     return StoredQuery(
         _bytes(query_id),
         str(sql),
@@ -366,4 +373,5 @@ def _query(row: Sequence[object]) -> StoredQuery:
         _int(minimum),
         Verdict(str(verdict)),
         _int(considered_at_ms),
+        Publication(str(publication)),
     )

@@ -22,7 +22,7 @@ from services.convert import (
     encode_release,
     statement_message,
 )
-from services.errors import PeerUnavailableError, RemoteError
+from services.errors import DISCLOSURE_CODE, DisclosureRefusedError, PeerUnavailableError, RemoteError
 from services.identity import Identity, Role
 from services.prover.remote import RemoteProver
 from services.status import error_code, remote_errors
@@ -109,10 +109,28 @@ class ProverClient:
         Raises:
             ZkError, PeerUnavailableError, RemoteError: the prover refuses or does not answer.
         """
-        ordered = [secrets[column] for column in sorted(secrets)]
-        header = prover_pb2.ProveHeader(
-            statement=statement_message(statement), blinders=_blinders(ordered), release=encode_release(release)
-        )
+        return self._prove_alone(statement, secrets, prover_pb2.ProveHeader(release=encode_release(release)))
+
+    def prove_public(self, statement: Statement, secrets: Mapping[int, RegisteredSecret], minimum: int) -> Proof:
+        """Prove a statement about columns that are all ours, with every sum public that a smallest group allows.
+
+        Raises:
+            DisclosureRefusedError: it allows nothing; or, where sums are plain, not everything.
+            ZkError, PeerUnavailableError, RemoteError: the prover refuses or does not answer.
+        """
+        header = prover_pb2.ProveHeader(release=encode_release(0), minimum_group=minimum)
+        try:
+            return self._prove_alone(statement, secrets, header)[0]
+        except RemoteError as error:
+            if error.code == DISCLOSURE_CODE:
+                raise DisclosureRefusedError() from error
+            raise
+
+    def _prove_alone(
+        self, statement: Statement, secrets: Mapping[int, RegisteredSecret], header: prover_pb2.ProveHeader
+    ) -> tuple[Proof, list[int]]:
+        header.statement.CopyFrom(statement_message(statement))
+        header.blinders = _blinders([secrets[column] for column in sorted(secrets)])
 
         def requests() -> Iterator[prover_pb2.ProveRegistrationRequest]:
             yield prover_pb2.ProveRegistrationRequest(header=header)

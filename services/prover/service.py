@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -18,6 +19,7 @@ from services.convert import (
     encode_scalars,
     statement_from,
 )
+from services.disclosure import public_release
 from services.errors import CapacityExceededError, RequestInvalidError
 from services.identity import Role
 from services.prover.arrays import check_upload_stage, mixed_lengths, upload_lengths
@@ -95,7 +97,9 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         statement = statement_from(header.statement)
         columns = range(1, len(statement.relation.registered) + 1)
         blinders = decode_elements("blinders", header.blinders, len(columns))
-        release = decode_release(header.release)
+        release: int | Callable[[Sequence[int]], int] = decode_release(header.release)
+        if header.minimum_group:
+            release = partial(public_release, statement.relation, minimum=header.minimum_group)
         rows = self._read_rows(request_iterator, columns, statement.relation.rows)
         proof, sums = prove(self._srs, statement, _secrets(rows, columns, blinders), release)
         return prover_pb2.ProveRegistrationReply(proof=encode_proof(proof), sums=encode_scalars(sums))

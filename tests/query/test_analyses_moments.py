@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import statsmodels.api as sm
-from analyses_data import Pooled, cancer, city, diabetes
+from analyses_data import Pooled, cancer, city, diabetes, pooled
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from statsmodels.stats.oneway import anova_oneway
@@ -18,9 +18,14 @@ from query.analyses.descriptives import Describe, Shape
 from query.analyses.means import Anova, Group, TTest, mean_estimate, two_samples
 from query.analyses.regression import LinearModel, LinearRegression
 from query.analyses.report import Estimate
+from query.analyses.stacking import Stacked
 from query.analyses.table_one import TableOne
 from query.analyses.writing import Bins
 from query.errors import AnalysisInvalidError, CellsSuppressedError, DegreesOfFreedomError, DesignSingularError
+from query.kinds import BoundedInteger
+from query.schema import ColumnSchema, TableSchema
+from services.demo.diabetes import load_tables
+from services.demo.tables import DemoTable
 
 BODY = ("exams.age", "exams.bmi", "exams.bp", "exams.woman")
 BLOOD = ("serum.s1", "serum.s2", "serum.s3", "serum.s5")
@@ -283,10 +288,58 @@ def test_table_one_says_what_is_missing() -> None:
         diabetes().rehearsal.run(TableOne("exams.bp", ("serum.s5",)))
 
 
-def test_centred_moments_lose_no_digits() -> None:
-    """10^6 rows around 10^9 with variance 1: doubles over raw sums would lose everything."""
+def test_a_million_rows_around_a_billion_lose_no_digits() -> None:
+    """y = 10^9 ± 1 and x = 10^9 ± 1, correlated 0.5: exactly known moments, through the compiler and the finishers."""
+    n = 10**6
+    signs = np.array([(1, 1), (1, 1), (1, 1), (-1, -1), (-1, -1), (-1, -1), (1, -1), (-1, 1)]).repeat(n // 8, axis=0)
+    near = BoundedInteger(10**9 - 5, 10**9 + 5)
+    left = TableSchema("a", "a", "rows", "k", "big", (ColumnSchema("x", near),))
+    right = TableSchema("b", "b", "rows", "k", "big", (ColumnSchema("y", BoundedInteger(0, 2 * 10**9)),))
+    present = np.ones(n, np.bool_)
+    data = pooled([DemoTable(left, 0, 20, present, {"x": 10**9 + signs[:, 0]}, {}),
+                   DemoTable(right, 1, 20, present, {"y": 10**9 + signs[:, 1]}, {})])  # fmt: skip
+    model = data.rehearsal.run(LinearRegression("b.y", ("a.x",)))
+    slope, variance = model.coefficient("a.x"), 0.75 * n / (n - 2)
+    assert slope.value == 0.5
+    close(slope.se, np.sqrt(variance / n), 1e-15)
+    assert model.coefficient("intercept").value == 5 * 10**8
+    assert data.rehearsal.run(Pearson(("a.x", "b.y"))).pairs[0].value == 0.5
+    described = data.rehearsal.run(Describe(("b.y",))).variable("b.y")
+    assert (described.mean, described.variance) == (1e9, n / (n - 1))
+    raw = (10**9 + signs[:, 1]).astype(np.float64)
+    naive = (raw @ raw - raw.sum() ** 2 / n) / (n - 1)
+    assert abs(naive - 1) > 1e-3  # what doubles make of the same sums
+
+
+def test_means_of_a_billion_are_told_apart() -> None:
     n = 10**6
     ones = Group("y", n, 10**9 + Fraction(1, 2), Fraction(n - 1))
     assert mean_estimate(ones, 0.95).se == pytest.approx(1e-3, rel=1e-12)
     other = Group("z", n, 10**9 + Fraction(3, 2), Fraction(n - 1))
     assert two_samples(other, ones, Fraction(0), True, 0.95).value == 1.0
+
+
+def test_rows_split_between_owners() -> None:
+    """The diabetes data cut into two hospitals' tables, stacked again by UNION ALL."""
+    exams, serum = load_tables()
+    columns = (*exams.schema.columns, *serum.schema.columns)
+    values, tables = {**exams.values, **serum.values}, []
+    for party, (name, part) in enumerate((("north", slice(0, 200)), ("south", slice(200, 442)))):
+        schema = TableSchema(name, name, "patients", "patient", name, columns)
+        here = {column: rows[part] for column, rows in values.items()}
+        tables.append(DemoTable(schema, party, 9, exams.present[part], here, {}))
+    data = pooled(tables)
+    terms = tuple(name.replace("exams", "north").replace("serum", "north") for name in (*BODY[:3], *BLOOD))
+    ours = data.rehearsal.run(Stacked(LinearRegression("north.progression", terms), ("north", "south")))
+    same_model(ours, pooled_ols(diabetes(), "serum.progression", (*BODY[:3], *BLOOD)))
+    assert "UNION ALL SELECT * FROM south) AS north" in ours.evidence[0].sql
+    age = data.rehearsal.run(Stacked(Describe(("north.age",), where="north.bmi > 25"), ("north", "south")))
+    rows = diabetes().frame["exams.age"][diabetes().frame["exams.bmi"] > 25]
+    close(age.variables[0].mean, rows.mean(), 1e-12)
+    one, grouped = LinearRegression("north.progression", ("north.bmi",)), Anova("north.s5", "north.sex")
+    for analysis, names in ((one, ("north",)), (one, ("north", "north")), (one, ("north", "west")),
+                            (one, ("south", "north")), (grouped, ("north", "south"))):  # fmt: skip
+        with pytest.raises(AnalysisInvalidError):
+            data.rehearsal.run(Stacked(analysis, names))
+    with pytest.raises(AnalysisInvalidError, match="same columns"):
+        diabetes().rehearsal.run(Stacked(one, ("exams", "serum")))

@@ -16,9 +16,9 @@ from query_tables import HOSPITAL, LABORATORY, LOG_ROWS, random_records, registe
 from samples import Sample, release_word, sample
 
 from query.directory import Directory
-from query.errors import SqlUnsupportedError
 from query.kinds import Boolean, BoundedInteger, Category
 from query.plan import Plan, compile_question
+from query.publication import Publication
 from query.registration import registration_relation
 from query.rows import encode_rows
 from query.schema import ColumnSchema, TableSchema, physical_columns
@@ -73,16 +73,23 @@ def test_owners_prove_a_question_together(sql: str) -> None:
     assert sums == evaluate_plan(plan, ENCODED).sums
 
 
-def test_a_plain_question_of_one_owner() -> None:
-    sql = "SELECT region, COUNT(*), SUM(age) FROM hospital WHERE bmi < 40 GROUP BY region"
-    plan = compile_question(sql, DIRECTORY, plain=True)
+def test_public_sums_of_one_owner_are_plain_unless_groups_may_be_small() -> None:
+    sql = "SELECT COUNT(*), SUM(age) FROM hospital WHERE bmi < 40"
+    plan = compile_question(sql, DIRECTORY, publication=Publication.PUBLIC)
     assert plan.relation.plain
+    assert plan.sole_owner == "st-anne"
     given = sample_of(plan)
     proof = given.prove(0)
     given.verify(proof)
     assert relation_cost(plan.relation).proof_bytes == len(encode_proof(proof))
-    with pytest.raises(SqlUnsupportedError, match="several owners"):
-        compile_question(f"SELECT COUNT(*) {TWO}", DIRECTORY, plain=True)
+    assert not compile_question(sql, DIRECTORY).relation.plain
+    assert compile_question(sql, DIRECTORY).sole_owner is None
+    grouped = compile_question(f"{sql} GROUP BY region", DIRECTORY, publication=Publication.PUBLIC)
+    assert not grouped.relation.plain
+    assert grouped.sole_owner == "st-anne"
+    several = compile_question(f"SELECT COUNT(*) {TWO}", DIRECTORY, publication=Publication.PUBLIC)
+    assert not several.relation.plain
+    assert several.sole_owner is None
 
 
 def test_the_cost_of_a_question_is_exact_in_bytes() -> None:

@@ -14,6 +14,7 @@ from query.directory import Directory
 from query.errors import PolicyInvalidError, PolicyRefusedError
 from query.plan import compile_question
 from query.policy import Asker, Policy, check_policy, encode_policy, parse_policy, policy_hash
+from query.publication import Publication
 
 SQL = "SELECT AVG(age), COUNT(*) FROM hospital h JOIN laboratory l ON h.person = l.person WHERE diabetic"
 ASKER = Asker("statistics-office", "agency")
@@ -36,11 +37,40 @@ def check(policy: Policy, asker: Asker = ASKER, now_s: int = 1_000_000_000) -> N
 
 
 @pytest.mark.parametrize(
-    "policy", [Policy(), FULL, Policy(members=(), statistics=())], ids=["default", "full", "empty"]
+    "policy", [Policy(), FULL, Policy(members=(), statistics=(), public_release=True)], ids=["default", "full", "empty"]
 )
 def test_canonical_text_round_trips(policy: Policy) -> None:
     assert parse_policy(encode_policy(policy)) == policy
     assert policy_hash(parse_policy(json.dumps(json.loads(encode_policy(policy)), indent=1))) == policy_hash(policy)
+
+
+def test_policies_of_before_public_release_keep_their_hash() -> None:
+    """Text and hash as the first release wrote them."""
+    old = (
+        b'{"automatic":true,"expires_at_s":null,"format":"tallystick.policy/1","hidden_filters":[],"hidden_values":[],'
+        b'"members":["a"],"minimum_group":5,"partners":null,"roles":null,"statistics":null}'
+    )
+    assert encode_policy(Policy(minimum_group=5, members=("a",))) == old
+    assert policy_hash(Policy()).hex() == "332c3bd0dfcd21dce69bb5e6e105414bdbf15c7756282f3485dd71c8bf47fe0f"
+    spelled = json.dumps({**json.loads(old), "public_release": False})
+    assert encode_policy(parse_policy(spelled)) == old
+    assert policy_hash(Policy(public_release=True)) != policy_hash(Policy())
+    for wrong in (1, "true", None):
+        with pytest.raises(PolicyInvalidError, match="public_release"):
+            parse_policy(json.dumps({**json.loads(old), "public_release": wrong}))
+
+
+def test_numbers_are_public_only_where_the_owner_allows_it() -> None:
+    allowed, closed = registered(HOSPITAL, 1, policy=Policy(public_release=True)), registered(LABORATORY, 2)
+    directory = Directory([allowed, closed])
+    public = compile_question(SQL, directory, publication=Publication.PUBLIC)
+    check_policy(public, allowed, ASKER, 0)
+    with pytest.raises(PolicyRefusedError) as refused:
+        check_policy(public, closed, ASKER, 0)
+    assert (refused.value.rule, refused.value.table) == ("public_release", "laboratory")
+    check_policy(compile_question(SQL, directory), closed, ASKER, 0)
+    assert all("everyone sees it" in line for line in public.disclosures)
+    assert not all("everyone sees it" in line for line in compile_question(SQL, directory).disclosures)
 
 
 def test_none_and_empty_are_different_policies() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from query.analyses.regression import LinearRegression
 from query.analyses.survival import KaplanMeier
 from query.analyses.writing import Bins
 from query.errors import AnalysisInvalidError
+from query.schema import encode_schema, parse_schema
 from services.cli.analysis_arguments import READERS, read_analysis, usage
 from services.cli.main import app
 
@@ -67,6 +68,33 @@ def test_a_dry_run_prints_and_says_mock() -> None:
     document = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
     assert document["mock"] is True
     assert [c["name"] for c in document["coefficients"]] == ["intercept", "hospital.age", "laboratory.hba1c"]
+
+
+def test_a_question_on_generated_rows() -> None:
+    sql = "SELECT fasting, COUNT(*) AS n, AVG(ldl) AS m FROM laboratory WHERE ldl >= :least GROUP BY fasting"
+    schema = str(SCHEMAS / "synthetic_city_laboratory.json")
+    asked = ["query", "dry-run", sql, "--schema", schema, "--param", "least=100"]
+    lines = CliRunner().invoke(app, asked).output.splitlines()
+    assert lines[0] == "MOCK data, no proof"
+    assert len(lines) == 3
+    assert lines[1].startswith("fasting = False  n = ")
+    document = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert document["mock"] is True
+    assert [row["fasting"] for row in document["rows"]] == ["False", "True"]
+    assert CliRunner().invoke(app, [*asked[:-2]]).exit_code == 1
+
+
+def test_stacked_tables(tmp_path: Path) -> None:
+    north = parse_schema((SCHEMAS / "synthetic_city_laboratory.json").read_bytes())
+    files = []
+    for name in ("north", "south"):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_bytes(encode_schema(replace(north, name=name, owner=name, cohort=name)))
+    asked = ["analyse", "pearson", "variables=north.hba1c,north.ldl", *(f"--dry-run={file}" for file in files)]
+    rows = [json.loads(CliRunner().invoke(app, [*asked, *more, "--json"]).output)["pairs"][0]["n"]
+            for more in ([], ["--stack=north,south"])]  # fmt: skip
+    assert 1.9 * rows[0] < rows[1] < 2.1 * rows[0]
+    assert CliRunner().invoke(app, [*asked, "--stack=north,east"]).exit_code == 1
 
 
 def test_the_catalogue_is_listed() -> None:

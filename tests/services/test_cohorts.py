@@ -208,6 +208,9 @@ def test_the_command_line_makes_joins_aligns_lists_and_proves(deployment: LocalD
     again = runner.invoke(app, ["cohort", "create", "shell", *owners, *hospital])
     assert again.exit_code == 1 and "extend it" in again.stderr
     assert "proposed shell.2" in succeed("extend", "shell", *owners, *bureau)
+    pinned = ["--deployment", str(deployment.folder / "deployment.json"), "--url", deployment.ledger_url]
+    verified = runner.invoke(app, ["verify", shell["proof"], *pinned, "--config", str(deployment.agency_config_path)])
+    assert verified.exit_code == 0 and "sum 0 counts 22 rows" in verified.stdout, verified.output
     assert "shell.2 abandoned" in succeed("abandon", "shell", *bureau)
     absent = runner.invoke(app, ["cohort", "extend", "absent", *owners, *hospital])
     assert absent.exit_code == 1 and "create it" in absent.stderr

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,16 @@ from scripted_parties import PROOF, ScriptedParties
 from ledger.errors import LedgerTimeoutError, TransactionRevertedError
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError
 from proto.v1 import party_pb2, study_pb2
+from query.directory import Directory, RegisteredTable
+from query.kinds import BoundedInteger
+from query.plan import Plan, compile_question
+from query.publication import Publication
+from query.schema import ColumnSchema, TableSchema
 from services.config import TlsConfig
 from services.convert_study import study_from_request, study_message, study_state
 from services.coordinator.jobs import Jobs
-from services.coordinator.store import StudyRecord, StudyState, StudyStore
+from services.coordinator.store import _KIND, _MIGRATIONS, StudyRecord, StudyState, StudyStore
+from services.database import Database
 from services.errors import (
     DisclosureRefusedError,
     RecordUnknownError,
@@ -30,6 +38,10 @@ from services.party.session import ContributionRejectedError
 
 IssueTls = Callable[[Role, str], TlsConfig]
 WAIT_S = 20.0
+TABLES = [
+    TableSchema(name, owner, "people", "person", "city", (ColumnSchema("x", BoundedInteger(0, 9)),))
+    for name, owner in (("t", "hospital"), ("u", "laboratory"))
+]
 
 
 class RecordingPublisher:
@@ -57,8 +69,13 @@ class Coordinator:
     def open(self) -> None:
         """Start, as a process would."""
         self.store = StudyStore(self.path)
-        self.jobs = Jobs(self.store, self.parties.clients, list, self.publisher)
+        self.jobs = Jobs(self.store, self.parties.clients, list, self.publisher, self.compile)
         self.jobs.resume()
+
+    def compile(self, sql: str, publication: Publication) -> Plan:
+        """The plan of a question about ``t``, the first party's own, or about ``t`` and ``u``."""
+        tables = [RegisteredTable(table, number, 1, 6, 40, 10) for number, table in enumerate(TABLES, start=1)]
+        return compile_question(sql, Directory(tables), publication=publication)
 
     def close(self) -> None:
         """Stop, as a process would."""
@@ -112,6 +129,42 @@ def test_a_study_runs_through_its_states(coordinator: Coordinator) -> None:
     assert coordinator.publisher.proofs == [PROOF]
     assert dict(done.stages) == {"seeds": 0.02, "final": 0.02}
     assert coordinator.store.get(done.query_id) == done
+
+
+@pytest.mark.parametrize(
+    ("sql", "publication", "asked"),
+    [
+        ("SELECT COUNT(*) FROM t", Publication.PUBLIC, [1, 0, 0]),
+        ("SELECT COUNT(*) FROM u", Publication.PUBLIC, [0, 1, 0]),
+        ("SELECT COUNT(*) FROM t JOIN u ON t.person = u.person", Publication.PUBLIC, [1, 1, 1]),
+        ("SELECT COUNT(*) FROM nothing", Publication.PUBLIC, [1, 1, 1]),
+        ("SELECT COUNT(*) FROM t", Publication.AGENCY, [1, 1, 1]),
+    ],
+)
+def test_public_numbers_of_one_owner_need_that_owner_alone(
+    coordinator: Coordinator, parties: ScriptedParties, sql: str, publication: Publication, asked: list[int]
+) -> None:
+    done = coordinator.run(replace(study(), sql=sql, publication=publication))
+    assert (done.state, done.publication) == (StudyState.PUBLISHED, publication)
+    assert [script.considered for script in parties.scripts] == asked
+    assert [len(script.attempts) for script in parties.scripts] == asked
+    assert coordinator.store.get(done.query_id).publication is publication
+
+
+def test_a_state_file_of_the_first_release_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    Database(path, _KIND, _MIGRATIONS[:1]).close()
+    first = sqlite3.connect(path)
+    columns = ", ".join(row[1] for row in first.execute("PRAGMA table_info(studies)"))
+    assert "publication" not in columns
+    first.execute("INSERT INTO studies VALUES (1, ?, 'agency', 'r', 'sql', 'why', ?, 'PROVING', '', '', '[]', 0, '[]', "
+                  "'', 0, ?, 1, 1, 1)", (bytes(32), bytes(32), b""))  # fmt: skip
+    first.commit()
+    first.close()
+    store = StudyStore(path)
+    (found,) = store.unfinished()
+    assert (found.sql, found.publication) == ("sql", Publication.AGENCY)
+    store.close()
 
 
 def test_a_broken_transport_is_tried_again_under_a_new_number(
