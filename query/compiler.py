@@ -24,7 +24,7 @@ from typing import Final
 from query.aggregates import Moment, Statistic
 from query.arguments import ArgumentCompiler, CompiledArgument
 from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
-from query.disclosure import describe_sum
+from query.disclosure import describe_persons, describe_sum
 from query.errors import BoundExceededError, Position, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import Bucket, ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
@@ -71,6 +71,7 @@ class SumCompiler:
         self._moments = False
         self._rows = 1 << question.tables[0].log_rows
         self._numbers: dict[Key, int] = {}
+        self._person_sums: dict[Key, int] = {}
         self._filters: list[list[int]] = [[*side.base] for side in self.sides]
         for table, conditions in enumerate(question.where):
             for condition in conditions:
@@ -166,6 +167,8 @@ class SumCompiler:
         statistic = aggregate.statistic
         if aggregate.bins is not None:
             return self._binned(aggregate, *aggregate.bins)
+        if aggregate.persons:
+            return self._persons(aggregate)
         self._moments |= statistic is Statistic.MOMENTS
         arguments = [self._arguments.compile(argument) for argument in aggregate.arguments]
         mask = [list(factors) for factors in self._filters]
@@ -200,6 +203,23 @@ class SumCompiler:
         bins = Bins(Fraction(bucket.lo), Fraction(bucket.hi), bucket.count, least, greatest, p)
         operand = Operand(side.products.table.schema.name, side.values.text(bucket.operand), value.lo, value.scale)
         return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(count), bins=bins)
+
+    def _persons(self, aggregate: BoundAggregate) -> OutputSpec:
+        """How many persons are in any of several tables of one cohort: Σ of 1 − Π (1 − mask), as a column."""
+        rows = tuple(side.simplify(factors) for side, factors in zip(self.sides, self._filters, strict=True))
+        if rows not in self._person_sums:
+            found = ZERO
+            for table, product in enumerate(rows):
+                mask = Polynomial.column(self._part_column(self._sides[table].part(product), product, table))
+                found = found + mask - self._algebra.multiply(found, mask)
+            column = Polynomial.column(self._algebra.boolean_column(found))
+            names = [self._sides[table].products.table.schema.name for table in range(len(rows))]
+            number = self._builder.sum(column.drafts(), None)
+            words = describe_persons(self.sides, rows)
+            self._sums.append(SumSpec(f"persons({','.join(names)})", words, self._rows, number))
+            self._person_sums[rows] = number
+        operand = self._arguments.compile(aggregate.arguments[0]).operand
+        return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(self._person_sums[rows]))
 
     def _writer(self, mask: list[list[int]], moments: bool, crossing: bool) -> Writer:
         """How an aggregate's sums are written: those of MOMENTS and of values over several tables all under one mask.

@@ -13,6 +13,7 @@ from proto.v1 import directory_pb2_grpc, study_pb2_grpc
 from query.plan import Plan, compile_question
 from query.publication import Publication
 from services.config import CoordinatorConfig, load_config
+from services.coordinator.batching import BatchingPublisher
 from services.coordinator.directory import DirectoryServicer, TableCollector
 from services.coordinator.jobs import Jobs
 from services.coordinator.publishing import LedgerPublisher
@@ -43,7 +44,8 @@ def serve(config: CoordinatorConfig) -> None:
         directory = read_directory(ledger.registry, collector.documents()).directory
         return compile_question(sql, directory, publication=publication)
 
-    jobs = Jobs(store, parties, collector.documents, LedgerPublisher(ledger), compile_sql)
+    publisher = BatchingPublisher(LedgerPublisher(ledger), config.batch_window_s)
+    jobs = Jobs(store, parties, collector.documents, publisher, compile_sql)
     studies = StudyServicer(jobs, store, compile_sql, max_watchers=config.workers // 2)
 
     def register(server: grpc.Server) -> None:

@@ -18,6 +18,7 @@ from services.logging import configure_logging, get_logger
 from services.party.approval import Approver
 from services.party.cohort_store import CohortStore
 from services.party.cohorts import CohortKeeper
+from services.party.history import AnswerHistory
 from services.party.layouts import LayoutRegistrar
 from services.party.proving import Proving
 from services.party.registration import Registrar
@@ -47,8 +48,9 @@ def serve(config: PartyConfig) -> None:
     network = PeerNetwork(config.number, config.peers, config.tls)
     names = {peer.name: peer.number for peer in config.peers} | {config.name: config.number}
     registrar = Registrar(config.name, store, ledger, prover)
-    approver = Approver(config.name, store, ledger)
-    proving = Proving(config.number, names, store, ledger, network, prover, approver, config.message_timeout_s)
+    history = AnswerHistory(config.number, store, ledger)
+    approver = Approver(config.name, store, ledger, history)
+    proving = Proving(config.number, names, store, ledger, network, prover, approver, history, config.message_timeout_s)
     cohort_store = CohortStore(config.data_dir / "cohorts.sqlite")
     layouts = LayoutRegistrar(store, ledger, prover)
     cohorts = CohortKeeper(
