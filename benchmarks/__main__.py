@@ -1,8 +1,9 @@
-"""`python -m benchmarks [prove | kernels | machine]`; each measures both sides of its ratios in one run.
+"""`python -m benchmarks [prove | kernels | mpc | machine]`; each measures both sides of its ratios in one run.
 
 prove    [--peers] [--sizes K ...] [--peer-sizes K ...] [--joint-limit K] [--questions NAME ...]
          [--provers NAME ...] [--cores C ...] [--runs R] [--gas FILE] [--json FILE]       whole proofs (the default)
 kernels  [--peers] [--sizes K ...] [--cores C ...] [--only NAME ...] [--runs R] [--json FILE]
+mpc      [--peers] [--only NAME ...] [--runs R] [--malicious] [--json FILE]      three parties on one processor, TLS
 machine                                                   what machine this is, and which kernels it runs
 """
 
@@ -22,6 +23,8 @@ from benchmarks.circuit_files import CircuitFiles
 from benchmarks.kernel_inputs import KernelInputs
 from benchmarks.kernel_rows import Plan, Row, agreement_jobs, as_json, measure_job, speed_jobs
 from benchmarks.machine import describe
+from benchmarks.mpc_data import WORKLOADS
+from benchmarks.mpc_rows import check_peers, measure_rows, print_row
 from benchmarks.peers.ours import path_name
 from benchmarks.peers.process import allowed_processors, check_installed, installed_versions
 from benchmarks.proof_peers import measure_peers
@@ -29,9 +32,10 @@ from benchmarks.proof_questions import QUESTIONS
 from benchmarks.proof_rows import ProofPlan, describe_proof, measure_proofs, read_gas
 from benchmarks.proof_worker import PROVERS
 from benchmarks.start_up import START_UP_ROWS, measure_start_up
+from mpc.computation import MALICIOUS, SEMI_HONEST
 from zk.kernels import warm_up
 
-COMMANDS = ("prove", "kernels", "machine")
+COMMANDS = ("prove", "kernels", "mpc", "machine")
 
 
 def machine() -> dict[str, Any]:
@@ -61,6 +65,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         measuring.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="on so many processors, in turn")
         measuring.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
         measuring.add_argument("--json", type=Path, help="write the rows here")
+    joint = commands.add_parser("mpc", help="three parties' statistics beside SPU and MPyC")
+    joint.add_argument("--peers", action="store_true", help="beside what `make bench-peers-mpc` installed")
+    joint.add_argument("--only", nargs="+", default=[], help="rows whose names start so, e.g. inner less_1e5")
+    joint.add_argument("--runs", type=int, default=9, help="repetitions; the median counts")
+    joint.add_argument("--malicious", action="store_true", help="our malicious mode, where it has the workload")
+    joint.add_argument("--json", type=Path, help="write the rows here")
     commands.add_parser("machine", help="what machine this is")
     named = arguments and (arguments[0] in COMMANDS or arguments[0] in ("-h", "--help"))
     return parser.parse_args(arguments if named else ["prove", *arguments])
@@ -109,12 +119,29 @@ def kernel_rows(plan: Plan, only: tuple[str, ...] = ()) -> Iterator[Row]:
         yield from measure_start_up(plan.runs, plan.peers)
 
 
+def joint_rows(options: argparse.Namespace, peers: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of three parties as they are measured."""
+    chosen = [work for work in WORKLOADS if not options.only or work.name.startswith(tuple(options.only))]
+    if options.malicious:  # inner and moments open sums of local products, which only trusting parties do
+        chosen = [work for work in chosen if work.kind not in ("inner", "moments")]
+    yield from measure_rows(chosen, options.runs, peers, MALICIOUS if options.malicious else SEMI_HONEST)
+
+
 def main() -> None:
     """Measure, print a table of ratios, and write them where asked."""
     options = _options(sys.argv[1:])
     about = machine()
     print(json.dumps(about))
     if options.command == "machine":
+        return
+    if options.command == "mpc":
+        about["peers"] = check_peers() if options.peers else {}
+        joint = []
+        for row in joint_rows(options, about["peers"]):
+            print_row(row)
+            joint.append(row)
+        if options.json:
+            options.json.write_text(json.dumps({"machine": about, "rows": joint}, indent=2) + "\n")
         return
     if options.peers:
         check_installed()

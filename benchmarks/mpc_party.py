@@ -23,6 +23,7 @@ from mpc.kernels import warm_up
 from mpc.rings import RingArray
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
+from mpc.sorting import select_ranks, sort_rows
 from services.channel import PeerNetwork
 from services.config import PartyEndpoint, TlsConfig
 from services.server import build_server
@@ -96,14 +97,22 @@ def prepare(computation: Computation, work: Workload) -> tuple[Run, Callable[[An
     # Uniform in all three components, as an earlier computation would leave them.
     fresh = [words.reshare(AdditiveShare(party, words.ring.zeros(work.n)), computation.label("r")) for _ in range(2)]
     a, b = (words.add(held, zero) for held, zero in zip(enter(), fresh))
+
+    def opened(held: ReplicatedShare) -> RingArray:
+        return words.open(held, computation.label("out"))
+
+    def flags(plane: ReplicatedShare) -> RingArray:
+        lanes = computation.bits.open(plane, computation.label("out")).view(np.uint8)
+        return np.unpackbits(lanes, bitorder="little")[: work.n]
+
     if work.kind == "product":
-        return lambda: words.multiply(a, b, computation.label("mul")), lambda held: words.open(
-            held, computation.label("out")
-        )
+        return lambda: words.multiply(a, b, computation.label("mul")), opened
     if work.kind == "less":
-        return lambda: ordering.less_than(computation, a, b, work.value_bits), lambda plane: np.unpackbits(
-            computation.bits.open(plane, computation.label("out")).view(np.uint8), bitorder="little"
-        )[: work.n]
+        return lambda: ordering.less_than(computation, a, b, work.value_bits), flags
+    if work.kind == "sort":
+        return lambda: sort_rows(computation, [a], work.value_bits)[0], opened
+    if work.kind == "median":
+        return lambda: select_ranks(computation, [a], [(work.n - 1) // 2], work.value_bits)[0], opened
     raise ValueError(f"no workload {work.kind!r}")
 
 

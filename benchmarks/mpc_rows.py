@@ -8,17 +8,28 @@ import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from benchmarks.mpc_data import Workload
-from benchmarks.peers.process import ROOT, ContestantFailedError, environment, pinned
+from benchmarks.peers.process import ROOT, ContestantFailedError, PeersMissingError, environment, pinned
+from mpc.computation import Security
 from services.config import PartyEndpoint, TlsConfig
 from services.identity import DemoAuthority, Role
 
 NAMES = ("north", "south", "west")
+PEER_PYTHON = ROOT / ".venv-peers-mpc" / "bin" / "python"
+SPU, MPYC = "spu", "mpyc"
+DESCRIPTIONS = {SPU: "SPU ABY3 FM64, plain TCP", MPYC: "MPyC SecInt, plain TCP"}
+MPYC_SIZES = {"less": 1000, "sort": 64, "median": 64}
+"""MPyC would take minutes to hours on the others' sizes; its time is scaled up in proportion to the rows."""
+ONCE = ("sort", "median")
+"""Peers take tens of seconds: one repetition."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -89,7 +100,7 @@ class Trio:
         raise ContestantFailedError(f"party {number} ended; its message is above")
 
 
-def ours(folder: Path, cores: int, security: str = "semi-honest") -> Trio:
+def ours(folder: Path, cores: int, security: Security = "semi-honest") -> Trio:
     """Start three parties of ours with certificates of their own."""
     authority = DemoAuthority.create()
     tls = [TlsConfig.of(authority.issue_files(folder, Role.PARTY, name)).model_dump(mode="json") for name in NAMES]
@@ -116,3 +127,100 @@ def summary(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "rounds": max(answer.get("rounds") or 0 for answer in answers),
         "wrong": faults[0] if faults else "",
     }
+
+
+def peer(name: str, cores: int) -> Trio:
+    """Start three parties of a peer."""
+    ports = free_ports(3)
+    module = f"benchmarks.peers.mpc_{name}"
+    return Trio(
+        [[str(PEER_PYTHON), "-m", module, json.dumps({"rank": rank, "ports": ports})] for rank in range(3)], cores
+    )
+
+
+def check_peers() -> dict[str, str]:
+    """Return the peers' versions.
+
+    Raises:
+        PeersMissingError: they are not installed.
+    """
+    if not PEER_PYTHON.exists():
+        raise PeersMissingError("the peers' Python environment is missing: run `make bench-peers-mpc`")
+    names = [SPU, MPYC]
+    ask = f"import json; from importlib.metadata import version; print(json.dumps({{n: version(n) for n in {names}}}))"
+    answer = subprocess.run([str(PEER_PYTHON), "-c", ask], check=True, capture_output=True, text=True, timeout=60)
+    versions: dict[str, str] = json.loads(answer.stdout)
+    return versions
+
+
+def measure_rows(
+    works: Sequence[Workload], runs: int, peers: Mapping[str, str], security: Security = "semi-honest"
+) -> Iterator[dict[str, Any]]:
+    """Yield one row for each workload and peer; ours is measured before and after every peer, its faster median counts.
+
+    Args:
+        works: what to measure.
+        runs: repetitions of ours.
+        peers: names and versions; empty for ours alone.
+        security: our mode.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-bench-"))
+        trio = stack.enter_context(ours(Path(folder), 1, security))
+        others = {name: stack.enter_context(peer(name, 1)) for name in peers}
+        for work in works:
+            measured = summary(trio.measure(work, runs))
+            for name, contestant in others.items():
+                size = MPYC_SIZES.get(work.kind, work.n) if name == MPYC else work.n
+                repeated = 1 if work.kind in ONCE or size != work.n else min(runs, 3)
+                theirs = summary(contestant.measure(replace(work, n=size), repeated))
+                scale = work.n / size
+                again = summary(trio.measure(work, runs))
+                yield _row(
+                    work, min(measured, again, key=lambda found: found["wall_s"]), name, peers[name], theirs, scale
+                )
+            if not others:
+                yield _row(work, measured, "", "", None, 1.0)
+
+
+def _row(
+    work: Workload, measured: dict[str, Any], name: str, version: str, theirs: dict[str, Any] | None, scale: float
+) -> dict[str, Any]:
+    row = {
+        "name": work.name,
+        "ours_s": measured["wall_s"],
+        "ours_best_s": measured["best_s"],
+        "ours_cpu_s": measured["cpu_s"],
+        "bytes_per_party": measured["bytes_per_party"],
+        "rounds": measured["rounds"],
+        "ours_wrong": measured["wrong"],
+        "peer": "",
+        "peer_s": 0.0,
+        "ratio": 0.0,
+    }
+    if theirs is not None:
+        row |= {
+            "peer": f"{DESCRIPTIONS[name]} {version}",
+            "peer_s": theirs["wall_s"] * scale,
+            "peer_cpu_s": theirs["cpu_s"] * scale,
+            "peer_scaled_by": scale,
+            "peer_wrong": theirs["wrong"],
+            "ratio": theirs["wall_s"] * scale / measured["wall_s"],
+            "cpu_ratio": theirs["cpu_s"] * scale / measured["cpu_s"],
+        }
+    return row
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """Print one row."""
+    line = f"{row['name']:18s} {row['ours_s'] * 1e3:9.2f} ms (cpu {row['ours_cpu_s'] * 1e3:8.2f})"
+    if row["peer"]:
+        line += f"   {row['peer']:34s} {row['peer_s'] * 1e3:11.1f} ms (cpu {row['peer_cpu_s'] * 1e3:10.1f})"
+        line += f"   ratio {row['ratio']:8.1f}, by cpu {row['cpu_ratio']:8.1f}"
+        if row["peer_scaled_by"] != 1:
+            line += f"   (peer's time scaled by {row['peer_scaled_by']:g})"
+    line += f"   {row['rounds']} rounds, bytes {row['bytes_per_party']}"
+    for who in ("ours", "peer"):
+        if row.get(f"{who}_wrong"):
+            line += f"   {who.upper()} WRONG: {row[f'{who}_wrong']}"
+    print(line, flush=True)

@@ -38,6 +38,7 @@ Modules in dependency order:
     pair_seeds  a seed for every pair of n parties
     shamir_link, shamir_dealing   rounds of n parties, some of whom may be gone; one party deals to all
     shamir      the engine of n parties: sums and inner products that survive losses and lies
+    vectors     shared integers and truth values written with like NumPy arrays
     ideal       the same functionality in the clear: the oracle of the tests
 
 This package imports nothing else of ours.

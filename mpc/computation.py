@@ -54,6 +54,9 @@ class Computation:
         kind = Engine if security == SEMI_HONEST else CheckedWords
         self.words = kind(Z2_64, channel, seeds, session, attempt, timeout_s=timeout_s)
         self.bits = kind(BITS, channel, seeds, session, attempt, timeout_s=timeout_s)
+        for engine in (self.words, self.bits):
+            if isinstance(engine, CheckedWords):
+                engine.before_opening = self.verify
         self._labels = 0
 
     @property
@@ -62,7 +65,7 @@ class Computation:
         return self.security == SEMI_HONEST
 
     def verify(self) -> None:
-        """In malicious mode, check every product since the last time; nothing may be opened that was not checked.
+        """In malicious mode, check every product since the last time, as every opening does first.
 
         Raises:
             ProductCheckError: somebody bent a product.

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from mpc.channel import Channel
 from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError, ShareMismatchError
@@ -77,12 +76,6 @@ class Endpoint:
         self._template = ring.zeros(0)
         self._round = 0
         self._claimed: set[tuple[str, int]] = set()
-
-    def over(self, ring: Ring) -> Self:
-        """Return an endpoint over another ring of ``mpc``: same channel, seeds, round and traffic, own labels."""
-        other = type(self)(ring, self._channel, self._seeds, self._session, self._attempt, timeout_s=self._timeout_s)
-        other.traffic, other._round = self.traffic, self._round
-        return other
 
     # Rounds and labels
 

@@ -65,6 +65,24 @@ class Ideal:
         """Return the bits of integers in [0, 2^width), integer by integer, each from its lowest bit."""
         return [value % self.modulus >> bit & 1 for value in x for bit in range(width)]
 
+    def matrix_product(self, a: Sequence[int], b: Sequence[int], depth: int) -> list[int]:
+        """Return the product of two matrices given row by row, the first with ``depth`` columns."""
+        rows = [a[at : at + depth] for at in range(0, len(a), depth)]
+        columns = [b[at :: len(b) // depth] for at in range(len(b) // depth)]
+        return [self.inner(row, column)[0] for row in rows for column in columns]
+
+    def less_than(self, a: Sequence[int], b: Sequence[int]) -> list[bool]:
+        """Tell where a < b."""
+        return [u < v for u, v in _pairs(a, b)]
+
+    def equal(self, a: Sequence[int], b: Sequence[int]) -> list[bool]:
+        """Tell where a = b."""
+        return [u == v for u, v in _pairs(a, b)]
+
+    def select(self, flags: Sequence[bool], a: Sequence[int], b: Sequence[int]) -> list[int]:
+        """Return a where the flag is set and b elsewhere."""
+        return [u if flag else v for flag, (u, v) in zip(flags, _pairs(a, b), strict=True)]
+
     def open_below(self, g: Sequence[int], bound: int) -> list[bool]:
         """Tell for each integer whether it is below the bound."""
         return [value % self.modulus < bound for value in g]

@@ -87,11 +87,18 @@ def equal(computation: Computation, a: ReplicatedShare, b: ReplicatedShare, bits
     _check(a, b, bits)
     if len(a) == 0:
         return a
-    words, label = computation.words, computation.label("equal")
-    # Two addends of -1 are each other's complement, bit by bit; so a - b - 1 is looked at.
-    less_one = words.add_public(words.sub(a, b), words.ring.from_integers([-1]))
-    u, v = _addends(computation, less_one, bits, list(range(bits)), label)
-    return all_ones(computation.bits, computation.bits.add(u, v), bits, f"{label}/and")
+    return zero_test(computation, computation.words.sub(a, b), bits)
+
+
+def zero_test(computation: Computation, x: ReplicatedShare, planes: int) -> ReplicatedShare:
+    """Return where the lowest ``planes`` bits of x, 1 to 64, are all zero, as one plane."""
+    if not 1 <= planes <= MAX_BITS:
+        raise RingValueError(f"a zero test looks at 1 to {MAX_BITS} bits, got {planes}")
+    words, label = computation.words, computation.label("zero")
+    # Two addends of -1 are each other's complement, bit by bit; so x - 1 is looked at.
+    less_one = words.add_public(x, words.ring.from_integers([-1]))
+    u, v = _addends(computation, less_one, planes, list(range(planes)), label)
+    return all_ones(computation.bits, computation.bits.add(u, v), planes, f"{label}/and")
 
 
 def to_words(computation: Computation, plane: ReplicatedShare, n: int) -> ReplicatedShare:

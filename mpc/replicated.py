@@ -33,12 +33,21 @@ import numpy as np
 from mpc.endpoint import Endpoint
 from mpc.errors import ProtocolStateError, RingValueError
 from mpc.prg import Stream
-from mpc.rings import RingArray
-from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare
+from mpc.rings import Ring, RingArray
+from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare, stretched
 
 
 class Engine(Endpoint):
     """One party's end of the protocols; arguments and limits are those of `mpc.endpoint.Endpoint`."""
+
+    def over(self, ring: Ring) -> Engine:
+        """Return an engine over another ring of ``mpc``: same channel, seeds, round and traffic, own labels.
+
+        Its products are checked by its caller, whatever this engine does about its own.
+        """
+        other = Engine(ring, self._channel, self._seeds, self._session, self._attempt, timeout_s=self._timeout_s)
+        other.traffic, other._round = self.traffic, self._round
+        return other
 
     # Input and randomness
 
@@ -206,12 +215,13 @@ class Engine(Endpoint):
         for a, b in pairs:
             self._check(a, b)
         lengths = [max(len(a), len(b)) if len(a) and len(b) else 0 for a, b in pairs]
-        if self._fused is None or any(len(a) != len(b) for a, b in pairs):
+        if self._fused is None:
             summands = np.concatenate([self.local_product(a, b).values for a, b in pairs])
             products = self.reshare(AdditiveShare(self.party, summands), label, index=index)
         else:
             tag = self._claim("reshare", label, index)
-            operands = [(a.first, a.second, b.first, b.second) for a, b in pairs]
+            equal = [(stretched(a, n), stretched(b, n)) for (a, b), n in zip(pairs, lengths)]
+            operands = [(a.first, a.second, b.first, b.second) for a, b in equal]
             products = self._replicate(self._fused.masked_products(operands, *self._mask_streams(tag, index)), tag)
         ends = list(itertools.accumulate(lengths))
         return [products[end - length : end] for length, end in zip(lengths, ends)]
@@ -228,6 +238,41 @@ class Engine(Endpoint):
             raise RingValueError("no inner products asked for")
         summands = np.concatenate([self.local_inner(a, b).values for a, b in pairs])
         return self.reshare(AdditiveShare(self.party, summands), label, index=index)
+
+    def local_matrix(self, a: ReplicatedShare, b: ReplicatedShare, depth: int) -> AdditiveShare:
+        """Return this party's summand of a matrix product, row by row. No message.
+
+        Args:
+            a: rows · depth elements, row by row.
+            b: depth · columns elements, row by row.
+            depth: public, at least 1.
+
+        Raises:
+            RingValueError: the lengths are no multiples of the depth.
+        """
+        for share in (a, b):
+            self._check(share)
+        if depth < 1 or len(a) % depth or len(b) % depth:
+            raise RingValueError(f"{len(a)} and {len(b)} elements are no matrices of depth {depth}")
+        if self._fused is not None:
+            return AdditiveShare(self.party, self._fused.matrix_summand((a.first, a.second, b.first, b.second), depth))
+        rows, columns = len(a) // depth, len(b) // depth
+        if not rows * columns:
+            return AdditiveShare(self.party, self.ring.zeros(0))
+        across = [ReplicatedShare(b.party, b.first[j::columns], b.second[j::columns]) for j in range(columns)]
+        down = [a[i * depth : (i + 1) * depth] for i in range(rows)]
+        return AdditiveShare(
+            self.party, np.concatenate([self.local_inner(row, column).values for row in down for column in across])
+        )
+
+    def matrix_product(
+        self, a: ReplicatedShare, b: ReplicatedShare, depth: int, label: str, *, index: int = 0
+    ) -> ReplicatedShare:
+        """Return shares of a matrix product, row by row; arguments as `local_matrix`.
+
+        One round, one element per output.
+        """
+        return self.reshare(self.local_matrix(a, b, depth), label, index=index)
 
     def _mask_streams(self, tag: str, index: int) -> tuple[Stream, Stream]:
         return self._stream(self._seeds.previous, tag, index), self._stream(self._seeds.following, tag, index)

@@ -104,6 +104,9 @@ class FusedRing(Ring, Protocol):
     def inner_summand(self, a: Sequence[RingArray], b: Sequence[RingArray]) -> RingArray:
         """Return the sum of a_0 (b_0 + b_1) + a_1 b_0, one element."""
 
+    def matrix_summand(self, operands: Operands, depth: int) -> RingArray:
+        """Return A_0 (B_0 + B_1) + A_1 B_0 for matrices given row by row, A with ``depth`` columns."""
+
     def view_bytes(self, a: RingArray) -> memoryview:
         """Return the encoding without a copy; the array must stay as it is until the view is gone."""
 
@@ -121,10 +124,10 @@ PIECE_WORDS: Final = 1 << 14
 class _WordRing:
     """What the rings of words have in common; one element is one word."""
 
-    __slots__ = ("_inner", "_mask", "_product", "_subtract", "_zeros")
+    __slots__ = ("_inner", "_mask", "_matrix", "_product", "_subtract", "_zeros")
 
-    def __init__(self, product: Any, inner: Any, mask: Any, subtract: Any) -> None:
-        self._product, self._inner, self._mask, self._subtract = product, inner, mask, subtract
+    def __init__(self, product: Any, inner: Any, matrix: Any, mask: Any, subtract: Any) -> None:
+        self._product, self._inner, self._matrix, self._mask, self._subtract = product, inner, matrix, mask, subtract
         self._zeros = np.zeros(0, np.uint64)
 
     @property
@@ -169,6 +172,14 @@ class _WordRing:
     def inner_summand(self, a: Sequence[RingArray], b: Sequence[RingArray]) -> RingArray:
         """Return the summand of the inner product, one element."""
         return np.array([self._inner(*map(_contiguous, (*a, *b)))], np.uint64)
+
+    def matrix_summand(self, operands: Operands, depth: int) -> RingArray:
+        """Return the summand of a matrix product, row by row."""
+        left = [_contiguous(x).reshape(-1, depth) for x in operands[:2]]
+        right = [_contiguous(x).reshape(depth, -1) for x in operands[2:]]
+        out = fresh(len(left[0]) * right[0].shape[1])
+        self._matrix(*left, *right, out.reshape(len(left[0]), right[0].shape[1]))
+        return out
 
     def encode_bytes(self, a: RingArray) -> bytes:
         """Return eight little-endian bytes per element."""
@@ -238,7 +249,9 @@ class Integers64(_WordRing):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(words.product_words, words.inner_words, words.mask_words, words.subtract_words)
+        super().__init__(
+            words.product_words, words.inner_words, words.matrix_words, words.mask_words, words.subtract_words
+        )
 
     @property
     def name(self) -> str:
@@ -306,7 +319,7 @@ class PackedBits(_WordRing):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(words.product_bits, words.inner_bits, words.mask_bits, words.subtract_bits)
+        super().__init__(words.product_bits, words.inner_bits, words.matrix_bits, words.mask_bits, words.subtract_bits)
 
     @property
     def name(self) -> str:

@@ -95,6 +95,11 @@ def concatenate_shares(shares: Sequence[ReplicatedShare]) -> ReplicatedShare:
     return ReplicatedShare(party, first, second)
 
 
+def stretched(x: ReplicatedShare, n: int) -> ReplicatedShare:
+    """Return a share of n elements: x itself, or its one element n times."""
+    return x if len(x) == n else ReplicatedShare(x.party, np.repeat(x.first, n, 0), np.repeat(x.second, n, 0))
+
+
 def share(
     ring: Ring, x: RingArray, randomness: Callable[[int], bytes] = secrets.token_bytes
 ) -> tuple[ReplicatedShare, ReplicatedShare, ReplicatedShare]:

@@ -31,6 +31,6 @@ def possible_publications(public: bool) -> tuple[Publication, ...]:
 
 
 def possible_compilations(asked: Publication) -> tuple[Publication, ...]:
-    """As what a question may have been compiled; its relation tells. Releases before guards could be hidden opened those
-    of every question."""
+    """As what a question may have been compiled; its relation tells. Releases before guards could be hidden opened
+    those of every question."""
     return (asked, Publication.COUNTS) if asked is Publication.AGENCY else (asked,)

@@ -64,6 +64,20 @@ def matrix_words(a_first: Words, a_second: Words, b_first: Words, b_second: Word
                 out[i, j] += left * (b_first[k, j] + b_second[k, j]) + right * b_first[k, j]
 
 
+@kernel("void(uint64[:,::1], uint64[:,::1], uint64[:,::1], uint64[:,::1], uint64[:,::1])")
+def matrix_bits(a_first: Words, a_second: Words, b_first: Words, b_second: Words, out: Words) -> None:
+    """The same over bits."""
+    rows, depth = a_first.shape
+    columns = b_first.shape[1]
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = np.uint64(0)
+        for k in range(depth):
+            left, right = a_first[i, k], a_second[i, k]
+            for j in range(columns):
+                out[i, j] ^= (left & (b_first[k, j] ^ b_second[k, j])) ^ (right & b_first[k, j])
+
+
 @kernel("void(uint64[::1], uint64[::1], uint64[::1], uint64[::1])")
 def mask_words(x: Words, plus: Words, minus: Words, out: Words) -> None:
     """x + plus − minus; ``out`` may be ``x``."""

@@ -79,7 +79,7 @@ def test_the_plan_and_the_statement_have_one_minimum() -> None:
     for minimum in (MINIMUM - 1, MINIMUM + 1, 0):
         plan = SessionPlan(target.statement, {}, minimum, bytes(32), 1, target.srs.tau_g2)
         with pytest.raises(RelationInvalidError, match="minimum"):
-            JointSession(plan, channel, None, lambda: None)  # type: ignore[arg-type]
+            JointSession(plan, channel, None, lambda: None, audit=None)  # type: ignore[arg-type]
 
 
 def other_bits(change: Callable[[Words], Words], blinders: bool = False) -> tuple[str, Callable[..., Any]]:
