@@ -217,6 +217,8 @@ class _Reader(SourceReader):
             return ()
         self.only(node, {"expressions"})
         groups = tuple(self.value(part) for part in node.expressions)
+        if not groups:
+            raise SqlSyntaxError("GROUP BY names nothing", None, "leave it out, or name columns")
         for group in groups:
             if isinstance(group, Literal):
                 hint = "write out the columns and values to group by"
