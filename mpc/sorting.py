@@ -25,7 +25,7 @@ from mpc.checked_shuffle import apply_checked
 from mpc.computation import Computation
 from mpc.errors import RingValueError
 from mpc.kernels.halving import difference_of_rows
-from mpc.kernels.memory import Words, fresh
+from mpc.kernels.memory import Words, fresh, taken
 from mpc.ordering import sign_of
 from mpc.ranking import Rows, rank_rows
 from mpc.shares import ReplicatedShare
@@ -152,7 +152,7 @@ def _ranked(
 
 def rows_of(x: ReplicatedShare, rows: Rows) -> ReplicatedShare:
     """Return the share of given rows, public positions."""
-    return ReplicatedShare(x.party, np.take(x.first, rows, axis=0), np.take(x.second, rows, axis=0))
+    return ReplicatedShare(x.party, taken(x.first, rows), taken(x.second, rows))
 
 
 def _differences(x: ReplicatedShare, minuend: Rows, subtrahend: Rows) -> ReplicatedShare:
