@@ -153,6 +153,11 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     if joint and len({group.table for group in groups}) > 1:
         raise SqlUnsupportedError("grouping by two tables' columns under a condition over two tables",
                                   question.groups[1].position, "group by columns of one table")
+    if len({group.table for group in groups}) > 1:
+        for value in (value for aggregate in question.aggregates for value in aggregate.arguments):
+            if len({names.column(name).table for name in all_names(value) if not isinstance(value, ColumnName)}) > 1:
+                raise SqlUnsupportedError("a value over two tables in groups of two tables", value.position,
+                                          "group by columns of one table")
     keys = []
     for place, output in enumerate(question.outputs):
         if isinstance(output, KeyOutput):

@@ -23,9 +23,9 @@ from typing import Final
 
 from query.aggregates import Moment, Statistic
 from query.arguments import ArgumentCompiler, CompiledArgument
-from query.binding import BoundAggregate, BoundQuestion
+from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.disclosure import describe_persons, describe_sum
-from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
+from query.errors import BoundExceededError, Position, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import Bucket, ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.histograms import Bins
@@ -84,6 +84,9 @@ class SumCompiler:
             side = self._sides[table]
             mine = [bound for bound in question.groups if bound.table == table]
             form, codes = table_form([group_form(bound, side.products, side.values) for bound in mine], side.values)
+            if not form.handles():
+                place = group_position(mine[0])
+                raise SqlUnsupportedError("a group that is the same on every row", place, "leave it out")
             self._inverses[table] = self._builder.group(dict(self._algebra.flat(form).linear()), codes)
         for bound in question.groups:
             side = self._sides[bound.table]
@@ -226,9 +229,6 @@ class SumCompiler:
             return self._union_writer(whole) if moments else self._union_terms
         if not crossing and not (moments and (len(self._sides) == 1 or not self._inverses)):
             return self._terms
-        if len(self._inverses) > 1:
-            raise SqlUnsupportedError("a value over two tables in groups of two tables", None,
-                                      "group by columns of one table")
         joint = None if self._joint is None else self._joint_mask(whole, self._joint)
         inverse = next(iter(self._inverses.values()), None)
         return MaskedSums(self._sides, self._algebra, whole, joint, inverse).terms
@@ -351,6 +351,11 @@ class SumCompiler:
         counting = [all(side.is_boolean(number) for number in product)
                     for side, product in zip(self.sides, key, strict=True)]
         return max(pairs, key=lambda p: (owners[p[0]] == owners[p[1]], counting[p[0]] and counting[p[1]]))
+
+
+def group_position(group: Argument) -> Position | None:
+    """Where a computed value of GROUP BY stands."""
+    return None if isinstance(group, BoundColumn) else group.expression.position
 
 
 def label_text(label: object) -> str:
