@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
-from ledger.errors import LedgerError
 from services.channel import PeerNetwork
-from services.config import PartyConfig, load_config
-from services.errors import ConfigInvalidError, PeerUnavailableError, ServiceError
+from services.config import PartyConfig
+from services.entry import run_process
+from services.errors import ConfigInvalidError, PeerUnavailableError
 from services.ledger_access import open_ledger
-from services.logging import configure_logging, get_logger
+from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.cohort_store import CohortStore
 from services.party.cohorts import CohortKeeper
@@ -27,7 +24,6 @@ from services.party.service import PartyServicer, party_rules
 from services.party.store import PartyStore
 from services.prover.client import ProverClient
 from services.server import build_server
-from zk.errors import ZkError
 from zk.kernels import warm_up
 
 _log = get_logger("services.party")
@@ -104,14 +100,4 @@ def _check_string(prover: ProverClient, srs_id: bytes) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.party", description="An owner's side of Tallystick.")
-    parser.add_argument("--config", type=Path, required=True, help="TOML file (services/config.py: PartyConfig)")
-    path = parser.parse_args(arguments).config
-    try:
-        config = load_config(PartyConfig, path)
-        configure_logging(f"party-{config.name}", config.log_level)
-        serve(config)
-    except (ServiceError, LedgerError, ZkError) as error:
-        sys.stderr.write(f"party: {error}\n")
-        return 1
-    return 0
+    return run_process("party", "An owner's side of Tallystick.", PartyConfig, serve, arguments)
