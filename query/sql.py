@@ -63,6 +63,8 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
 _NAMED: Final = {str(s): s for s in (Statistic.MOMENTS, Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)}
 _BINNED: Final = {Statistic.HISTOGRAM: "v, lo, hi, bins", Statistic.QUANTILE_INTERVAL: "v, p, lo, hi, bins"}
 _LIST: Final = ", ".join(Statistic)
+_NO_SUMS: Final = (exp.Median, exp.Quantile, exp.PercentileCont, exp.PercentileDisc, exp.WithinGroup, exp.Min, exp.Max)
+_QUANTILES: Final = "it is no sum; QUANTILE_INTERVAL(v, p, lo, hi, bins) gives an interval for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,8 @@ class _Reader(SourceReader):
     def _aggregate(self, node: exp.Expr | None, alias: str | None) -> Aggregate:
         statistic, position = _statistic(node), self.position(node)
         if node is None or statistic is None:
-            raise SqlUnsupportedError(construct(node), position, f"select {_LIST}")
+            hint = _QUANTILES if isinstance(node, _NO_SUMS) else f"select {_LIST}"
+            raise SqlUnsupportedError(construct(node), position, hint)
         if statistic.binned:
             return self._binned(node, statistic, alias)
         distinct = isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)
