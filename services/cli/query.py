@@ -124,12 +124,14 @@ def explain(
 ) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
-        from query.explain import explain_plan
+        from query.explain import estimated_seconds, explain_plan
         from services.client import Tallystick
+        from zk.cost import relation_cost
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql, _parameters(param), "public" if public else "agency")
-        text = explain_plan(plan)
+            publish = "public" if public else "agency"
+            plan, decisions = tallystick.considered(sql, _parameters(param), publish)
+        text, cost = explain_plan(plan, decisions), relation_cost(plan.relation)
     if as_json:
         print_json(
             {
@@ -138,6 +140,12 @@ def explain(
                 "disclosures": list(plan.disclosures),
                 "minimum_group": plan.minimum_group,
                 "sums": [spec.name for spec in plan.sums],
+                "policy": list(decisions),
+                "estimate": {
+                    "seconds": round(estimated_seconds(plan, cost), 3),
+                    "proof_bytes": cost.proof_bytes,
+                    "gas": cost.gas,
+                },
             }
         )
     else:

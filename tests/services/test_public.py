@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from study_samples import HOSPITAL, LABORATORY, MINIMUM, make_samples, table_inputs
+from study_samples import HOSPITAL, LABORATORY, MINIMUM, UNAUDITED, make_samples, table_inputs
 from typer.testing import CliRunner
 
 from ledger.bundle_codec import store_bundle
@@ -57,7 +57,7 @@ SUMS = {"n": len(ROWS), "a": sum(age for age, *_ in ROWS.values()), "d": len(ROW
 def tables(deployment: LocalDeployment) -> None:
     """``clinic`` and ``registry`` may be made public, ``laboratory`` may not."""
     hospital, laboratory, _ = table_inputs(SAMPLES)
-    public = encode_policy(Policy(minimum_group=MINIMUM, public_release=True))
+    public = encode_policy(Policy(minimum_group=MINIMUM, public_release=True, limits=UNAUDITED))
     for table, schema, name in ((hospital, HOSPITAL, "clinic"), (laboratory, LABORATORY, "registry")):
         named = encode_schema(dataclasses.replace(schema, name=name))
         deployment.register(dataclasses.replace(table, schema=named, policy=public))
