@@ -27,6 +27,7 @@ from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
+from query.audit.regressions import smallest_group
 from services.convert import released_rows
 from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
@@ -269,8 +270,8 @@ class JointSession:
             DisclosureRefusedError: there is no such cell.
         """
         cells = self._relation.cells
-        guards = _pick(self._sums, self._relation.guard_rows)
-        risks = open_disclosure_risks(self._engine, guards, cells, self._plan.minimum, "guards")
+        guards, least = _pick(self._sums, self._relation.guard_rows), smallest_group(self._relation, self._plan.minimum)
+        risks = open_disclosure_risks(self._engine, guards, cells, least, "guards")
         if risks.all():
             raise DisclosureRefusedError()
         released = sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
