@@ -36,6 +36,7 @@ import numpy.typing as npt
 from mpc.coin import toss_coin
 from mpc.errors import ProductCheckError, ProtocolStateError, RingValueError
 from mpc.kernels.assignment import exchange_places
+from mpc.kernels.memory import taken
 from mpc.prg import Seed
 from mpc.replicated import Engine
 from mpc.rings import RingArray
@@ -189,4 +190,4 @@ def _order(coin: Seed, n: int) -> npt.NDArray[np.int64]:
 
 
 def _taken(x: ReplicatedShare, order: Any) -> ReplicatedShare:
-    return ReplicatedShare(x.party, np.take(x.first, order), np.take(x.second, order))
+    return ReplicatedShare(x.party, taken(x.first, order), taken(x.second, order))

@@ -25,6 +25,7 @@ from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
+from query.audit.regressions import smallest_group
 from services.convert import released_rows
 from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
@@ -251,7 +252,7 @@ class JointSession:
         cells = self._relation.cells
         guards = [guard * cells + cell for guard in sorted(set(self._relation.guards)) for cell in range(cells)]
         risks = open_disclosure_risks(
-            self._engine, _pick(self._sums, guards), cells, self._plan.minimum, "guards"
+            self._engine, _pick(self._sums, guards), cells, smallest_group(self._relation, self._plan.minimum), "guards"
         )
         if risks.all():
             raise DisclosureRefusedError()

@@ -1,8 +1,4 @@
-"""What an alignment gives away, and attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11).
-
-A toy group whose tags are the exponents carries the many runs; what is compared here are numbers of equal tags, orders
-and rows, which do not depend on the group.
-"""
+"""What an alignment gives away, and attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11)."""
 
 from __future__ import annotations
 
@@ -18,16 +14,17 @@ from mpc import align as align_module
 from mpc.dummies import DummyPlan
 from mpc.errors import DuplicateIdentifierError
 from mpc.tag_group import classes_of
+from zk.field import FR
 
 TARGET = 999_999
 
 
 @pytest.fixture
-def run(parties, mersenne):
+def run(parties):
     """One alignment in a session of its own."""
 
     def run_once(lists, plan):
-        trio = parties(mersenne, session=secrets.token_bytes(32))
+        trio = parties(FR, session=secrets.token_bytes(32))
         return trio.run(lambda engine: align_lists(engine, lists, plan))
 
     return run_once
@@ -38,12 +35,12 @@ def test_the_union_does_not_tell_whether_one_person_is_in_it(run):
     absent = [10**7 + i for i in range(6)]
     others = list(range(1, 7))
     worlds = ([*others, TARGET], [*others, 888_888])
-    noisy, few = DummyPlan(epsilon=0.3, delta=0.01), 30
+    noisy, few = DummyPlan(epsilon=0.3, delta=0.01), 16
     pairs = [[[*absent, TARGET], world] for world in worlds]
     seen = [[run(lists, plan_of(lists, dummies=noisy))[0].multiplicities[1] for _ in range(few)] for lists in pairs]
     threshold = np.median([*seen[0], *seen[1]])
     right = sum(value > threshold for value in seen[0]) + sum(value <= threshold for value in seen[1])
-    assert right / (2 * few) < 0.8, f"right in {right} of {2 * few}"
+    assert right / (2 * few) < 0.85, f"right in {right} of {2 * few}"
     spread = max(seen[0]) - min(seen[0])
     assert spread > 1, "one world must explain what the other shows"
 
@@ -56,11 +53,11 @@ def test_what_dummies_hide_is_as_promised():
     assert 0.5 < best < np.exp(0.5) / (1 + np.exp(0.5)) + 0.03
 
 
-def test_a_list_with_repetitions_marks_nobody(parties, mersenne):
+def test_a_list_with_repetitions_marks_nobody(parties):
     """The watermark of d7 recovered 40 of 40 memberships; now the list is refused before it meets another."""
     targets = [5, 6, 7]
     marked = [target for place, target in enumerate(targets) for _ in range(2 * (place + 1) + 2)]
-    trio = parties(mersenne)
+    trio = parties(FR)
     for outcome in trio.outcomes(lambda engine: align_lists(engine, [marked, [6, 9]], plan_of([marked, [6, 9]]))):
         assert isinstance(outcome, DuplicateIdentifierError) and outcome.owner == 0
 
@@ -142,5 +139,5 @@ def test_the_order_of_tags_is_what_a_simulator_draws(run, monkeypatch):
         arrange.shuffle(again)
         simulated.append(fraction(np.array(again)))
     for sample in (*real, simulated):
-        assert 0.4 < np.mean(sample) < 0.6
+        assert 0.36 < np.mean(sample) < 0.64
         assert np.std(sample) > 0.05

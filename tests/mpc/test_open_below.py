@@ -275,9 +275,7 @@ def test_disclosure_risk_refuses_what_it_cannot_check(parties, prime_field):
 )
 def test_whether_any_value_is_forbidden(prime_field, parties, values, forbidden, found):
     dealt = share(prime_field, prime_field.from_integers(values))
-    told = parties(prime_field).run(
-        lambda engine: open_any_forbidden(engine, dealt[engine.party], forbidden, "gaps")
-    )
+    told = parties(prime_field).run(lambda engine: open_any_forbidden(engine, dealt[engine.party], forbidden, "gaps"))
     assert told == [found] * 3
 
 
