@@ -200,8 +200,9 @@ class SumCompiler:
         count, table = moment(), None
         if statistic is Statistic.MOMENTS:
             moments = Moments(count)
+            first = tuple(moment(x) for x in arguments)
             pairs = combinations_with_replacement(arguments, 2)
-            table = MomentTable(tuple(moment(x) for x in arguments), tuple(moment(x, y) for x, y in pairs))
+            table = MomentTable(first, tuple(None if x.excludes(y) else moment(x, y) for x, y in pairs))
         else:
             sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
             moments = Moments(count, **{name.value: number for name, number in sums.items()})
