@@ -20,6 +20,7 @@ from samples import Sample, sample  # noqa: E402
 from query.directory import Directory  # noqa: E402
 from query.kinds import Boolean, BoundedInteger, Category  # noqa: E402
 from query.plan import Plan, compile_question  # noqa: E402
+from query.publication import Publication  # noqa: E402
 from query.rows import Columns, encode_rows  # noqa: E402
 from query.schema import ColumnSchema, TableSchema  # noqa: E402
 from query.statistics import finish_plan, result_rows  # noqa: E402
@@ -68,9 +69,11 @@ class City:
             self.twin.load(schema, records)
         self.directory = Directory([registered(schema, number + 1) for number, schema in enumerate(SCHEMAS)])
 
-    def asked(self, sql: str) -> tuple[Plan, Sample, dict[int, int]]:
+    def asked(
+        self, sql: str, publication: Publication = Publication.COUNTS
+    ) -> tuple[Plan, Sample, dict[int, int]]:
         """The compiled question, what its prover knows, and who owns its columns."""
-        plan = compile_question(sql, self.directory)
+        plan = compile_question(sql, self.directory, publication=publication)
         columns = {
             place: [int(value) for value in self.encoded[column.table][column.name]]
             for place, column in enumerate(plan.columns, start=1)
@@ -98,6 +101,17 @@ def test_a_question_is_answered_as_the_pooled_rows_answer_it(city: City, name: s
     check_success(asked, outcome, 0)
     answered = {row for row in rows_of(plan, released_rows(outcome.proof().release), totals(outcome)[0]) if row[-2]}
     assert answered == set(city.twin.ask_rows(QUESTIONS[name]))
+
+
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_with_hidden_guards_the_answer_is_the_same_where_groups_are_large_enough(city: City, name: str) -> None:
+    plan, asked, owners = city.asked(QUESTIONS[name], Publication.AGENCY)
+    assert plan.relation.hidden_guards == (max(plan.relation.guard_rows) < 2)  # 64 rows: two guard rows
+    outcome = run_session(asked, owners, minimum=3)
+    proof = outcome.proof()
+    assert proof.rows == () if plan.relation.hidden_guards else proof.rows
+    answered = {row for row in rows_of(plan, released_rows(proof.release), totals(outcome)[0]) if row[-2]}
+    assert answered and answered <= set(city.twin.ask_rows(QUESTIONS[name]))
 
 
 def test_three_tables_are_joined_through_a_column_that_nobody_owns(city: City) -> None:
