@@ -114,7 +114,7 @@ def test_a_model_of_too_few_people_is_refused_though_the_group_is_large_enough(c
     ages = [int(age) for age, here in zip(hospital["age"], hospital["present"]) if here]
     limit = max(t for t in range(1, 120) if sum(1 <= age <= t for age in ages) < 13)
     where = f"WHERE h.age BETWEEN 1 AND {limit}"
-    assert MINIMUM <= sum(1 <= age <= limit for age in ages)
+    assert sum(1 <= age <= limit for age in ages) >= MINIMUM
     _, mean, owners = city.asked(f"SELECT COUNT(*), AVG(h.age) FROM hospital h {where}")
     check_success(mean, run_session(mean, owners, minimum=MINIMUM), MINIMUM)
     _, model, owners = city.asked(f"SELECT MOMENTS(h.age, h.age * h.age, h.diabetic + h.age) FROM hospital h {where}")
