@@ -166,6 +166,23 @@ def test_a_coordinator_cannot_change_who_sees_the_numbers(
     consider(asked)
 
 
+def test_the_people_between_an_earlier_answer_and_one_proved_alone_are_counted(
+    agency: Tallystick, deployment: LocalDeployment
+) -> None:
+    """Two people are in the first answer and not in the second, which is public; both count enough by themselves."""
+    audited = encode_policy(Policy(minimum_group=MINIMUM, public_release=True))
+    census = encode_schema(dataclasses.replace(HOSPITAL, name="census"))
+    deployment.register(dataclasses.replace(table_inputs(SAMPLES)[0], schema=census, policy=audited))
+    everybody = agency.query("SELECT COUNT(*) AS n FROM census", purpose="all", publish="public")
+    assert everybody.values == {"n": len(ROWS)}
+    with pytest.raises(DisclosureRefusedError):
+        agency.query("SELECT COUNT(*) AS n FROM census WHERE NOT rare", purpose="all others", publish="public")
+    adults = "SELECT COUNT(*) AS n FROM census WHERE NOT diabetic"
+    healthy = sum(not row[1] for row in ROWS.values())
+    assert MINIMUM < healthy < len(ROWS) - MINIMUM
+    assert agency.query(adults, purpose="far enough apart", publish="public").values == {"n": healthy}
+
+
 def test_the_ledger_takes_no_other_sum(agency: Tallystick, deployment: LocalDeployment) -> None:
     """A coordinator that publishes first, with a sum of its own."""
     asked = agency.compile(ALONE, publish=Publication.PUBLIC)
