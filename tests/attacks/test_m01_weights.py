@@ -26,10 +26,14 @@ OPENING = ("guards/opened", "session/final")
 
 
 def test_m1_sums_are_plain_only_where_the_relation_says_so() -> None:
-    """Every other sum stands in a row of s; a statement has nothing else that a sum could be written into."""
-    names = ["relation", "domain", "subject", "commitments", "table", "hash"]
+    """Every other sum stands in a row of s; a statement has nothing else that a sum could be written into: the minimum
+    is the policies' number, which the ledger's terms fix, and stands there only where guards are hidden."""
+    names = ["relation", "domain", "subject", "commitments", "table", "minimum", "hash"]
     assert [f.name for f in dataclasses.fields(Statement)] == names
     sealed, plain = two_tables_sample(3), plain_sample()
+    for given in (sealed, plain):
+        with pytest.raises(RelationInvalidError, match="minimum"):
+            dataclasses.replace(given.statement, minimum=3)
     assert (sealed.relation.plain, plain.relation.plain) == (False, True)
     with pytest.raises(RelationInvalidError):
         Rounds(sealed.statement, sealed.sums())
