@@ -20,7 +20,7 @@ from mpc.conversion import lane_words, planes_of
 from mpc.kernels.memory import Words
 from mpc.replicated import Engine
 from mpc.rings import BITS
-from mpc.shares import AdditiveShare, ReplicatedShare
+from mpc.shares import AdditiveShare, ReplicatedShare, concatenate_shares
 
 
 def pair_groups(
@@ -37,7 +37,7 @@ def pair_groups(
 
     Returns:
         One plane x_0 + x_1 ⊕ x_2 at bit ``planes - 1``; two bundles of ceil((planes - 1) / 2) planes in the order of
-        `mpc.circuits.tree_order`. What the lowest group propagates is unspecified. One message of party 0, one round.
+        `mpc.circuits.tree_order`, the second without the lowest group. One message of party 0, one round.
     """
     below = planes - 1
     half, odd = divmod(below, 2)
@@ -51,10 +51,9 @@ def pair_groups(
     u = bits.share_input(0, sent, f"{label}/u", planes * width + block)
     n = planes * width
     rest, top = slice(2 * block, below * width), slice(below * width, n)
-    zeros = BITS.quiet_zeros(width)
     if words.party == 0:
         summands = BITS.zeros((2 * half + odd - 1) * width)
-        v_rest, v_top = BITS.quiet_zeros(odd * width), zeros
+        v_rest, v_top = BITS.quiet_zeros(odd * width), BITS.quiet_zeros(width)
     else:
         known, held = (x.second, u.first) if words.party == 1 else (x.first, u.second)
         v = planes_of(known, planes, order)
@@ -70,13 +69,10 @@ def pair_groups(
         return bits.add(u[part], ReplicatedShare(words.party, first, second))
 
     groups = (half + odd) * width
-    generate, passed = shared[:groups], shared[groups:]
-    propagate = [ReplicatedShare(words.party, zeros, zeros), passed]
+    generate, propagate = shared[:groups], shared[groups:]
     if odd:
-        propagate.append(with_second(rest, v_rest))
-    first = np.concatenate([part.first for part in propagate])
-    second = np.concatenate([part.second for part in propagate])
-    return with_second(top, v_top), generate, ReplicatedShare(words.party, first, second)
+        propagate = concatenate_shares([propagate, with_second(rest, v_rest)])
+    return with_second(top, v_top), generate, propagate
 
 
 def _summands(held: Words, v: Words, block: int, rest: slice, n: int, width: int, *, adds: bool) -> Words:

@@ -81,7 +81,7 @@ def sign_of(computation: Computation, x: ReplicatedShare, planes: int) -> Replic
     if planes == 1:
         return propagate
     generate = engine.multiply(u[:below], v[:below], f"{label}/generate")
-    carry = top_carry(engine, generate, propagate[:below], planes - 1, f"{label}/carry")
+    carry = top_carry(engine, generate, propagate[lane_words(len(x)) : below], planes - 1, f"{label}/carry")
     return engine.add(propagate[below:], carry)
 
 
