@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,10 +11,7 @@ from ledger.cohorts import Cohorts
 from ledger.errors import DeploymentInvalidError
 from ledger.registry import Registry
 from ledger.studies import Studies
-from ledger.tables import RangeTables
 from zk.pairing import G2
-from zk.range_table import TableProof, prove_table, verify_table
-from zk.srs import Srs
 
 
 class StringParameters(Protocol):
@@ -85,33 +81,6 @@ def deploy_contracts(client: LedgerClient, srs: StringParameters, *, production:
     deployment = Deployment(verifier, registry, studies, client.chain_id, srs.id, production, cohorts)
     check_deployment(client, deployment, srs)
     return deployment
-
-
-def register_tables(
-    client: LedgerClient, deployment: Deployment, srs: Srs, sizes: Iterable[tuple[int, int]]
-) -> list[TableProof]:
-    """Register the range tables that nobody registered before; none is registered by deploying.
-
-    Args:
-        srs: a verified string of at least 2^log_rows rows.
-        sizes: (log_rows, bits) of the tables wanted.
-
-    Returns:
-        All tables asked for, with their proofs, those on the ledger before checked.
-
-    Raises:
-        TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `RangeTables.register` and `verify_table`.
-    """
-    tables, found = RangeTables(client, deployment.verifier), []
-    for log_rows, bits in sizes:
-        proof = tables.proof(log_rows, bits)
-        if proof is None:
-            proof = prove_table(srs, log_rows, bits)
-            tables.register(proof)
-        else:
-            verify_table(srs.tau_g2, proof)
-        found.append(proof)
-    return found
 
 
 def check_deployment(client: LedgerClient, deployment: Deployment, srs: StringParameters) -> None:

@@ -34,6 +34,7 @@ from zk.statement import Point, Statement, opened_rows
 from zk.transcript import encode_words, proof_domain
 
 MAX_BATCH: Final = 8
+MAX_CALL_BYTES: Final = 6148  # calldata of a publication that may stand in a batch
 STORED_BYTES: Final = 31  # of a binding or a record; the last byte of their slot is the state
 
 
@@ -103,6 +104,7 @@ class PublishedRecord:
         release: release word, 0 where sums are plain.
         rows: values of the opened rows of s in increasing order.
         block_number, tx_hash: where it was published.
+        together: how many publications stand in that transaction.
     """
 
     query_id: bytes
@@ -113,6 +115,7 @@ class PublishedRecord:
     rows: tuple[int, ...]
     block_number: int
     tx_hash: str
+    together: int = 1
 
     @property
     def shown(self) -> tuple[tuple[int, ...], Point | None, int, tuple[int, ...]]:
@@ -257,16 +260,19 @@ class Studies(BoundContract):
         """Publish up to MAX_BATCH approved queries in one transaction and one pairing: all, or none if one is refused.
 
         Args:
-            answers: statement and proof of each; larger than about 6 KB in calldata, a proof is published by itself.
+            answers: statement and proof of each, for which `fits_batch` holds.
 
         Raises:
             TransactionRevertedError, RecordInvalidError, ProofRejectedError: as `publish`; then publish one by one.
         """
-        calls = [
-            self.contract.encode_abi("publish", args=self._publication_arguments(statement, proof))
-            for statement, proof in answers
-        ]
-        return self._send("publishBatch", calls, gas=gas)
+        return self._send("publishBatch", [self._publication_call(*answer) for answer in answers], gas=gas)
+
+    def fits_batch(self, statement: Statement, proof: Proof) -> bool:
+        """Whether a publication is small enough to stand in a batch; raises as `publish`."""
+        return len(HexBytes(self._publication_call(statement, proof))) <= MAX_CALL_BYTES
+
+    def _publication_call(self, statement: Statement, proof: Proof) -> str:
+        return str(self.contract.encode_abi("publish", args=self._publication_arguments(statement, proof)))
 
     def _publication_arguments(self, statement: Statement, proof: Proof) -> list[Any]:
         return [
@@ -329,7 +335,7 @@ class Studies(BoundContract):
         with translated_errors(self.client.url):
             data = self.contract.w3.eth.get_transaction(HexBytes(event.tx_hash))["input"]
         try:
-            arguments = self._sent(data, query)
+            arguments, together = self._sent(data, query)
             relation, commitments = decode_statement(arguments["statement"])
             sent = [arguments[name] for name in PROOF_ARGUMENTS]
             proof, table = decode_contract_proof(relation, sent), decode_contract_table(relation, sent)
@@ -338,12 +344,13 @@ class Studies(BoundContract):
         statement = self.statement(query, relation, commitments, table)
         record = verify_record(self.query(query), statement, proof, self.binding(query))
         found = PublishedRecord(
-            query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash
-        )
+            query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash,
+            together,
+        )  # fmt: skip
         return found, statement, proof
 
-    def _sent(self, data: HexBytes, query: bytes) -> Mapping[str, Any]:
-        """Arguments of the `publish` of a query in a transaction, alone or in a batch.
+    def _sent(self, data: HexBytes, query: bytes) -> tuple[Mapping[str, Any], int]:
+        """Arguments of the `publish` of a query in a transaction, alone or in a batch, and the number of its members.
 
         Raises:
             ValueError: it is in neither.
@@ -353,7 +360,7 @@ class Studies(BoundContract):
         for call in calls:
             function, arguments = self.contract.decode_function_input(HexBytes(call))
             if function.fn_name == "publish" and bytes(arguments["subject"]) == query:
-                return dict(arguments)
+                return dict(arguments), len(calls)
         raise ValueError("another call")
 
     def _query(self, event: Event) -> QueryRecord:

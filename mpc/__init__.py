@@ -33,6 +33,7 @@ Modules in dependency order:
     ranking     which rows to compare, and what follows from the answers
     sorting     shared rows in order, or those of given ranks: shuffle, then open comparisons
     split_quantiles   quantiles of values that lie with several owners, by halving their range
+    group_quantiles   quantiles of a secret part of the rows, if it is large enough
     reed_solomon      which of n received shares are wrong, and what the right ones say
     shamir_shares     shares of n parties with a threshold, and masks of zero
     pair_seeds  a seed for every pair of n parties

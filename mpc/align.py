@@ -41,7 +41,7 @@ from mpc.authentic import Authentication, columns_of
 from mpc.checked import CheckedShare
 from mpc.compare import field_modulus
 from mpc.dummies import DummyPlan
-from mpc.errors import AlignmentAbortedError, CohortFullError, DuplicateIdentifierError, RingValueError
+from mpc.errors import AlignmentAbortedError, DuplicateIdentifierError, RingValueError
 from mpc.replicated import Engine
 from mpc.rings import RingArray
 from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
@@ -128,7 +128,6 @@ def align(
 
     Raises:
         DuplicateIdentifierError: an owner's list has an identifier twice.
-        CohortFullError: more persons and dummies than rows.
         AlignmentAbortedError, ShareMismatchError: a party deviated; nothing was released.
         RingValueError: the plan does not fit the shares, or the ring is no large prime field.
         ProtocolStateError, ChannelError: as the engine raises them.
@@ -153,9 +152,6 @@ class _Run:
         order = Shuffle(self._engine, len(entries), f"{self._label}/order")
         classes = self._classes(entries, order)
         counts = np.bincount(np.bincount(classes, minlength=1), minlength=len(self._plan.counts) + 1)
-        persons = int(classes.max(initial=-1)) + 1
-        if persons > self._plan.rows:
-            raise CohortFullError(persons, self._plan.rows)
         returned = self._returned_rows(classes, order)
         own, shares = self._hand_out(returned)
         return Alignment(own, shares, tuple(int(count) for count in counts[1:]))

@@ -1,14 +1,14 @@
 """Products of words that one malicious party cannot bend unnoticed, over Z_2^64 and over packed bits alike.
 
 The engine remembers every product z = x·y. `verify` makes N·B + B random triples (a, b, c) for the N products so far,
-in the same unchecked way, then tosses a coin that assigns them in a random order: B triples to each product, and B
-left over, which are opened and looked at. A triple checks its product by opening x - a and y - b, which are uniform:
+in the same unchecked way, then tosses a coin that assigns them in a random order: B triples to each product, and B to
+the public product 0 = 0·0. A triple checks its product by opening x - a and y - b, which are uniform:
 z - c - (x - a)·b - (y - b)·a - (x - a)(y - b) must be zero. What a party bends adds an error to z or to c, and the
 difference of the two errors is what this yields: zero, or a value that party chose, nothing about x and y.
 
 **Soundness.** A product with an error e passes only if all its triples have that very error, a right product only if
-all its triples are right, and the opened ones must be right. So a liar who wants g products false has to make exactly
-g·B triples false, before the coin, and to meet exactly these places: probability 1 / binomial(N·B + B, g·B), at most
+all its triples are right, and 0 = 0·0 is right. So a liar who wants g products false has to make exactly g·B triples
+false, before the coin, and to meet exactly these places: probability 1 / binomial(N·B + B, g·B), at most
 1 / binomial(N·B + B, B) for every g from 1 to N. B is the least number for which that is at most 2^-46; 46 bits leave
 40 for a computation that verifies 64 times.
 
@@ -36,6 +36,7 @@ import numpy.typing as npt
 from mpc.coin import toss_coin
 from mpc.errors import ProductCheckError, ProtocolStateError, RingValueError
 from mpc.kernels.assignment import exchange_places
+from mpc.kernels.memory import taken
 from mpc.prg import Seed
 from mpc.replicated import Engine
 from mpc.rings import RingArray
@@ -148,20 +149,21 @@ class CheckedWords(Engine):
         c = super().multiply_many([(a, b)], f"{label}/c")[0]
         # Tossed when every product and triple has arrived: no error can depend on the order.
         order = _order(Seed(toss_coin(self, f"{label}/coin")), total)
-        a, b, c = (_taken(vector, order) for vector in (a, b, c))
-        x = concatenate_shares([stretched(x, len(z)) for (x, _), z in zip(factors, products)] * count)
-        y = concatenate_shares([stretched(y, len(z)) for (_, y), z in zip(factors, products)] * count)
-        z = concatenate_shares(products * count)
-        checking, rest = slice(0, n * count), slice(n * count, total)
-        masked = [self.sub(x, a[checking]), self.sub(y, b[checking]), a[rest], b[rest], c[rest]]
-        opened = super().open(concatenate_shares(masked), f"{label}/opened")
-        d, e = opened[: n * count], opened[n * count : 2 * n * count]
-        a_pub, b_pub, c_pub = opened[2 * n * count :].reshape(3, count)
-        difference = self.sub(self.sub(z, c[checking]), self.mul_public(b[checking], d))
-        difference = self.sub(difference, self.mul_public(a[checking], e))
+        which = np.where(order < n * count, order % n, n)  # the product of each triple; n stands for 0·0 = 0
+        zero = self.constant(ring.zeros(1))
+        x, y, z = (
+            _taken(concatenate_shares([*vectors, zero]), which)
+            for vectors in (
+                [stretched(x, len(z)) for (x, _), z in zip(factors, products)],
+                [stretched(y, len(z)) for (_, y), z in zip(factors, products)],
+                products,
+            )
+        )
+        opened = super().open(concatenate_shares([self.sub(x, a), self.sub(y, b)]), f"{label}/opened")
+        d, e = opened[:total], opened[total:]
+        difference = self.sub(self.sub(z, c), self.add(self.mul_public(b, d), self.mul_public(a, e)))
         difference = self.add_public(difference, ring.neg(ring.mul(d, e)))
-        honest = self._is_zero(difference, f"{label}/zero")
-        if not honest or (ring.mul(a_pub, b_pub) != c_pub).any():
+        if not self._is_zero(difference, f"{label}/zero"):
             raise ProductCheckError("a product of shared words is false; nothing was opened")
 
     def _is_zero(self, x: ReplicatedShare, label: str) -> bool:
@@ -188,4 +190,4 @@ def _order(coin: Seed, n: int) -> npt.NDArray[np.int64]:
 
 
 def _taken(x: ReplicatedShare, order: Any) -> ReplicatedShare:
-    return ReplicatedShare(x.party, np.take(x.first, order), np.take(x.second, order))
+    return ReplicatedShare(x.party, taken(x.first, order), taken(x.second, order))

@@ -31,6 +31,7 @@ from mpc.rings import Ring
 from mpc.shares import ReplicatedShare, concatenate_shares
 
 MAX_BOUND: Final = 4096
+MAX_FORBIDDEN: Final = 1 << 20
 MIN_FIELD_BITS: Final = 64
 _WITNESSES: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
@@ -120,6 +121,36 @@ def open_disclosure_risks(
     factors = [_differences(engine, values, roots) for values, roots in forbidden if len(values)]
     opened = _open_masked_products(engine, concatenate_shares(factors), cells, label, index)
     return np.array([value == 0 for value in opened], np.bool_)
+
+
+def open_any_forbidden(
+    engine: Engine, values: ReplicatedShare, forbidden: Sequence[Sequence[int]], label: str, *, index: int = 0
+) -> bool:
+    """Tell whether any of some shared integers is one of the numbers forbidden to it. One bit is opened for all.
+
+    Args:
+        engine: over a prime field of more than 64 bits.
+        values: m shared integers in (-2^40, 2^40), secret.
+        forbidden: for each of them public numbers; MAX_FORBIDDEN altogether.
+        label: public, unique in the round.
+
+    Returns:
+        The public answer; False, and nothing is sent, where nothing is forbidden.
+
+    Raises:
+        RingValueError: the ring is not a prime field, the lengths differ, or more is forbidden than the limit.
+        ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
+    """
+    field_modulus(engine.ring)
+    total = sum(map(len, forbidden))
+    if len(forbidden) != len(values) or total > MAX_FORBIDDEN:
+        raise RingValueError(f"{total} numbers forbidden to {len(forbidden)} of {len(values)} values do not fit")
+    if total == 0:
+        return False
+    picked = [place for place, numbers in enumerate(forbidden) for _ in numbers]
+    roots = engine.ring.from_integers([number for numbers in forbidden for number in numbers])
+    factors = engine.add_public(_rows(values, picked), engine.ring.neg(roots))
+    return _open_masked_products(engine, factors, 1, label, index) == [0]
 
 
 def _open_masked_products(engine: Engine, factors: ReplicatedShare, m: int, label: str, index: int) -> list[int]:

@@ -7,6 +7,7 @@
     │   └── MessageRejectedError     a message that does not belong here: replayed, reordered, foreign or malformed
     ├── ShareMismatchError           the two holders of one component disagree: abort, release nothing
     ├── ProductCheckError            a product of shared values is false: abort, release nothing
+    ├── GroupTooSmallError           a group is below the minimum: nothing but that is known of it
     ├── InconsistentInputError       an owner's inputs contradict one another: abort, release nothing
     ├── ShuffleCheckError            shuffled rows are not the rows that went in: abort, release nothing
     ├── AlignmentError               an alignment cannot be finished
@@ -64,6 +65,18 @@ class ShareMismatchError(MpcError):
 
 class ProductCheckError(MpcError):
     """A party bent a product of shared values. Nothing is released; the attempt is over."""
+
+
+class GroupTooSmallError(MpcError):
+    """A group has fewer rows than the minimum. All three parties learn this and nothing else.
+
+    Args:
+        minimum: public.
+    """
+
+    def __init__(self, minimum: int) -> None:
+        super().__init__(f"the group has fewer than {minimum} rows")
+        self.minimum = minimum
 
 
 class InconsistentInputError(MpcError):

@@ -9,6 +9,7 @@ import numpy as np
 
 from mpc.errors import RingValueError
 from mpc.kernels import limbs
+from mpc.kernels.memory import fresh
 from mpc.rings import RingArray
 
 _SIZE: Final = 1 << 128
@@ -56,7 +57,7 @@ class Integers128:
         """Return the elementwise product modulo 2^128."""
         if len(a) != len(b) and 1 not in (len(a), len(b)):
             raise RingValueError(f"vectors of lengths {len(a)} and {len(b)} do not fit together")
-        out = np.empty((max(len(a), len(b)) if len(a) and len(b) else 0, 2), np.uint64)
+        out = _fresh(max(len(a), len(b)) if len(a) and len(b) else 0)
         limbs.multiply_limbs(_contiguous(a), _contiguous(b), out)
         return out
 
@@ -104,19 +105,28 @@ class Integers128:
 
     def expand(self, stream: Callable[[int], bytes], n: int) -> RingArray:
         """Return n uniform elements, sixteen bytes of the stream each."""
+        fill = getattr(stream, "fill", None)
+        if fill is not None:
+            out = fresh(2 * n)
+            fill(out)
+            return out.reshape(n, 2)
         return self.decode_bytes(stream(_ELEMENT_BYTES * n))
 
 
 def zero_extended(words: RingArray) -> RingArray:
     """Return words as elements of Z_2^128. Of shares: congruent modulo 2^64 to what the words share, not equal."""
-    wide = np.zeros((len(words), 2), np.uint64)
-    wide[:, 0] = words
+    wide = _fresh(len(words))
+    wide[:, 0], wide[:, 1] = words, 0
     return wide
 
 
 def low_words(wide: RingArray) -> RingArray:
     """Return elements modulo 2^64; a homomorphism, so shares become shares."""
     return np.ascontiguousarray(wide[:, 0])
+
+
+def _fresh(n: int) -> RingArray:
+    return fresh(2 * n).reshape(n, 2)
 
 
 def _contiguous(a: RingArray) -> RingArray:
@@ -134,7 +144,7 @@ def _paired(a: RingArray, b: RingArray) -> tuple[RingArray, RingArray]:
 
 
 def _apply(kernel: Any, a: RingArray, b: RingArray) -> RingArray:
-    out = np.empty_like(a)
+    out = _fresh(len(a))
     kernel(a, b, out)
     return out
 

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
+from mpc.kernels.memory import joined
 from mpc.rings import Ring, RingArray
 from mpc.secret import Secret
 
@@ -90,9 +91,7 @@ def concatenate_shares(shares: Sequence[ReplicatedShare]) -> ReplicatedShare:
     party = shares[0].party
     if any(share.party != party for share in shares):
         raise ProtocolStateError("shares of different parties cannot be joined")
-    first = np.concatenate([share.first for share in shares])
-    second = np.concatenate([share.second for share in shares])
-    return ReplicatedShare(party, first, second)
+    return ReplicatedShare(party, joined([share.first for share in shares]), joined([share.second for share in shares]))
 
 
 def stretched(x: ReplicatedShare, n: int) -> ReplicatedShare:

@@ -20,17 +20,18 @@ resharing); two summands instead of three between the steps as in Araki, Furukaw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import ProtocolStateError, RingValueError
+from mpc.kernels.memory import taken
 from mpc.prg import Stream
 from mpc.replicated import Engine
 from mpc.rings import RingArray
 from mpc.secret import Secret
-from mpc.shares import PARTIES, ReplicatedShare
+from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
 
 _ORDER: Final = (1, 2, 0)
 """The components whose seeds give the permutations, in the order in which rows pass through them."""
@@ -149,17 +150,13 @@ def _joined(engine: Engine, columns: Sequence[ReplicatedShare], n: int) -> Repli
             raise ProtocolStateError(f"party {engine.party} was given a share of party {column.party}")
         if len(column) != n:
             raise RingValueError(f"a shuffle of {n} rows was given a column of {len(column)}")
-    if len(columns) == 1:
-        return columns[0]
-    first = np.concatenate([column.first for column in columns])
-    return ReplicatedShare(engine.party, first, np.concatenate([column.second for column in columns]))
+    return concatenate_shares(columns)
 
 
 def _permuted(joined: RingArray, order: Permutation, width: int) -> RingArray:
     """Move the rows of every column alike; row i of the result is row order[i]."""
-    by_column = joined.reshape(width, len(order), *joined.shape[1:])
-    moved: npt.NDArray[Any] = np.take(by_column, order, axis=1)
-    return moved.reshape(joined.shape)
+    n = len(order)
+    return taken(joined, order if width == 1 else (np.arange(width)[:, None] * n + order).reshape(-1))
 
 
 def _two_summands(engine: Engine, x: ReplicatedShare, component: int) -> RingArray | None:

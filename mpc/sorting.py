@@ -25,7 +25,7 @@ from mpc.checked_shuffle import apply_checked
 from mpc.computation import Computation
 from mpc.errors import RingValueError
 from mpc.kernels.halving import difference_of_rows
-from mpc.kernels.memory import Words, fresh
+from mpc.kernels.memory import Words, fresh, taken
 from mpc.ordering import sign_of
 from mpc.ranking import Rows, rank_rows
 from mpc.shares import ReplicatedShare
@@ -108,6 +108,18 @@ def nearest_ranks(n: int, quantiles: Sequence[tuple[int, int]]) -> list[int]:
     return [max(-(-n * p // q) - 1, 0) for p, q in quantiles]
 
 
+def check_key_bits(bits: int, n: int) -> int:
+    """Return how many bits make the keys of n rows different.
+
+    Raises:
+        RingValueError: keys of ``bits`` bits leave no room for them.
+    """
+    tie_bits = max(n - 1, 0).bit_length()
+    if not 1 <= bits <= MAX_SORT_BITS - tie_bits:
+        raise RingValueError(f"keys of {n} rows are 1 to {MAX_SORT_BITS - tie_bits} bits wide, got {bits}")
+    return tie_bits
+
+
 def _ranked(
     computation: Computation,
     columns: Sequence[ReplicatedShare],
@@ -118,9 +130,7 @@ def _ranked(
     if not 0 <= key < len(columns):
         raise RingValueError(f"no column {key} among {len(columns)}")
     n = len(columns[key])
-    tie_bits = max(n - 1, 0).bit_length()
-    if not 1 <= bits <= MAX_SORT_BITS - tie_bits:
-        raise RingValueError(f"keys of {n} rows are 1 to {MAX_SORT_BITS - tie_bits} bits wide, got {bits}")
+    tie_bits = check_key_bits(bits, n)
     if wanted is not None and ((wanted < 0) | (wanted >= n)).any():
         raise RingValueError(f"ranks lie in [0, {n})")
     engine = computation.words
@@ -142,7 +152,7 @@ def _ranked(
 
 def rows_of(x: ReplicatedShare, rows: Rows) -> ReplicatedShare:
     """Return the share of given rows, public positions."""
-    return ReplicatedShare(x.party, np.take(x.first, rows, axis=0), np.take(x.second, rows, axis=0))
+    return ReplicatedShare(x.party, taken(x.first, rows), taken(x.second, rows))
 
 
 def _differences(x: ReplicatedShare, minuend: Rows, subtrahend: Rows) -> ReplicatedShare:

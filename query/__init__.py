@@ -9,6 +9,7 @@
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
     publication   who sees the numbers of a question
+    limits        the finer clauses of it
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
     parameters    a question's text: SQL and the values of its :names
@@ -39,4 +40,5 @@
     clear         plans evaluated in the clear, vectorised
     analyses      statistics by name
     rehearsal     questions and analyses on rows one may see
+    audit/        the differencing auditor: what a new answer and earlier ones pin down together
 """

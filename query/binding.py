@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from query.aggregates import Statistic
 from query.directory import Directory, RegisteredTable
@@ -65,12 +66,14 @@ AggregateArgument = Argument | BoundPerson
 
 @dataclass(frozen=True, slots=True)
 class BoundAggregate:
-    """An output with its arguments; COUNT(*) has none. `bins` are of statistics per bin, with the quantile, if any."""
+    """An output with its arguments; COUNT(*) has none. `bins` are of statistics per bin, with the quantile, if any.
+    `persons` says that persons count once, in however many tables of a UNION ALL they are."""
 
     name: str
     statistic: Statistic
     arguments: tuple[AggregateArgument, ...]
     bins: tuple[Bucket, Decimal | None] | None = None
+    persons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class BoundQuestion:
     union: bool
 
 
+MAX_PERSON_TABLES: Final = 3
+
 _CONSTRUCTS = {Arithmetic: "arithmetic", Case: "CASE", Bucket: "WIDTH_BUCKET"}
 
 
@@ -142,11 +147,17 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
     for aggregate in question.aggregates:
         arguments = tuple(_argument(question, names, aggregate, argument) for argument in aggregate.arguments)
         bins = None if aggregate.bins is None else (aggregate.bins, aggregate.quantile)
-        aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments, bins))
+        persons = question.union and aggregate.distinct
+        aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments, bins, persons))
     groups = _groups(question, names)
     if joint and len({group.table for group in groups}) > 1:
         raise SqlUnsupportedError("grouping by two tables' columns under a condition over two tables",
                                   question.groups[1].position, "group by columns of one table")
+    if len({group.table for group in groups}) > 1:
+        for value in (value for aggregate in question.aggregates for value in aggregate.arguments):
+            if len({names.column(name).table for name in all_names(value) if not isinstance(value, ColumnName)}) > 1:
+                raise SqlUnsupportedError("a value over two tables in groups of two tables", value.position,
+                                          "group by columns of one table")
     keys = []
     for place, output in enumerate(question.outputs):
         if isinstance(output, KeyOutput):
@@ -176,8 +187,7 @@ def _argument(question: Question, names: _Names, aggregate: Aggregate, argument:
     if statistic is Statistic.COUNT and isinstance(argument, ColumnName):
         table = names.key_table(argument)
         if table is not None and aggregate.distinct and question.union:
-            raise SqlUnsupportedError("COUNT(DISTINCT) over a UNION ALL", argument.position,
-                                      "nobody sees whether two tables have rows of one person; COUNT(*) counts rows")
+            names.check_persons(argument)
         if table is not None:
             return BoundPerson(table)
     if aggregate.distinct:
@@ -235,6 +245,16 @@ class _Names:
         self._numbers = {table.alias: number for number, table in reversed([*enumerate(written)])}
         self._tables = tables
         self.found: dict[ColumnName, BoundColumn] = {}
+
+    def check_persons(self, key: ColumnName) -> None:
+        """Check that persons can be counted once over the tables of a UNION ALL."""
+        count = len(self._tables)
+        if count > MAX_PERSON_TABLES:
+            raise SqlUnsupportedError(f"COUNT(DISTINCT) over a UNION ALL of {count} tables", key.position,
+                                      f"at most {MAX_PERSON_TABLES} tables")
+        if len({table.schema.cohort for table in self._tables}) > 1:
+            raise CohortMismatchError("persons are counted once only among tables of one cohort", key.position,
+                                      "align the tables into one cohort; COUNT(*) counts rows")
 
     def concerns_one_table(self, condition: Condition) -> bool:
         """Whether a condition names columns of at most one table; if not, each of its parts must."""

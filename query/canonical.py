@@ -123,6 +123,14 @@ class Fields:
         """A list of strings or null."""
         return None if self._is_null(name) else self.texts(name)
 
+    def has(self, name: str) -> bool:
+        """Whether a field that may be left out is there and was not read yet."""
+        return name in self._left
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the fields that were not read yet."""
+        return tuple(self._left)
+
     def nested(self, name: str) -> Fields:
         """An object field."""
         return Fields(self._take(name), f"{name} of {self._place}", self._error)

@@ -23,9 +23,9 @@ from typing import Final
 
 from query.aggregates import Moment, Statistic
 from query.arguments import ArgumentCompiler, CompiledArgument
-from query.binding import BoundAggregate, BoundQuestion
-from query.disclosure import describe_sum
-from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
+from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
+from query.disclosure import describe_persons, describe_sum
+from query.errors import BoundExceededError, Position, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import Bucket, ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.histograms import Bins
@@ -71,6 +71,7 @@ class SumCompiler:
         self._moments = False
         self._rows = 1 << question.tables[0].log_rows
         self._numbers: dict[Key, int] = {}
+        self._person_sums: dict[Key, int] = {}
         self._filters: list[list[int]] = [[*side.base] for side in self.sides]
         for table, conditions in enumerate(question.where):
             for condition in conditions:
@@ -83,6 +84,9 @@ class SumCompiler:
             side = self._sides[table]
             mine = [bound for bound in question.groups if bound.table == table]
             form, codes = table_form([group_form(bound, side.products, side.values) for bound in mine], side.values)
+            if not form.handles():
+                place = group_position(mine[0])
+                raise SqlUnsupportedError("a group that is the same on every row", place, "leave it out")
             self._inverses[table] = self._builder.group(dict(self._algebra.flat(form).linear()), codes)
         for bound in question.groups:
             side = self._sides[bound.table]
@@ -163,6 +167,8 @@ class SumCompiler:
         statistic = aggregate.statistic
         if aggregate.bins is not None:
             return self._binned(aggregate, *aggregate.bins)
+        if aggregate.persons:
+            return self._persons(aggregate)
         self._moments |= statistic is Statistic.MOMENTS
         arguments = [self._arguments.compile(argument) for argument in aggregate.arguments]
         mask = [list(factors) for factors in self._filters]
@@ -198,6 +204,23 @@ class SumCompiler:
         operand = Operand(side.products.table.schema.name, side.values.text(bucket.operand), value.lo, value.scale)
         return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(count), bins=bins)
 
+    def _persons(self, aggregate: BoundAggregate) -> OutputSpec:
+        """How many persons are in any of several tables of one cohort: Σ of 1 − Π (1 − mask), as a column."""
+        rows = tuple(side.simplify(factors) for side, factors in zip(self.sides, self._filters, strict=True))
+        if rows not in self._person_sums:
+            found = ZERO
+            for table, product in enumerate(rows):
+                mask = Polynomial.column(self._part_column(self._sides[table].part(product), product, table))
+                found = found + mask - self._algebra.multiply(found, mask)
+            column = Polynomial.column(self._algebra.boolean_column(found))
+            names = [self._sides[table].products.table.schema.name for table in range(len(rows))]
+            number = self._builder.sum(column.drafts(), None)
+            words = describe_persons(self.sides, rows)
+            self._sums.append(SumSpec(f"persons({','.join(names)})", words, self._rows, number))
+            self._person_sums[rows] = number
+        operand = self._arguments.compile(aggregate.arguments[0]).operand
+        return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(self._person_sums[rows]))
+
     def _writer(self, mask: list[list[int]], moments: bool, crossing: bool) -> Writer:
         """How an aggregate's sums are written: those of MOMENTS and of values over several tables all under one mask.
         MOMENTS by group over several tables is not: a column of round 2 has one owner."""
@@ -206,9 +229,6 @@ class SumCompiler:
             return self._union_writer(whole) if moments else self._union_terms
         if not crossing and not (moments and (len(self._sides) == 1 or not self._inverses)):
             return self._terms
-        if len(self._inverses) > 1:
-            raise SqlUnsupportedError("a value over two tables in groups of two tables", None,
-                                      "group by columns of one table")
         joint = None if self._joint is None else self._joint_mask(whole, self._joint)
         inverse = next(iter(self._inverses.values()), None)
         return MaskedSums(self._sides, self._algebra, whole, joint, inverse).terms
@@ -331,6 +351,11 @@ class SumCompiler:
         counting = [all(side.is_boolean(number) for number in product)
                     for side, product in zip(self.sides, key, strict=True)]
         return max(pairs, key=lambda p: (owners[p[0]] == owners[p[1]], counting[p[0]] and counting[p[1]]))
+
+
+def group_position(group: Argument) -> Position | None:
+    """Where a computed value of GROUP BY stands."""
+    return None if isinstance(group, BoundColumn) else group.expression.position
 
 
 def label_text(label: object) -> str:

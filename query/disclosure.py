@@ -37,6 +37,12 @@ def describe_member(side: TableProducts, product: Product) -> str:
     return f"in {side.table.schema.name}" + (f" where {' and '.join(conditions)}" if conditions else "")
 
 
+def describe_persons(sides: Sequence[TableProducts], key: Key) -> str:
+    """The persons of any of several tables, each counted once."""
+    labels = sides[0].table.schema.rows_label
+    return f"the number of {labels} {' or '.join(describe_member(side, product) for side, product in zip(sides, key))}"
+
+
 def describe_sum(
     sides: Sequence[TableProducts], key: Key, rows: Key, joint: Sequence[str] = (), union: bool = False
 ) -> str:

@@ -175,6 +175,7 @@ class PolicyRefusedError(QueryError):
         super().__init__(f"the policy of {table} refuses: {detail} (rule {rule})")
         self.rule = rule
         self.table = table
+        self.detail = detail
 
 
 class AnalysisError(QueryError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from query.aggregates import Statistic
 from query.canonical import Fields, JsonValue, as_json_texts, encode_canonical, hash_canonical, parse_object
 from query.errors import PolicyInvalidError, PolicyRefusedError
+from query.limits import Limits, limits_as_json, limits_from_json
 from query.publication import Publication
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Policy:
         hidden_filters: columns that may not stand in WHERE.
         expires_at_s: seconds since 1970 after which everything is refused.
         public_release: whether released numbers may stand on the ledger for everybody to read.
+        limits: finer clauses.
     """
 
     minimum_group: int = DEFAULT_MINIMUM_GROUP
@@ -57,6 +59,7 @@ class Policy:
     hidden_filters: tuple[str, ...] = ()
     expires_at_s: int | None = None
     public_release: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if not 2 <= self.minimum_group <= MAX_MINIMUM_GROUP:
@@ -73,6 +76,8 @@ class Policy:
 def _as_json(policy: Policy) -> JsonValue:
     statistics = None if policy.statistics is None else tuple(str(statistic) for statistic in policy.statistics)
     later: dict[str, JsonValue] = {"public_release": True} if policy.public_release else {}  # old policies keep a hash
+    if policy.limits != Limits():
+        later["limits"] = limits_as_json(policy.limits)
     return {**later, "format": FORMAT, "minimum_group": policy.minimum_group, "automatic": policy.automatic,
             "members": as_json_texts(policy.members), "roles": as_json_texts(policy.roles),
             "statistics": as_json_texts(statistics), "partners": as_json_texts(policy.partners),
@@ -102,7 +107,8 @@ def parse_policy(text: str | bytes) -> Policy:
     policy = Policy(fields.integer("minimum_group"), fields.boolean("automatic"), fields.optional_texts("members"),
                     fields.optional_texts("roles"), _statistics(fields.optional_texts("statistics")),
                     fields.optional_texts("partners"), fields.texts("hidden_values"), fields.texts("hidden_filters"),
-                    fields.optional_integer("expires_at_s"), fields.flag("public_release"))
+                    fields.optional_integer("expires_at_s"), fields.flag("public_release"),
+                    limits_from_json(fields.nested("limits")) if fields.has("limits") else Limits())
     fields.end()
     return policy
 

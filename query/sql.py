@@ -63,6 +63,8 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
 _NAMED: Final = {str(s): s for s in (Statistic.MOMENTS, Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)}
 _BINNED: Final = {Statistic.HISTOGRAM: "v, lo, hi, bins", Statistic.QUANTILE_INTERVAL: "v, p, lo, hi, bins"}
 _LIST: Final = ", ".join(Statistic)
+_NO_SUMS: Final = (exp.Median, exp.Quantile, exp.PercentileCont, exp.PercentileDisc, exp.WithinGroup, exp.Min, exp.Max)
+_QUANTILES: Final = "it is no sum; QUANTILE_INTERVAL(v, p, lo, hi, bins) gives an interval for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,8 @@ class _Reader(SourceReader):
             return ()
         self.only(node, {"expressions"})
         groups = tuple(self.value(part) for part in node.expressions)
+        if not groups:
+            raise SqlSyntaxError("GROUP BY names nothing", None, "leave it out, or name columns")
         for group in groups:
             if isinstance(group, Literal):
                 hint = "write out the columns and values to group by"
@@ -242,7 +246,8 @@ class _Reader(SourceReader):
     def _aggregate(self, node: exp.Expr | None, alias: str | None) -> Aggregate:
         statistic, position = _statistic(node), self.position(node)
         if node is None or statistic is None:
-            raise SqlUnsupportedError(construct(node), position, f"select {_LIST}")
+            hint = _QUANTILES if isinstance(node, _NO_SUMS) else f"select {_LIST}"
+            raise SqlUnsupportedError(construct(node), position, hint)
         if statistic.binned:
             return self._binned(node, statistic, alias)
         distinct = isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)

@@ -133,6 +133,12 @@ def _check_token(sql: str, token: Token, number: int, before: list[TokenType]) -
         raise SqlUnsupportedError("more than one statement", position, "ask one question at a time")
     if number and kind is _T.SELECT and before not in ([_T.FROM, _T.L_PAREN], [_T.UNION, _T.ALL]):
         raise SqlUnsupportedError("subquery", position, f"name the registered tables directly, or {_UNION}")
+    if kind not in (_T.STRING, _T.IDENTIFIER) and not token.text.isascii():  # some fold into letters of keywords
+        raise SqlUnsupportedError(f"{token.text[:32]!r}", position, "put a name in double quotes if it is one")
+    if kind is _T.STRING and before[-1:] in ([_T.FROM], [_T.JOIN]):
+        raise SqlUnsupportedError("a text as a table", position, "write the table's name, without single quotes")
+    if kind is _T.COMMA and before[:1] == [_T.LIMIT]:
+        raise SqlUnsupportedError("LIMIT with a comma", position, "write LIMIT number OFFSET number")
     if kind is _T.DISTINCT and before[-1:] != [_T.L_PAREN]:
         raise SqlUnsupportedError("DISTINCT", position, "GROUP BY shows every group once")
     if kind is _T.ALL and before[-1:] != [_T.UNION]:

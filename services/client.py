@@ -26,10 +26,11 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.analyses.asking import Analysis, Answer
 from query.analyses.report import Evidence, Report
-from query.explain import explain_plan
+from query.explain import explain_plan, policy_decisions
 from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
+from query.policy import Asker
 from query.publication import Publication
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
@@ -52,6 +53,7 @@ from services.errors import (
     RequestConflictError,
     RequestInvalidError,
 )
+from services.identity import Role, parse_identity
 from services.ledger_access import load_account, open_ledger
 from services.party.client import PartyClient, ReleasedParts
 from services.results import Result, RowOpening, combine_parts, finish
@@ -82,6 +84,7 @@ class Tallystick(StatisticsByName):
         if config.ledger.account is None:
             raise ConfigInvalidError("ledger.account: an agency needs its account key")
         self._secret = load_account(config.ledger.account)
+        self._member = parse_identity(config.tls.certificate.read_bytes()).name
         self._coordinator = CoordinatorClient(config.coordinator, config.tls)
         self._parties = tuple(
             PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number)
@@ -140,11 +143,24 @@ class Tallystick(StatisticsByName):
         publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
         return compile_question(text, self.directory().directory, publication=publication)
 
+    def considered(
+        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
+    ) -> tuple[Plan, tuple[str, ...]]:
+        """A compiled question, and which clause of which table's policy would decide on it, in words.
+
+        Raises as `compile`.
+        """
+        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
+        directory = self.directory().directory
+        plan = compile_question(text, directory, publication=publication)
+        asker = Asker(self._member, Role.AGENCY.value)
+        return plan, policy_decisions(plan, directory, asker, int(time.time()))
+
     def explain(
         self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
     ) -> str:
         """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(self.compile(sql, parameters, publish))
+        return explain_plan(*self.considered(sql, parameters, publish))
 
     def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
         """Yield one's own studies, newest first.

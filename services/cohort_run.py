@@ -12,7 +12,8 @@ from services.party.client import CohortAligned, PartyClient
 def run_alignment(parties: Sequence[PartyClient], name: str, version: int) -> tuple[int, ...]:
     """Align a cohort that every owner has joined; its owners confirm it on the ledger.
 
-    Repeating it after a failure runs a new attempt; where owners have their rows already they only confirm.
+    Repeating it after a failure runs a new attempt. Owners that have their rows already (a process ended before it
+    confirmed) only confirm; if just some of them have, the version has to be abandoned.
 
     Args:
         parties: clients of all computing parties, as operator.
@@ -26,9 +27,10 @@ def run_alignment(parties: Sequence[PartyClient], name: str, version: int) -> tu
         PeerUnavailableError: a party does not answer.
     """
     with ThreadPoolExecutor(len(parties)) as pool:
-        numbers = list(pool.map(lambda party: party.align_cohort(name, version, 0).next_attempt, parties))
-        attempt = max(numbers)
-        futures = [pool.submit(party.align_cohort, name, version, attempt) for party in parties]
+        known = list(pool.map(lambda party: party.align_cohort(name, version, 0), parties))
+        aligned = [party for party, found in zip(parties, known) if found.aligned]
+        attempt = max(found.next_attempt for found in known)
+        futures = [pool.submit(party.align_cohort, name, version, attempt) for party in aligned or parties]
     failures = [error for error in (future.exception() for future in futures) if error is not None]
     if failures:
         raise max(failures, key=_weight)

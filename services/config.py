@@ -130,10 +130,14 @@ class PartyConfig(ServerConfig):
 
 
 class CoordinatorConfig(ServerConfig):
-    """The coordinator: all parties and its own account on the ledger."""
+    """The coordinator: all parties and its own account on the ledger.
+
+    A finished proof waits ``batch_window_s`` for others, to be published with one pairing; 0 publishes at once.
+    """
 
     parties: tuple[PartyEndpoint, ...]
     ledger: LedgerConfig
+    batch_window_s: Annotated[float, Field(ge=0, le=600)] = 0.0
 
 
 class AgencyConfig(_Process):

@@ -12,6 +12,7 @@
     ├── RefusedError                a rule refused the query; `rule` is its public code
     │   └── DisclosureRefusedError  the data refused it: one public code, DISCLOSURE, and nothing else
     ├── ContributionRejectedError   a contribution to a joint proof was false
+    ├── HistoryIncompleteError      a party lacks what it needs to audit an answer against earlier ones
     ├── CapacityExceededError       a limit on work in progress
     ├── PeerUnavailableError        another process did not answer in time
     └── RemoteError                 another process refused or failed; `code` is what it said
@@ -102,6 +103,10 @@ class ContributionRejectedError(ServiceError):
         super().__init__(f"joint proof abandoned: {check} failed ({names} deviated); nothing was released")
         self.check = check
         self.suspects = suspects
+
+
+class HistoryIncompleteError(ServiceError):
+    """A party cannot compare an answer with an earlier one: its shares of that answer's counts are gone."""
 
 
 class CapacityExceededError(ServiceError):

@@ -53,7 +53,7 @@ class Result:
         proof_bytes: its size.
         guards: counts opened on the ledger, by row of the sums.
         tx: transaction that published it.
-        gas: what that cost.
+        gas: what that cost; of a transaction that published several results, an equal share.
         block_number: where it stands.
         stages_s: seconds by stage.
     """

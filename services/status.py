@@ -41,6 +41,7 @@ _STATUS: Final[dict[type[Exception], grpc.StatusCode]] = {
     errors.StateConflictError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ContributionRejectedError: grpc.StatusCode.ABORTED,
+    errors.HistoryIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.CapacityExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PeerUnavailableError: grpc.StatusCode.UNAVAILABLE,
     mpc_errors.MpcError: grpc.StatusCode.ABORTED,

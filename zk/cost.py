@@ -1,4 +1,9 @@
-"""What a relation costs on the chain: counts exact, gas estimated. Public."""
+"""What a relation costs: counts and bytes exact, gas and seconds estimated. Public.
+
+Gas is a linear fit of whole transactions (docs/gas.md; `tests/ledger/test_gas.py` holds it to within 2 %), with every
+guard opened. Seconds are processor time of one prover on one core of the machine of docs/performance.md, whose three
+measured questions they meet within 30 %.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,16 @@ from zk.expansion import expanded_sum_forms, expanded_zero_forms
 from zk.forms import HintKind
 from zk.relation import Relation
 
-# Linear fit of the contract's gas (docs/protocol.md §6): a transaction with its pairing, then one more of each.
-GAS_BASE: Final = 195_000
-GAS_REGISTERED: Final = 8_400
-GAS_COMMITMENT: Final = 9_000
-GAS_OPENING: Final = 1_000
-GAS_TERM: Final = 130
-GAS_CELL: Final = 400
+GAS_BASE: Final = 198_200  # a transaction with its pairing, then one more of each
+GAS_REGISTERED: Final = 8_650
+GAS_COMMITMENT: Final = 9_350
+GAS_OPENING: Final = 1_110
+GAS_TERM: Final = 150
+GAS_CELL: Final = 600
+GAS_GUARD: Final = 800
+
+SECONDS_OF_A_COLUMN: Final = 0.6  # of 2^20 rows: its commitment, transforms and shares of the quotient and openings
+COLUMNS_OF_THE_ARGUMENT: Final = 4  # [A], [t], [W], [V]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class RelationCost:
         terms: terms of all forms.
         words: 32-byte words of its encoding.
         gas: estimated gas of a transaction that publishes it.
+        proof_bytes: size of a proof with every guard opened.
+        seconds: estimated processor seconds of a single prover.
     """
 
     registered: int
@@ -49,6 +59,8 @@ class RelationCost:
     terms: int
     words: int
     gas: int
+    proof_bytes: int
+    seconds: float
 
 
 def relation_cost(relation: Relation) -> RelationCost:
@@ -60,6 +72,7 @@ def relation_cost(relation: Relation) -> RelationCost:
     zeros, sums = expanded_zero_forms(relation), expanded_sum_forms(relation)
     terms = sum(len(form) for form in zeros + sums)
     commitments = relation.round1_count + relation.round2_count + (0 if relation.plain else 1)
+    guards = len(set(relation.guards)) * relation.cells
     gas = (
         GAS_BASE
         + GAS_REGISTERED * len(relation.registered)
@@ -67,7 +80,10 @@ def relation_cost(relation: Relation) -> RelationCost:
         + GAS_OPENING * len(relation.opened)
         + GAS_TERM * terms
         + GAS_CELL * relation.sum_rows
+        + GAS_GUARD * guards
     )
+    points = relation.round1_count + relation.round2_count + (4 if relation.plain else 5)
+    values = len(relation.opened) + (1 + relation.sum_rows if relation.plain else 2 + guards)
     return RelationCost(
         registered=len(relation.registered),
         commitments=commitments,
@@ -80,4 +96,6 @@ def relation_cost(relation: Relation) -> RelationCost:
         terms=terms,
         words=len(encode_relation(relation)),
         gas=gas,
+        proof_bytes=64 * points + 32 * values,
+        seconds=SECONDS_OF_A_COLUMN * (commitments + COLUMNS_OF_THE_ARGUMENT) * relation.rows / (1 << 20),
     )

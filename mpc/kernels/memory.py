@@ -6,7 +6,8 @@ import ctypes
 import mmap
 import threading
 import weakref
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,25 @@ def fresh(words: int) -> Words:
     leased = np.frombuffer(memory.data, np.uint64, count=words)  # every view's base: its end is the lease's
     weakref.finalize(leased, _give_back, memory).atexit = False
     return leased
+
+
+def taken(x: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return the given rows of an array; of words, in memory that was touched before. Row numbers lie within it."""
+    if x.dtype != np.uint64:
+        return np.take(x, rows, axis=0)
+    out = fresh(len(rows) * (x.size // max(len(x), 1))).reshape(len(rows), *x.shape[1:])
+    np.take(x, rows, axis=0, out=out, mode="clip")  # the default mode would copy
+    return out
+
+
+def joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays one after the other; of words, in memory that was touched before."""
+    if len(parts) == 1 or parts[0].dtype != np.uint64:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    rows = sum(len(part) for part in parts)
+    out = fresh(sum(part.size for part in parts)).reshape(rows, *parts[0].shape[1:])
+    np.concatenate(parts, out=out)
+    return out
 
 
 def _give_back(memory: Words) -> None:

@@ -373,9 +373,12 @@ class AlignCohortReply(_message.Message):
     MULTIPLICITIES_FIELD_NUMBER: _builtins.int
     TX_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_FIELD_NUMBER: _builtins.int
+    ALIGNED_FIELD_NUMBER: _builtins.int
     tx: _builtins.str
     """This owner's confirmation; empty at a party that is no owner."""
     next_attempt: _builtins.int
+    aligned: _builtins.bool
+    """Whether this owner has its rows of the version; then calling again only registers its layout and confirms."""
     @_builtins.property
     def multiplicities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """What all parties saw: how many persons, dummies among them, are in 1, 2, .. lists. Empty where nothing was run."""
@@ -386,10 +389,11 @@ class AlignCohortReply(_message.Message):
         multiplicities: _abc.Iterable[_builtins.int] | None = ...,
         tx: _builtins.str = ...,
         next_attempt: _builtins.int = ...,
+        aligned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["multiplicities", b"multiplicities", "next_attempt", b"next_attempt", "tx", b"tx"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "multiplicities", b"multiplicities", "next_attempt", b"next_attempt", "tx", b"tx"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from query.analyses.report import Evidence, Report
 from query.directory import Directory
@@ -21,6 +21,8 @@ from query.sums import Label
 R_co = TypeVar("R_co", bound=Report, covariant=True)
 
 Labels = tuple[Label, ...]
+
+WHOLE: Final = "all rows (too few, or the count of a boolean among the values is too small or too close to another)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,4 @@ def cell_words(names: Sequence[str], labels: Labels) -> str:
     """A cell in words."""
     parts = (f"{name} = {str(label).lower() if isinstance(label, bool) else label}"
              for name, label in zip(names, labels, strict=True))
-    return ", ".join(parts) or "all rows"
+    return ", ".join(parts) or WHOLE

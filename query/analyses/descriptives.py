@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 
-from query.analyses.asking import Answer, evidence_of
+from query.analyses.asking import WHOLE, Answer, evidence_of
 from query.analyses.distributions import check_confidence, chi_square_p, normal_p, student_quantile
 from query.analyses.exact import ratio_to_root, root
 from query.analyses.means import group_of
@@ -158,7 +158,7 @@ class Shape:
         outputs = answers[0].only()
         sums = [outputs[name].exact for name in ("n", "s1", "s2", "s3", "s4")]
         if any(result.suppressed for result in outputs.values()):
-            raise CellsSuppressedError("skewness and kurtosis", ("all rows",))
+            raise CellsSuppressedError("skewness and kurtosis", (WHOLE,))
         known = [Fraction(0) if value is None else value for value in sums]
         n = int(known[0])
         if n < 4:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from query.analyses.asking import Answer, cell_words, evidence_of
+from query.analyses.asking import WHOLE, Answer, cell_words, evidence_of
 from query.analyses.distributions import check_confidence, fisher_p, student_p, student_quantile
 from query.analyses.exact import ratio_to_root, root
 from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows
@@ -190,7 +190,7 @@ def require_cell(what: str, words: tuple[str, ...], matrix: MomentMatrix | None)
         CellsSuppressedError: they were not released.
     """
     if matrix is None:
-        raise CellsSuppressedError(what, words or ("all rows",))
+        raise CellsSuppressedError(what, words or (WHOLE,))
     return matrix
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import bundle, ceremony, cohort, ledger, processes, query
+from services.cli import bundle, ceremony, cohort, ledger, opening, processes, query
 from services.cli.analyse import analyse
 from services.cli.city import city
 from services.cli.doctor import doctor
@@ -24,6 +24,7 @@ app = typer.Typer(
 for _part in (
     query.app,
     bundle.app,
+    opening.app,
     cohort.app,
     ledger.app,
     processes.party_app,

@@ -49,7 +49,7 @@ def register(
     policy: Annotated[Path, typer.Option(help="Policy, JSON.", show_default=False)],
     csv: Annotated[Path, typer.Option(help="Rows, CSV with a header line.", show_default=False)],
     log_rows: Annotated[int, typer.Option(min=3, max=24, help="Pad to 2^LOG_ROWS rows.", show_default=False)],
-    row_column: Annotated[str, typer.Option(help="CSV column with the row number in the cohort's order.")] = "",
+    row_column: Annotated[str, typer.Option(help="CSV column with row numbers, if no cohort was aligned.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Register a table, or its next version, with an operator's configuration."""

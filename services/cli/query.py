@@ -29,6 +29,10 @@ BundleFile = Annotated[
 ]
 
 
+OpeningFile = Annotated[
+    Path | None,
+    typer.Option("--opening", help="Also write the released sums alone, to be handed on (tallystick opening)."),
+]
 Public = Annotated[
     bool, typer.Option("--public", help="Put the numbers on the ledger for everybody; every owner must allow it.")
 ]
@@ -43,6 +47,7 @@ def run(
     wait_for_approval_s: Annotated[float, typer.Option(min=0, help="How long to wait for a person.")] = 0.0,
     param: Parameters = None,
     bundle: BundleFile = None,
+    opening: OpeningFile = None,
     public: Public = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +55,7 @@ def run(
     with one_line_errors(as_json):
         from services.client import Tallystick
 
-        _require_new(bundle)
+        _require_new(bundle, opening)
         with Tallystick.connect(config) as tallystick, status_line("compiling and proposing") as show:
             result = tallystick.query(
                 sql,
@@ -65,7 +70,7 @@ def run(
         print_json(_as_json(result))
     else:
         _print_result(result)
-    _write_bundle(bundle, config, result)
+    _write_files(bundle, opening, config, result)
 
 
 @app.command("dry-run")
@@ -91,20 +96,26 @@ def dry_run(
 
 
 @app.command()
-def result(query: QueryId, config: ConfigFile, bundle: BundleFile = None, as_json: JsonOption = False) -> None:
+def result(
+    query: QueryId,
+    config: ConfigFile,
+    bundle: BundleFile = None,
+    opening: OpeningFile = None,
+    as_json: JsonOption = False,
+) -> None:
     """Wait for a submitted question and print its verified result."""
     with one_line_errors(as_json):
         from services.client import Tallystick
         from services.operator import parse_query_id
 
-        _require_new(bundle)
+        _require_new(bundle, opening)
         with Tallystick.connect(config) as tallystick, status_line("waiting") as show:
             found = tallystick.result(parse_query_id(query), on_progress=lambda update: show(_progress(update)))
     if as_json:
         print_json(_as_json(found))
     else:
         _print_result(found)
-    _write_bundle(bundle, config, found)
+    _write_files(bundle, opening, config, found)
 
 
 @app.command()
@@ -113,12 +124,14 @@ def explain(
 ) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
-        from query.explain import explain_plan
+        from query.explain import estimated_seconds, explain_plan
         from services.client import Tallystick
+        from zk.cost import relation_cost
 
         with Tallystick.connect(config) as tallystick:
-            plan = tallystick.compile(sql, _parameters(param), "public" if public else "agency")
-        text = explain_plan(plan)
+            publish = "public" if public else "agency"
+            plan, decisions = tallystick.considered(sql, _parameters(param), publish)
+        text, cost = explain_plan(plan, decisions), relation_cost(plan.relation)
     if as_json:
         print_json(
             {
@@ -127,6 +140,12 @@ def explain(
                 "disclosures": list(plan.disclosures),
                 "minimum_group": plan.minimum_group,
                 "sums": [spec.name for spec in plan.sums],
+                "policy": list(decisions),
+                "estimate": {
+                    "seconds": round(estimated_seconds(plan, cost), 3),
+                    "proof_bytes": cost.proof_bytes,
+                    "gas": cost.gas,
+                },
             }
         )
     else:
@@ -212,24 +231,30 @@ def _parameters(given: list[str] | None) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _require_new(bundle: Path | None) -> None:
-    """Refuse a bundle that could not be written before anything is asked."""
+def _require_new(bundle: Path | None, opening: Path | None) -> None:
+    """Refuse files that could not be written before anything is asked."""
     from services.errors import RequestInvalidError
 
-    if bundle is not None and (bundle.exists() or not bundle.absolute().parent.is_dir()):
-        raise RequestInvalidError("bundle", f"{bundle} exists already, or its folder does not")
+    for field, path in (("bundle", bundle), ("opening", opening)):
+        if path is not None and (path.exists() or not path.absolute().parent.is_dir()):
+            raise RequestInvalidError(field, f"{path} exists already, or its folder does not")
 
 
-def _write_bundle(bundle: Path | None, config: Path, result: Result) -> None:
-    """Write the bundle of a result that was printed: the values are given only once, so nothing may come before."""
-    if bundle is None:
+def _write_files(bundle: Path | None, opening: Path | None, config: Path, result: Result) -> None:
+    """Write what was asked for of a result that was printed: the values are given only once, so nothing may come
+    before."""
+    if bundle is None and opening is None:
         return
     with one_line_errors():
         from ledger.bundle_codec import store_bundle
         from services.client import Tallystick
+        from services.opening import opening_of, store_opening
 
         with Tallystick.connect(config) as tallystick:
-            store_bundle(tallystick.bundle(result), bundle)
+            if opening is not None:
+                store_opening(opening_of(tallystick.ledger, result.query_id, result.opening), opening)
+            if bundle is not None:
+                store_bundle(tallystick.bundle(result), bundle)
 
 
 def _progress(update: StudyUpdate) -> str:

@@ -40,6 +40,8 @@ APPROVAL_POLL_S: Final = 0.5
 WATCH_INTERVAL_S: Final = 1.0
 STOP_WAIT_S: Final = 5.0
 
+_ECHOES: Final = frozenset({"REFUSED", "TRANSACTION_REVERTED"})
+"""What an owner says whose approval came after another's refusal."""
 _TYPED: Final = (ServiceError, LedgerError, QueryError, MpcError, ZkError)
 
 
@@ -213,7 +215,7 @@ class Jobs:
             verdicts = list(pool.map(lambda party: self._ask(party, request, study.query_id), parties))
         refusals = [(party, found) for party, found in zip(parties, verdicts) if isinstance(found, ServiceError)]
         if refusals:
-            party, error = refusals[0]
+            party, error = max(refusals, key=lambda refusal: error_code(refusal[1]) not in _ECHOES)
             state, text = StudyState.FAILED, str(error)
             if isinstance(error, RemoteError):
                 state = StudyState.REFUSED if error.status == "FAILED_PRECONDITION" else StudyState.FAILED

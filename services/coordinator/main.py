@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
 import grpc
 
-from ledger.errors import LedgerError
 from proto.v1 import directory_pb2_grpc, study_pb2_grpc
 from query.plan import Plan, compile_question
 from query.publication import Publication
-from services.config import CoordinatorConfig, load_config
+from services.config import CoordinatorConfig
+from services.coordinator.batching import BatchingPublisher
 from services.coordinator.directory import DirectoryServicer, TableCollector
 from services.coordinator.jobs import Jobs
 from services.coordinator.publishing import LedgerPublisher
 from services.coordinator.service import StudyServicer
 from services.coordinator.store import StudyStore
 from services.directory import read_directory
-from services.errors import ServiceError
+from services.entry import run_process
 from services.ledger_access import open_ledger
-from services.logging import configure_logging, get_logger
+from services.logging import get_logger
 from services.party.client import PartyClient
 from services.server import build_server
 
@@ -43,7 +39,8 @@ def serve(config: CoordinatorConfig) -> None:
         directory = read_directory(ledger.registry, collector.documents()).directory
         return compile_question(sql, directory, publication=publication)
 
-    jobs = Jobs(store, parties, collector.documents, LedgerPublisher(ledger), compile_sql)
+    publisher = BatchingPublisher(LedgerPublisher(ledger), config.batch_window_s)
+    jobs = Jobs(store, parties, collector.documents, publisher, compile_sql)
     studies = StudyServicer(jobs, store, compile_sql, max_watchers=config.workers // 2)
 
     def register(server: grpc.Server) -> None:
@@ -65,14 +62,4 @@ def serve(config: CoordinatorConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.coordinator", description="The agencies' entry.")
-    parser.add_argument("--config", type=Path, required=True, help="TOML file (services/config.py: CoordinatorConfig)")
-    path = parser.parse_args(arguments).config
-    try:
-        config = load_config(CoordinatorConfig, path)
-        configure_logging(f"coordinator-{config.name}", config.log_level)
-        serve(config)
-    except (ServiceError, LedgerError) as error:
-        sys.stderr.write(f"coordinator: {error}\n")
-        return 1
-    return 0
+    return run_process("coordinator", "The agencies' entry.", CoordinatorConfig, serve, arguments)

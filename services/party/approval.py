@@ -18,6 +18,7 @@ from ledger.registry import Role as LedgerRole
 from ledger.studies import QueryRecord, QueryState
 from query.errors import PolicyRefusedError, QueryError
 from query.layout import parse_cohort_question
+from query.limits import check_limits
 from query.plan import Plan, compile_question
 from query.policy import Asker, check_policy
 from query.publication import Publication
@@ -27,7 +28,9 @@ from services.errors import RecordUnknownError, RefusedError, RequestInvalidErro
 from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
+from services.party.budgets import charge_budgets, check_weighted
 from services.party.client import TableDocument
+from services.party.history import AnswerHistory
 from services.party.store import PartyStore, StoredDataset, StoredQuery
 from services.party.verdict import Verdict
 from zk.encoding import relation_hash
@@ -47,10 +50,12 @@ class Approver:
         name: the party's name.
         store: where verdicts are kept.
         ledger: signs with the party's account.
+        history: told the schemas of tables that questions name.
     """
 
-    def __init__(self, name: str, store: PartyStore, ledger: LedgerAccess) -> None:
+    def __init__(self, name: str, store: PartyStore, ledger: LedgerAccess, history: AnswerHistory) -> None:
         self._name = name
+        self._history = history
         self._store = store
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -84,6 +89,7 @@ class Approver:
                 return known.verdict
             expected = question_hash(publication, salt, sql), text_hash("purpose", salt, purpose)
             self._check_texts(query, *expected, proposer)
+            self._history.note_documents(documents)
             mine = self._own_datasets(query)
             stored = StoredQuery(
                 query_id,
@@ -182,6 +188,7 @@ class Approver:
             if relation_hash(cohort_relation(self._ledger, *cohort)) != query.relation_hash:
                 raise RefusedError("RELATION_MISMATCH", "the relation on the ledger is not the cohort's")
             return True
+        charge_budgets(self._store, self._own_datasets(query), query.query_id, asked.proposer)
         view = read_directory(self._ledger.registry, documents)
         plan = self._checked_plan(query, view, asked)
         return all(view.directory.table(use.table).policy.automatic for use in plan.uses if use.owner == self._name)
@@ -206,8 +213,11 @@ class Approver:
         now_s = int(time.time())
         for use in plan.uses:
             if use.owner == self._name:
+                table = view.directory.table(use.table)
                 try:
-                    check_policy(plan, view.directory.table(use.table), Asker(asked.proposer, Role.AGENCY.value), now_s)
+                    check_policy(plan, table, Asker(asked.proposer, Role.AGENCY.value), now_s)
+                    check_limits(plan, table, table.policy.limits, asked.purpose)
+                    check_weighted(table, self._history.weighted(query))
                 except PolicyRefusedError as error:
                     raise RefusedError(f"POLICY_{error.rule.upper()}", str(error)) from error
         return plan

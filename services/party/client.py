@@ -56,11 +56,13 @@ class CohortAligned:
         multiplicities: how many persons, dummies among them, are in 1, 2, .. lists; empty where nothing was run.
         tx: the owner's confirmation; empty at a party that is no owner, or that had confirmed.
         next_attempt: the smallest number the next attempt can have at this party.
+        aligned: whether this owner has its rows; then another call only has it confirm.
     """
 
     multiplicities: tuple[int, ...]
     tx: str
     next_attempt: int
+    aligned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ class PartyClient:
         """Run the party's part of an alignment (operators only); 0 as attempt only asks for the next number."""
         request = party_pb2.AlignCohortRequest(name=name, version=version, attempt=attempt)
         reply = self._call(lambda: self._stub.AlignCohort(request, timeout=PROVE_TIMEOUT_S))
-        return CohortAligned(tuple(reply.multiplicities), reply.tx, reply.next_attempt)
+        return CohortAligned(tuple(reply.multiplicities), reply.tx, reply.next_attempt, reply.aligned)
 
     def abandon_cohort(self, name: str, version: int) -> str:
         """Give up a version that is under way (operators only) and return the transaction; raises as `register`."""

@@ -149,9 +149,13 @@ class CohortKeeper:
         """Give up a version that is under way and return the transaction; raises as `propose`."""
         return self._ledger.cohorts.abandon(name, version).tx_hash
 
-    def next_attempt(self, name: str, version: int) -> int:
-        """The smallest number an attempt at this party can have."""
-        return self._store.last_attempt(name, version) + 1
+    def progress(self, name: str, version: int) -> tuple[int, bool]:
+        """The smallest number the next attempt can have here, and whether this party has its rows."""
+        try:
+            aligned = self._store.list_of(name, version).rows is not None
+        except RecordUnknownError:
+            aligned = False
+        return self._store.last_attempt(name, version) + 1, aligned
 
     # --- alignment -----------------------------------------------------------------------------------------------
 

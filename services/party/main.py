@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
 import mpc.kernels
 import zk.kernels
-from ledger.errors import LedgerError
 from mpc.kernels.memory import keep_freed_memory
 from services.channel import PeerNetwork
-from services.config import PartyConfig, load_config
-from services.errors import ConfigInvalidError, PeerUnavailableError, ServiceError
+from services.config import PartyConfig
+from services.entry import run_process
+from services.errors import ConfigInvalidError, PeerUnavailableError
 from services.ledger_access import open_ledger
-from services.logging import configure_logging, get_logger
+from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.cohort_store import CohortStore
 from services.party.cohorts import CohortKeeper
+from services.party.history import AnswerHistory
 from services.party.layouts import LayoutRegistrar
 from services.party.proving import Proving
 from services.party.registration import Registrar
@@ -29,7 +27,6 @@ from services.party.service import PartyServicer, party_rules
 from services.party.store import PartyStore
 from services.prover.client import ProverClient
 from services.server import build_server
-from zk.errors import ZkError
 
 _log = get_logger("services.party")
 
@@ -50,8 +47,9 @@ def serve(config: PartyConfig) -> None:
     network = PeerNetwork(config.number, config.peers, config.tls)
     names = {peer.name: peer.number for peer in config.peers} | {config.name: config.number}
     registrar = Registrar(config.name, store, ledger, prover)
-    approver = Approver(config.name, store, ledger)
-    proving = Proving(config.number, names, store, ledger, network, prover, approver, config.message_timeout_s)
+    history = AnswerHistory(config.number, store, ledger)
+    approver = Approver(config.name, store, ledger, history)
+    proving = Proving(config.number, names, store, ledger, network, prover, approver, history, config.message_timeout_s)
     cohort_store = CohortStore(config.data_dir / "cohorts.sqlite")
     layouts = LayoutRegistrar(store, ledger, prover)
     cohorts = CohortKeeper(
@@ -111,14 +109,4 @@ def _check_string(prover: ProverClient, srs_id: bytes) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.party", description="An owner's side of Tallystick.")
-    parser.add_argument("--config", type=Path, required=True, help="TOML file (services/config.py: PartyConfig)")
-    path = parser.parse_args(arguments).config
-    try:
-        config = load_config(PartyConfig, path)
-        configure_logging(f"party-{config.name}", config.log_level)
-        serve(config)
-    except (ServiceError, LedgerError, ZkError) as error:
-        sys.stderr.write(f"party: {error}\n")
-        return 1
-    return 0
+    return run_process("party", "An owner's side of Tallystick.", PartyConfig, serve, arguments)

@@ -18,6 +18,7 @@ from typing import Final
 from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
+from query.audit.membership import guard_rows
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -27,6 +28,7 @@ from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
+from services.party.history import AnswerHistory, guard_bytes, opened_values
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredResult
@@ -38,7 +40,7 @@ from zk.curve import points_to_bytes
 from zk.errors import ZkError
 from zk.field import FR
 from zk.owners import column_owners
-from zk.proof import encode_proof
+from zk.proof import Proof, encode_proof
 from zk.prover import RegisteredSecret
 from zk.verifier import verify_guards, verify_proof
 
@@ -98,6 +100,7 @@ class Proving:
         names: number of every party by name.
         store, ledger, network, prover: this party's.
         approver: ends a query on the ledger that the data refused.
+        history: finds the gaps between an answer and earlier ones.
         timeout_s: how long to wait for one message of a peer.
     """
 
@@ -110,6 +113,7 @@ class Proving:
         network: PeerNetwork,
         prover: ProverClient,
         approver: Approver,
+        history: AnswerHistory,
         timeout_s: float,
     ) -> None:
         self._number = number
@@ -119,6 +123,7 @@ class Proving:
         self._network = network
         self._prover = prover
         self._approver = approver
+        self._history = history
         self._timeout_s = timeout_s
         self._running: dict[threading.Thread, Attempt] = {}
         self._lock = threading.Lock()
@@ -227,7 +232,8 @@ class Proving:
 
     def _prove(self, attempt: Attempt, channel: PeerChannel, plan: SessionPlan, query_id: bytes) -> bytes:
         number = plan.attempt
-        with channel:
+        query = self._approver.open_query(query_id)
+        with channel, self._history.proving(query):
             secrets = self._secrets(plan)
             with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
                 session = JointSession(
@@ -236,11 +242,13 @@ class Proving:
                     prover,
                     lambda: self._store.mark_spent(query_id, number),
                     lambda stage: attempt.note(stage=stage),
+                    audit=lambda guards: self._history.tests(query, guards),
                 )
                 result = session.run()
             proof = encode_proof(result.proof)
             parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
-            self._store.keep_result(query_id, StoredResult(number, proof, parts, quotients))
+            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards))
+            self._store.keep_result(query_id, kept)
         return proof
 
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
@@ -249,9 +257,24 @@ class Proving:
         proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
         verify_proof(plan.tau_g2, plan.statement, proof)
         verify_guards(plan.statement.relation, proof, plan.minimum)
+        self._audit_alone(query_id, plan, proof)
         encoded = encode_proof(proof)
         self._store.keep_result(query_id, StoredResult(plan.attempt, encoded, b"", b""))
         return encoded
+
+    def _audit_alone(self, query_id: bytes, plan: SessionPlan, proof: Proof) -> None:
+        """Test the gaps beside earlier answers in the clear, as sums that everybody may read allow.
+
+        Raises:
+            DisclosureRefusedError: one counts too few people.
+            HistoryIncompleteError: an earlier count is not open.
+        """
+        query, relation = self._approver.open_query(query_id), plan.statement.relation
+        values = opened_values(relation, proof)
+        with self._history.proving(query):
+            tests = self._history.tests(query, tuple(row for row in guard_rows(relation) if row in values))
+        if tests.risk(values, plan.minimum):
+            raise DisclosureRefusedError()
 
     def _end_on_ledger(self, query_id: bytes) -> None:
         try:

@@ -179,8 +179,8 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
         tx = ""
         if request.attempt:
             seen, tx = self._cohorts.align(name, request.version, request.attempt)
-        following = self._cohorts.next_attempt(name, request.version)
-        return party_pb2.AlignCohortReply(multiplicities=seen, tx=tx, next_attempt=following)
+        following, aligned = self._cohorts.progress(name, request.version)
+        return party_pb2.AlignCohortReply(multiplicities=seen, tx=tx, next_attempt=following, aligned=aligned)
 
     def AbandonCohort(
         self, request: party_pb2.AbandonCohortRequest, context: grpc.ServicerContext

@@ -28,6 +28,8 @@ from mpc.shares import AdditiveShare, ReplicatedShare
 from services.convert import released_rows
 from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
+from services.party.gap_tests import GapTests
+from services.party.history import released_guards
 from services.party.joint_prover import JointProver
 from services.party.session_columns import SessionColumns
 from services.party.session_messages import SessionMessages
@@ -87,11 +89,17 @@ class SessionResult:
         proof: its release word names the released rows of s; where it opens them, nothing else is kept.
         values: (k, 4) masked additive parts of those rows, in increasing order.
         quotients: (k, 8) masked parts of their quotients.
+        guards: shares of the released guards, in the order of their rows.
     """
 
     proof: Proof
     values: Words = field(repr=False)
     quotients: Words = field(repr=False)
+    guards: ReplicatedShare = field(repr=False)
+
+
+Auditor = Callable[[tuple[int, ...]], GapTests]
+"""The gaps that letting out some guard rows would open beside earlier answers (`services.party.history`)."""
 
 
 class JointSession:
@@ -103,6 +111,7 @@ class JointSession:
         prover: this party's contributor.
         spend: makes the durable SPENT mark; called before the first evaluation leaves.
         progress: called with the name of each stage as it begins.
+        audit: finds the gaps beside earlier answers.
 
     Raises:
         RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1).
@@ -115,8 +124,11 @@ class JointSession:
         prover: JointProver,
         spend: Callable[[], None],
         progress: Callable[[str], None] = lambda stage: None,
+        *,
+        audit: Auditor,
     ) -> None:
         self._plan, self._channel, self._prover, self._spend, self._progress = plan, channel, prover, spend, progress
+        self._audit = audit
         self._relation = plan.statement.relation
         self._party = channel.party
         if self._relation.plain:
@@ -160,6 +172,7 @@ class JointSession:
         self._progress("checks")
         self._bind_sums(first)
         release = self._releasable()
+        self._close_gaps(release)
         rows = opened_rows(self._relation, release)
         shown = tuple(FR.to_integers(self._engine.open(_pick(self._sums, rows), "guards/opened")))
         self._progress("final")
@@ -245,6 +258,19 @@ class JointSession:
         released = sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
         return everywhere(released) if self._plan.public else released
 
+    def _close_gaps(self, release: int) -> None:
+        """Test that no combination with earlier answers counts too few people; one bit is opened for all of them.
+
+        Raises:
+            DisclosureRefusedError: one does.
+            ContributionRejectedError: a peer has another history.
+        """
+        tests = self._audit(released_guards(self._relation, release))
+        digest = hashlib.sha256(self._plan.session + tests.digest).digest()
+        self._messages.require_equal("history", digest, "comparing histories")
+        if tests.open_risk(self._engine, self._sums, self._plan.minimum):
+            raise DisclosureRefusedError()
+
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)
         verify_proof(self._plan.tau_g2, self._plan.statement, proof)
@@ -254,7 +280,7 @@ class JointSession:
         values, quotients = self._prover.row_opening_parts(
             rows, zero("release/values", len(rows)), zero("release/points", len(rows))
         )
-        return SessionResult(proof, values, quotients)
+        return SessionResult(proof, values, quotients, _pick(self._sums, released_guards(self._relation, release)))
 
     def _open(self, label: str, release: int, rows: tuple[int, ...]) -> Proof:
         zero, total = self._messages.zero, self._messages.sum_of_points

@@ -49,6 +49,14 @@ _MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     """,
     "ALTER TABLE queries ADD COLUMN publication TEXT NOT NULL DEFAULT 'agency'",
+    """
+    ALTER TABLE results ADD COLUMN guards BLOB NOT NULL DEFAULT x'';
+    CREATE TABLE documents (hash BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE charges (
+        dataset BLOB NOT NULL, query_id BLOB NOT NULL, member TEXT NOT NULL, charged_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (dataset, query_id)
+    ) WITHOUT ROWID;
+    """,
 )
 
 _QUERY_COLUMNS: Final = (
@@ -121,13 +129,14 @@ class StoredQuery:
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """This party's masked parts of the rows that a finished attempt releases, in their order; secret until the proof
-    stands on the ledger."""
+    """This party's masked parts of the rows that a finished attempt releases, in their order, secret until the proof
+    stands on the ledger; and its shares of the released guards, which it keeps for audits of later answers."""
 
     attempt: int
     proof: bytes
     parts: bytes = field(repr=False)
     quotients: bytes = field(repr=False)
+    guards: bytes = field(default=b"", repr=False)
 
 
 class PartyStore:
@@ -215,6 +224,28 @@ class PartyStore:
         cells, blinder = rows[0]
         return StoredColumn(np.frombuffer(_bytes(cells), "<i8").astype(np.int64), _bytes(blinder))
 
+    def keep_document(self, digest: bytes, text: bytes) -> None:
+        """Keep a schema or policy of anybody's, by its hash."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?)", (digest, text))
+
+    def document(self, digest: bytes) -> bytes | None:
+        """The schema or policy with a hash, if it was ever shown here."""
+        rows = self._database.read("SELECT text FROM documents WHERE hash = ?", (digest,))
+        return _bytes(rows[0][0]) if rows else None
+
+    def charge(self, dataset: int, query_id: bytes, member: str, since_ms: int) -> int:
+        """Charge a question to a member's budget of one table, once, and return what it has been charged since."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO charges VALUES (?, ?, ?, ?)", (_id(dataset), query_id, member, _now_ms())
+            )
+            (found,) = connection.execute(
+                "SELECT COUNT(*) FROM charges WHERE dataset = ? AND member = ? AND charged_at_ms >= ?",
+                (_id(dataset), member, since_ms),
+            ).fetchone()
+        return _int(found)
+
     # --- queries -------------------------------------------------------------------------------------------------
 
     def keep_query(self, query: StoredQuery) -> None:
@@ -288,8 +319,8 @@ class PartyStore:
         with self._database.transaction() as connection:
             _advance(connection, query_id, result.attempt, AttemptState.SPENT, AttemptState.DONE)
             connection.execute(
-                "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
-                (query_id, result.attempt, result.proof, result.parts, result.quotients),
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)",
+                (query_id, result.attempt, result.proof, result.parts, result.quotients, result.guards),
             )
 
     def burn_attempt(self, query_id: bytes, attempt: int) -> None:
@@ -313,6 +344,12 @@ class PartyStore:
             (query_id,),
         )
         return [StoredResult(_int(a), _bytes(proof), _bytes(parts), _bytes(points)) for a, proof, parts, points in rows]
+
+    def proofs(self, query_id: bytes) -> list[StoredResult]:
+        """Finished attempts with what is kept for ever: proof and shares of guards."""
+        rows = self._database.read("SELECT attempt, proof, guards FROM results WHERE query_id = ? ORDER BY attempt",
+                                   (query_id,))
+        return [StoredResult(_int(attempt), _bytes(proof), b"", b"", _bytes(guards)) for attempt, proof, guards in rows]
 
     def forget_results(self, query_id: bytes) -> None:
         """Drop the parts of a query's results; proofs are public and stay."""

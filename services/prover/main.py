@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
-from services.config import ProverConfig, load_config
-from services.errors import ServiceError
-from services.logging import configure_logging, get_logger
+from services.config import ProverConfig
+from services.entry import run_process
+from services.logging import get_logger
 from services.prover.service import ProverServicer, prover_rules
 from services.server import build_server
-from zk.errors import ZkError
 from zk.kernels import warm_up
 from zk.srs import load_srs, verify_srs
 
@@ -49,14 +44,4 @@ def serve(config: ProverConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line entry; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.prover", description="A party's zero-knowledge engine.")
-    parser.add_argument("--config", type=Path, required=True, help="TOML file (services/config.py: ProverConfig)")
-    path = parser.parse_args(arguments).config
-    try:
-        config = load_config(ProverConfig, path)
-        configure_logging(f"prover-{config.name}", config.log_level)
-        serve(config)
-    except (ServiceError, ZkError) as error:
-        sys.stderr.write(f"prover: {error}\n")
-        return 1
-    return 0
+    return run_process("prover", "A party's zero-knowledge engine.", ProverConfig, serve, arguments)

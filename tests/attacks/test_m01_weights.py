@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import pytest
-from joint_harness import run_session
+from joint_harness import no_history, run_session
 from relations import plain_sample
 from samples import R, Sample, two_tables_sample
 
@@ -58,7 +58,7 @@ def test_m1_a_session_does_not_prove_plain_sums_even_of_one_owner(party: int) ->
     network = LoopbackNetwork(3, b"\1" * 32, 1)
     plan = SessionPlan(sample.statement, owners, 3, b"\1" * 32, 1, sample.srs.tau_g2)
     with pytest.raises(RelationInvalidError, match="M1"):
-        JointSession(plan, network.channels[party], prover, lambda: None)
+        JointSession(plan, network.channels[party], prover, lambda: None, audit=no_history)
 
 
 @pytest.mark.parametrize("owners", [SPLIT, {1: 2, 2: 2, 3: 2, 4: 2}])

@@ -18,13 +18,15 @@ from study_cases import (
 )
 
 from ledger.client import LedgerClient, Receipt
-from ledger.deploy import deploy_contracts, register_tables
+from ledger.deploy import deploy_contracts
 from ledger.registry import REGISTRATION_RELEASE, Registry, Role, own_dataset_id
 from ledger.studies import Studies
+from ledger.tables import RangeTables
 from zk.builder import RelationBuilder
 from zk.field import FR
 from zk.proof import Proof
 from zk.prover import RegisteredSecret, commit_registered
+from zk.range_table import prove_table
 from zk.relation import RegisteredColumn, Relation
 from zk.single import prove
 from zk.srs import development_srs
@@ -65,7 +67,9 @@ class LedgerScene:
         return Studies(self.clients[name], self.deployment.studies)
 
     def register_table(self, bits: int) -> None:
-        register_tables(self.clients["agency"], self.deployment, self.srs, [(self.log_rows, bits)])
+        tables = RangeTables(self.clients["agency"], self.deployment.verifier)
+        if tables.proof(self.log_rows, bits) is None:
+            tables.register(prove_table(self.srs, self.log_rows, bits))
 
     def register(self, owner: str, data: Table) -> list[RegisteredColumn]:
         """Register a dataset and return its columns."""

@@ -20,12 +20,14 @@ from contract_scene import (
 from study_cases import POLICY_HASH, SCHEMA_HASH, registration_relation, table, wide_relation
 from tiny_prover import message_of, prove, statement_bytes
 
+from ledger import studies
 from ledger.artifacts import CONTRACTS, MAX_CODE_BYTES, load_artifact
 from ledger.compile import SOURCES, source_hashes
 from ledger.errors import ArtifactMismatchError
 from ledger.identifiers import binding_hash, dataset_id, query_id, record_hash, registration_id
 from zk import encoding, relation
 from zk.encoding import relation_hash, statement_hash
+from zk.limits import MAX_PROOF_WORDS
 from zk.relation import ColumnKind
 from zk.statement import Statement
 from zk.transcript import proof_domain
@@ -52,10 +54,18 @@ def test_artifacts_are_those_of_the_sources() -> None:
 def test_limits_are_those_of_the_language() -> None:
     source = (SOURCES / "RelationShape.vy").read_text()
     limits = dict(re.findall(r"^(M\w+|PAIRS_PER_WORD): constant\(uint256\) = (\d+)$", source, re.MULTILINE))
-    assert limits.pop("MAX_PROOF_WORDS") == "224"  # the ledger's own: what one call can take
+    assert int(limits.pop("MAX_PROOF_WORDS")) == MAX_PROOF_WORDS
     assert len(limits) == 15
     for name, value in limits.items():
         assert getattr(relation, name, None) == int(value) or getattr(encoding, name) == int(value), name
+
+
+def test_limits_of_batches_are_those_of_the_contract() -> None:
+    source = (SOURCES / "Studies.vy").read_text()
+    limits = dict(re.findall(r"^(MAX_BATCH|MAX_CALL_BYTES): constant\(uint256\) = (\d+)", source, re.MULTILINE))
+    assert {name: int(value) for name, value in limits.items()} == {
+        "MAX_BATCH": studies.MAX_BATCH, "MAX_CALL_BYTES": studies.MAX_CALL_BYTES
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

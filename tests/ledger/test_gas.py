@@ -10,6 +10,7 @@ from node_process import NodeProcess
 from study_cases import POLICY_HASH, Table, joint_relation
 
 from zk.builder import RelationBuilder
+from zk.cost import relation_cost
 from zk.proof import encode_proof
 from zk.range_table import verify_table
 from zk.relation import RegisteredColumn
@@ -39,8 +40,10 @@ class Questions:
     def gas(self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False) -> tuple[int, int]:
         """Gas and bytes of the proof."""
         answer = self.scene.answer(self.scene.relation(columns, ask, plain))
-        receipt = self.scene.publish(answer)
-        return receipt.gas_used, len(encode_proof(answer.proof))
+        receipt, cost = self.scene.publish(answer), relation_cost(answer.statement.relation)
+        assert abs(cost.gas - receipt.gas_used) <= 0.02 * receipt.gas_used  # EXPLAIN says about that much
+        assert len(encode_proof(answer.proof)) == cost.proof_bytes
+        return receipt.gas_used, cost.proof_bytes
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,7 @@ def test_joint(questions: Questions) -> None:
     after = scene.publish(answer).gas_used
     print(f"joint: {gas}, after another dataset changed: {after}, proof {len(encode_proof(answer.proof))} bytes")
     assert max(gas, after) <= JOINT
+    assert abs(relation_cost(relation).gas - gas) <= 0.02 * gas
 
 
 def test_joint_with_a_lookup(questions: Questions) -> None:

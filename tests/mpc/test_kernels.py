@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from mpc import kernels
 from mpc.errors import KernelPathError
 from mpc.kernels import halving, limbs, planes, words
-from mpc.kernels.memory import LEAST_WORDS, fresh
+from mpc.kernels.memory import LEAST_WORDS, fresh, joined, taken
 from mpc.kernels.path import NEEDED_FEATURES, PORTABLE, VAES, VARIABLE, choose_path
 from mpc.prg import Stream
 
@@ -211,3 +211,15 @@ def test_differences_of_rows():
     out = np.empty(300, np.uint64)
     halving.difference_of_rows(x, left, right, out)
     assert (out == x[left] - x[right]).all()
+
+
+@pytest.mark.parametrize("shape", [(0,), (7,), (LEAST_WORDS + 5,), (9, 2), (LEAST_WORDS, 2), (6, 4)])
+def test_rows_taken_and_arrays_joined(shape):
+    """As NumPy does it, for words of any shape and for other types, small and large."""
+    rng = np.random.default_rng(0)
+    for kind in (np.uint64, np.int64):
+        x = rng.integers(0, 1 << 62, shape).astype(kind)
+        rows = rng.integers(0, max(len(x), 1), 2 * len(x)).astype(np.int64)
+        assert (taken(x, rows) == np.take(x, rows, axis=0)).all() and taken(x, rows).dtype == kind
+        assert (joined([x, x[:1], x]) == np.concatenate([x, x[:1], x])).all()
+        assert (joined([x]) == x).all()

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mpc.compare import MAX_BOUND, field_modulus, open_below, open_disclosure_risks
+from mpc.compare import (
+    MAX_BOUND,
+    MAX_FORBIDDEN,
+    field_modulus,
+    open_any_forbidden,
+    open_below,
+    open_disclosure_risks,
+)
 from mpc.errors import ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.ideal import Ideal
 from mpc.rings import Z2_64
@@ -253,3 +260,29 @@ def test_disclosure_risk_refuses_what_it_cannot_check(parties, prime_field):
     for cells in (0, -1, 2):
         with pytest.raises(RingValueError, match="not those of"):
             open_disclosure_risks(trio.engines[0], dealt[0], cells, 10, "guards")
+
+
+@pytest.mark.parametrize(
+    ("values", "forbidden", "found"),
+    [
+        ([10, 0], [[1, 2, 9], [1]], False),
+        ([10, 0], [[1, 2, 9], [0]], True),
+        ([-3], [[-1, -2, -3]], True),
+        ([-3], [[1, 2, 3]], False),
+        ([7, 8, 9], [[], [], []], False),
+        ([], [], False),
+    ],
+)
+def test_whether_any_value_is_forbidden(prime_field, parties, values, forbidden, found):
+    dealt = share(prime_field, prime_field.from_integers(values))
+    told = parties(prime_field).run(lambda engine: open_any_forbidden(engine, dealt[engine.party], forbidden, "gaps"))
+    assert told == [found] * 3
+
+
+def test_forbidden_numbers_have_to_fit(prime_field, parties):
+    trio = parties(prime_field)
+    dealt = share(prime_field, prime_field.from_integers([5]))
+    with pytest.raises(RingValueError, match="do not fit"):
+        open_any_forbidden(trio.engines[0], dealt[0], [[1], [2]], "gaps")
+    with pytest.raises(RingValueError, match="do not fit"):
+        open_any_forbidden(trio.engines[0], dealt[0], [range(MAX_FORBIDDEN + 1)], "gaps")

@@ -224,3 +224,21 @@ def test_a_bent_shuffle_is_caught_before_anything_is_compared(computations, monk
     outcomes = computations("malicious").outcomes(lambda c: select_ranks(c, dealt[c.party], [3], 8))
     assert all(isinstance(outcome, ShuffleCheckError | ShareMismatchError) for outcome in (outcomes[0], outcomes[2]))
     assert set(labels) == {"rows"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("security", MODES)
+def test_many_rows(computations, security):
+    """Shuffled and selected from; sorted where parties follow the protocol."""
+    n = 1_000_000 if security == "semi-honest" else 200_000
+    values = draw(n, 40, 9)
+    dealt = deal([values])
+    ordered = np.sort(values)
+
+    def body(c):
+        chosen = opened(c, select_ranks(c, dealt[c.party], [0, n // 2, n - 1], 40))[0]
+        return chosen, opened(c, sort_rows(c, dealt[c.party], 40))[0] if c.trusting else None
+
+    chosen, everything = computations(security, timeout_s=600.0).run(body)[0]
+    assert chosen == ordered[[0, n // 2, n - 1]].tolist()
+    assert everything is None or everything == ordered.tolist()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -75,6 +76,11 @@ def _signed(value: int) -> int:
     return value - R if value > R // 2 else value
 
 
+@cache
+def _inverse(value: int) -> int:
+    return pow(value, R - 2, R)
+
+
 def _hinted(hint: Hint, values: Integers) -> Integers:
     match hint.kind:
         case HintKind.NOT_NEGATIVE:
@@ -82,7 +88,7 @@ def _hinted(hint: Hint, values: Integers) -> Integers:
         case HintKind.IS_ZERO:
             found = [int(v == 0) for v in values]
         case HintKind.INVERSE:
-            found = [pow(v, R - 2, R) for v in values]
+            found = [_inverse(v) for v in values]
         case HintKind.DIGITS:
             found = [v >> hint.shift & (1 << hint.width) - 1 for v in values]
     return np.array(found, dtype=object)

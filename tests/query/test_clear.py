@@ -28,6 +28,13 @@ QUESTIONS = [
     f"GROUP BY smoker, abnormal, {BAND}",
     f"SELECT region, SUM(chol) {J} WHERE age IN (1, 2, 3, 40, 41, 42, 43, 44) OR chol < 300 GROUP BY region",
     "SELECT SUM(balance * balance * balance) FROM hospital",
+    "SELECT HISTOGRAM(age, 0, 120, 6) AS h FROM hospital WHERE diabetic",
+    "SELECT WIDTH_BUCKET(balance, -1000000000, 1000000000, 4) AS b, COUNT(*) AS n FROM hospital "
+    "GROUP BY WIDTH_BUCKET(balance, -1000000000, 1000000000, 4)",
+    f"SELECT MOMENTS(age, bmi, chol, hba1c, smoker) AS m {J} WHERE diabetic OR abnormal",
+    "SELECT COUNT(*) AS n, SUM(l.chol) AS s, AVG(h.balance * l.hba1c) AS p FROM hospital h LEFT JOIN laboratory l "
+    "ON h.person = l.person",
+    f"SELECT region, abnormal, MOMENTS(age, chol) AS m {J} WHERE region <> 'west' GROUP BY region, abnormal",
 ]
 
 

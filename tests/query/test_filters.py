@@ -11,8 +11,9 @@ from query_tables import HOSPITAL, LABORATORY, registered
 
 from query.directory import Directory
 from query.errors import BoundExceededError, SqlUnsupportedError
-from query.explain import explain_plan
+from query.explain import explain_plan, policy_decisions
 from query.plan import compile_question
+from query.policy import Asker, Policy
 from zk.cost import relation_cost
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation
@@ -164,6 +165,22 @@ def test_explain_counts_columns_openings_lookups_and_sums() -> None:
     for part in (f"{cost.openings} opened", f"{cost.lookups} lookups of 6 bits", f"{cost.limbs} limb columns",
                  f"{cost.sums} sums in 1 cells", "hospital.age >= 40", "hospital.region <> 'west'", f"{cost.gas} gas"):
         assert part in text
+
+
+def test_explain_names_the_clause_that_decides() -> None:
+    plan = compile_question(f"SELECT COUNT(*) AS n, AVG(bmi) AS m {J}", DIRECTORY)
+    careful = Policy(minimum_group=12, automatic=False, hidden_values=("bmi",))
+    tables = Directory([registered(HOSPITAL, 1, policy=careful), registered(LABORATORY, 2)])
+    plan = compile_question(plan.sql, tables)
+    lines = policy_decisions(plan, tables, Asker("office", "agency"), 0)
+    assert lines[0] == "hospital: refused by the clause value: bmi may not be aggregated"
+    assert lines[1] == "laboratory: allowed to office; approved automatically"
+    assert lines[2] == "groups below 12 stay closed: minimum_group of hospital decides"
+    assert f"policy     {lines[0]}" in explain_plan(plan, lines)
+    allowed = compile_question(f"SELECT COUNT(*) AS n {J}", tables)
+    assert policy_decisions(allowed, tables, Asker("office", "agency"), 0)[0] == (
+        "hospital: allowed to office; approved by a person")
+    assert "estimate   about" in explain_plan(plan)
 
 
 def test_policies_see_the_columns_of_conditions_and_values() -> None:

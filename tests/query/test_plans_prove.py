@@ -22,7 +22,9 @@ from query.publication import Publication
 from query.registration import registration_relation
 from query.rows import encode_rows
 from query.schema import ColumnSchema, TableSchema, physical_columns
+from zk.cost import relation_cost
 from zk.errors import WitnessUnsatisfiedError
+from zk.proof import encode_proof
 
 CREDIT = TableSchema("credit", "bank", "patients", "person", "city", (
     ColumnSchema("debt", BoundedInteger(0, 10**6)), ColumnSchema("rated", Boolean()),
@@ -77,7 +79,9 @@ def test_public_sums_of_one_owner_are_plain_unless_groups_may_be_small() -> None
     assert plan.relation.plain
     assert plan.sole_owner == "st-anne"
     given = sample_of(plan)
-    given.verify(given.prove(0))
+    proof = given.prove(0)
+    given.verify(proof)
+    assert relation_cost(plan.relation).proof_bytes == len(encode_proof(proof))
     assert not compile_question(sql, DIRECTORY).relation.plain
     assert compile_question(sql, DIRECTORY).sole_owner is None
     grouped = compile_question(f"{sql} GROUP BY region", DIRECTORY, publication=Publication.PUBLIC)
@@ -86,6 +90,13 @@ def test_public_sums_of_one_owner_are_plain_unless_groups_may_be_small() -> None
     several = compile_question(f"SELECT COUNT(*) {TWO}", DIRECTORY, publication=Publication.PUBLIC)
     assert not several.relation.plain
     assert several.sole_owner is None
+
+
+def test_the_cost_of_a_question_is_exact_in_bytes() -> None:
+    for sql in QUESTIONS[:3]:
+        plan = compile_question(sql, DIRECTORY)
+        proof = sample_of(plan).prove((1 << plan.relation.sum_rows) - 1)
+        assert relation_cost(plan.relation).proof_bytes == len(encode_proof(proof))
 
 
 def test_a_category_outside_its_groups_has_no_proof() -> None:

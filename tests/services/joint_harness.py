@@ -10,7 +10,8 @@ from typing import Any
 from samples import Sample
 
 from mpc.channel import FramedChannel, LoopbackNetwork
-from services.party.session import JointSession, SessionPlan, SessionResult, session_id
+from services.party.gap_tests import EarlierGuards, GapTests
+from services.party.session import Auditor, JointSession, SessionPlan, SessionResult, session_id
 from zk.curve import add_points, decode_points
 from zk.field import FR, Words
 from zk.owners import column_owners
@@ -66,6 +67,11 @@ class TamperedNetwork(LoopbackNetwork):
         return send
 
 
+def no_history(guards: tuple[int, ...]) -> GapTests:
+    """The first answer of all."""
+    return GapTests(bytes(32), (), EarlierGuards({}, {}))
+
+
 def run_session(
     sample: Sample,
     owners: Mapping[int, int],
@@ -77,6 +83,7 @@ def run_session(
     absent: tuple[int, ...] = (),
     timeout_s: float = TIMEOUT_S,
     attempt: int = 1,
+    audit: Auditor = no_history,
 ) -> Outcome:
     """Run one attempt.
 
@@ -86,6 +93,7 @@ def run_session(
         session: the class a party runs.
         tamper: changes messages on their way.
         absent: parties that never start.
+        audit: gaps beside earlier answers.
     """
     outcome = Outcome()
     identifier = session_id(sample.statement.subject, attempt)
@@ -99,7 +107,7 @@ def run_session(
         outcome.provers[party] = prover
         stages, spent = outcome.stages[party], outcome.spent[party]
         joint = session(party)(plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))),
-                               stages.append)
+                               stages.append, audit=audit)
         try:
             outcome.results[party] = joint.run()
         except Exception as error:  # the test looks at it

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from query.kinds import Boolean, BoundedInteger, ScaledDecimal
+from query.limits import Limits
 from query.policy import Policy, encode_policy
 from query.schema import ColumnSchema, TableSchema, encode_schema
 from services.deployment import LocalDeployment, TableInput
@@ -17,6 +18,7 @@ from zk.srs import development_srs
 LOG_ROWS = 6
 SEED = 20261
 MINIMUM = 5
+UNAUDITED = Limits(audited=False)  # so few rows would refuse most questions beside each other
 COHORT = "test-cohort"
 
 HOSPITAL = TableSchema(
@@ -54,9 +56,9 @@ def make_samples() -> Samples:
 
 def table_inputs(samples: Samples) -> list[TableInput]:
     """What the owners register. The hospital hides blood pressure; the bureau wants a person to approve."""
-    automatic = Policy(minimum_group=MINIMUM)
-    hidden = Policy(minimum_group=MINIMUM, hidden_values=("systolic",))
-    by_hand = Policy(minimum_group=MINIMUM, automatic=False)
+    automatic = Policy(minimum_group=MINIMUM, limits=UNAUDITED)
+    hidden = Policy(minimum_group=MINIMUM, hidden_values=("systolic",), limits=UNAUDITED)
+    by_hand = Policy(minimum_group=MINIMUM, automatic=False, limits=UNAUDITED)
     hospital = [(i, age, str(d).lower(), str(r).lower(), s) for i, (age, d, r, s) in samples.hospital.items()]
     laboratory = [(i, "" if h is None else f"{h // 10}.{h % 10}", s) for i, (h, s) in samples.laboratory.items()]
     return [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from lifelines import KaplanMeierFitter
-from study_samples import LOG_ROWS, MINIMUM
+from study_samples import LOG_ROWS, MINIMUM, UNAUDITED
 
 import tallystick
 from query.analyses.catalogue import CATALOGUE
@@ -72,7 +72,7 @@ def study(deployment: LocalDeployment, agency: Tallystick, rows: Rows) -> Tallys
     irons = ["" if np.isnan(v) else f"{v:.1f}" for v in rows.iron]
     ward = as_csv("row,age,months,dead,treated,site", [*texts, *flags, *sites])
     blood = as_csv("row,iron,sodium", [irons, list(map(str, rows.sodium))])
-    policy = encode_policy(Policy(minimum_group=MINIMUM))
+    policy = encode_policy(Policy(minimum_group=MINIMUM, limits=UNAUDITED))
     for party, schema, csv in ((0, WARD, ward), (1, BLOOD, blood)):
         deployment.register(TableInput(party, encode_schema(schema), policy, csv, LOG_ROWS, "row"))
     return agency

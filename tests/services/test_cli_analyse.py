@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -95,6 +96,13 @@ def test_stacked_tables(tmp_path: Path) -> None:
             for more in ([], ["--stack=north,south"])]  # fmt: skip
     assert 1.9 * rows[0] < rows[1] < 2.1 * rows[0]
     assert CliRunner().invoke(app, [*asked, "--stack=north,east"]).exit_code == 1
+
+
+def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(SCHEMAS.parent / "dry_run.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert shown.count("[MOCK]") == 3
+    assert "refused: a test of the table needs cells" in shown
 
 
 def test_the_catalogue_is_listed() -> None:

@@ -214,3 +214,25 @@ def test_the_command_line_makes_joins_aligns_lists_and_proves(deployment: LocalD
     assert "shell.2 abandoned" in succeed("abandon", "shell", *bureau)
     absent = runner.invoke(app, ["cohort", "extend", "absent", *owners, *hospital])
     assert absent.exit_code == 1 and "create it" in absent.stderr
+
+
+def test_an_owner_that_fails_before_it_confirms_does_so_later(
+    deployment: LocalDeployment, agency: Tallystick, parties: list[PartyClient]
+) -> None:
+    """Its rows are kept; nothing is aligned again, and the third party is not asked to."""
+    version, _ = parties[BUREAU].propose_cohort("late", ["hospital", "bureau"], LOG_ROWS, EPSILON)
+    parties[HOSPITAL].join_cohort("late", version, listed(CLINIC), "name")
+    parties[BUREAU].join_cohort("late", version, listed(LOANS), "name")
+    deployment.restart_party(HOSPITAL, module="tests.services.forgetful_party")
+    try:
+        with pytest.raises(RemoteError, match="says the test"):
+            run_alignment(parties, "late", version)
+    finally:
+        deployment.restart_party(HOSPITAL)
+    cohort = agency.ledger.cohorts.cohort("late", version)
+    assert cohort.state is CohortState.PROPOSED and sum(member.confirmed for member in cohort.members) == 1
+    with pytest.raises(RemoteError, match="not active"):
+        deployment.register(table(BUREAU, "early", "bureau", cohort.label, LOANS, 1))
+    assert run_alignment(parties, "late", version) == ()
+    assert agency.ledger.cohorts.cohort("late", version).state is CohortState.ACTIVE
+    assert agency.prove_cohort("late", version).guards[0] == 22

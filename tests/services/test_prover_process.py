@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from samples import HOSPITAL_COLUMNS, two_tables_sample
 
-import services.prover.main
+import services.entry
 from services.config import Endpoint, ProverConfig, TlsConfig, store_config
 from services.errors import PeerUnavailableError
 from services.identity import Identity, Role
@@ -74,7 +74,7 @@ def test_process_serves_and_stops_on_a_signal(tmp_path: Path, issue_tls: IssueTl
 def test_process_refuses_a_bad_configuration_or_string(
     tmp_path: Path, issue_tls: IssueTls, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services.prover.main, "configure_logging", lambda process, level: None)
+    monkeypatch.setattr(services.entry, "configure_logging", lambda process, level: None)
     assert main(["--config", str(tmp_path / "absent.toml")]) == 1
     assert "absent.toml" in capsys.readouterr().err
     path = configured(tmp_path, issue_tls)

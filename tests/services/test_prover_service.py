@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from joint_harness import TIMEOUT_S
+from joint_harness import TIMEOUT_S, no_history
 from joint_samples import SAMPLES
 from joint_samples import owners as registered_owners
 from samples import HOSPITAL_COLUMNS, Sample, random_columns, sample, two_tables, two_tables_sample
@@ -187,7 +187,8 @@ def joint(
 
     def run(party: int) -> None:
         try:
-            found[party] = JointSession(plan, network.channels[party], provers[party], lambda: None).run()
+            channel, prover = network.channels[party], provers[party]
+            found[party] = JointSession(plan, channel, prover, lambda: None, audit=no_history).run()
         except Exception as error:
             found[party] = error
             network.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from study_samples import HOSPITAL, LABORATORY, MINIMUM, make_samples, table_inputs
+from study_samples import HOSPITAL, LABORATORY, MINIMUM, UNAUDITED, make_samples, table_inputs
 from typer.testing import CliRunner
 
 from ledger.bundle_codec import store_bundle
@@ -39,7 +39,9 @@ from services.errors import (
     RequestInvalidError,
 )
 from services.identity import Role
+from services.opening import OpeningInvalidError, opening_of, verify_opening
 from services.party.client import document_messages
+from services.results import RowOpening
 from services.verify import verify_published
 from zk.errors import ProofRejectedError
 from zk.proof import encode_proof
@@ -55,7 +57,7 @@ SUMS = {"n": len(ROWS), "a": sum(age for age, *_ in ROWS.values()), "d": len(ROW
 def tables(deployment: LocalDeployment) -> None:
     """``clinic`` and ``registry`` may be made public, ``laboratory`` may not."""
     hospital, laboratory, _ = table_inputs(SAMPLES)
-    public = encode_policy(Policy(minimum_group=MINIMUM, public_release=True))
+    public = encode_policy(Policy(minimum_group=MINIMUM, public_release=True, limits=UNAUDITED))
     for table, schema, name in ((hospital, HOSPITAL, "clinic"), (laboratory, LABORATORY, "registry")):
         named = encode_schema(dataclasses.replace(schema, name=name))
         deployment.register(dataclasses.replace(table, schema=named, policy=public))
@@ -216,6 +218,10 @@ def test_one_owner_proves_public_numbers_alone(
     regulator = only_the_hospital.ledger_access()
     found = verify_published(regulator, result.query_id)
     assert tuple(found.public.values()) == result.sums
+    with pytest.raises(OpeningInvalidError, match="for everybody"):
+        opening_of(regulator, result.query_id, result.opening)
+    with pytest.raises(OpeningInvalidError, match="nothing to open"):
+        verify_opening(regulator, opening_of(regulator, result.query_id, [RowOpening(0, SUMS["n"], (1, 2))]))
     bundle = agency.bundle(result)
     audit = audit_bundle(bundle)
     assert [str(output.value) for output in audit.outputs] == [str(value) for value in SUMS.values()]

@@ -98,11 +98,11 @@ def test_m4_nothing_is_evaluated_when_the_mark_cannot_be_made() -> None:
         pass
 
     class Unspendable(JointSession):
-        def __init__(self, plan: Any, channel: Any, prover: Any, spend: Any, progress: Any) -> None:
+        def __init__(self, plan: Any, channel: Any, prover: Any, spend: Any, progress: Any, **options: Any) -> None:
             def fail() -> None:
                 raise DiskFullError
 
-            super().__init__(plan, channel, prover, fail, progress)
+            super().__init__(plan, channel, prover, fail, progress, **options)
 
     outcome = run_session(two_tables_sample(3), SPLIT, session=lambda p: Unspendable if p == 1 else JointSession)
     assert isinstance(outcome.results[1], DiskFullError)

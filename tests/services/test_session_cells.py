@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joint_harness import check_success, lying, nothing_released, run_session
+from joint_harness import check_success, lying, no_history, nothing_released, run_session
 from joint_samples import (
     CODES,
     LOG_ROWS,
@@ -75,7 +75,7 @@ def test_plain_sums_have_no_joint_proof() -> None:
     plan = SessionPlan(sample.statement, split, 3, session_id(bytes(32), 1), 1, sample.srs.tau_g2)
     prover = Contributor(sample.statement, sample.srs, 0, split, sample.secrets)
     with pytest.raises(RelationInvalidError, match="M1"):
-        JointSession(plan, LoopbackNetwork(3, plan.session, 1).channels[0], prover, lambda: None)
+        JointSession(plan, LoopbackNetwork(3, plan.session, 1).channels[0], prover, lambda: None, audit=no_history)
     with pytest.raises(RelationInvalidError, match="M1"):
         Contributor(sample.statement, sample.srs, 1, split, {})
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
-from study_samples import LABORATORY, LOG_ROWS, MINIMUM, make_samples
+from study_samples import LABORATORY, LOG_ROWS, MINIMUM, UNAUDITED, make_samples
 
 from query.errors import ParameterInvalidError
 from query.moments import MomentMatrix
@@ -20,7 +20,7 @@ from services.verify import verify_published
 
 SAMPLES = make_samples()
 JOIN = "FROM hospital h JOIN laboratory l ON h.person = l.person"
-CLINIC = replace(LABORATORY, name="clinic", owner="bureau", cohort="other-cohort")
+CLINIC = replace(LABORATORY, name="branch", owner="bureau", cohort="other-cohort")
 CLINIC_ROWS = [(Random(k).randrange(40, 120), Random(k + 99).randrange(120, 150)) for k in range(14)]
 
 
@@ -28,7 +28,7 @@ CLINIC_ROWS = [(Random(k).randrange(40, 120), Random(k + 99).randrange(120, 150)
 def clinic(deployment: LocalDeployment) -> None:
     """A second table of the laboratory's schema, of another owner, about other people."""
     lines = "".join(f"{h // 10}.{h % 10},{s}\n" for h, s in CLINIC_ROWS)
-    policy = encode_policy(Policy(minimum_group=MINIMUM))
+    policy = encode_policy(Policy(minimum_group=MINIMUM, limits=UNAUDITED))
     table = TableInput(2, encode_schema(CLINIC), policy, f"hba1c,sodium\n{lines}".encode(), LOG_ROWS, "")
     deployment.register(table)
 
@@ -51,7 +51,7 @@ def test_moments_of_two_owners_equal_the_plaintext(agency: Tallystick, deploymen
 
 def test_a_union_of_two_owners_equals_the_plaintext(agency: Tallystick, clinic: None) -> None:
     sql = ("SELECT COUNT(*) AS n, SUM(sodium) AS s, COUNT(hba1c) AS h, AVG(hba1c) AS a "
-           "FROM (SELECT * FROM laboratory UNION ALL SELECT * FROM clinic) AS u WHERE u.sodium < 148")  # fmt: skip
+           "FROM (SELECT * FROM laboratory UNION ALL SELECT * FROM branch) AS u WHERE u.sodium < 148")  # fmt: skip
     result = agency.query(sql, purpose="both laboratories")
     rows = [row for row in [*SAMPLES.laboratory.values(), *CLINIC_ROWS] if row[1] < 148]
     known = [hba1c for hba1c, _ in rows if hba1c is not None]

@@ -169,15 +169,42 @@ def test_regular_pairs_of_both_signs_and_of_their_own_sums() -> None:
     pool, stash = make_pool(points), arena(ifma_batch.STASH_WORDS * COUNT)
     signs = np.arange(32, dtype=np.uint32) << np.uint32(31)
     a = np.arange(32, dtype=np.uint32) | signs
-    b = np.arange(32, 64, dtype=np.uint32) | signs[::-1]
-    assert _regular(pool, a, b, ROWS, COUNT, stash, LANES)
+    b = np.arange(32, 64, dtype=np.uint32) | np.roll(signs, 16)
+    b[8:16] ^= np.uint32(1 << 31)
+    rows = ROWS.copy()
+    assert _regular(pool, a, b, rows, COUNT, stash, LANES)
+    assert np.array_equal(rows, ROWS | b & np.uint32(1 << 31))
     total = add_points(resolved(points, a), resolved(points, b))
-    assert np.array_equal(reduced(pool), total)
+    assert np.array_equal(resolved(reduced(pool), rows - ROWS[0]), total)
     assert max(integers(pool)) < 262 * FQ_MODULUS // 100
-    for _ in range(3):  # operands that are sums, and not canonical
-        assert _regular(pool, ROWS.copy(), a, ROWS[::-1].copy(), COUNT, stash, LANES)
-        total = add_points(total, resolved(points, a))[::-1].copy()
-        assert np.array_equal(reduced(pool), total)
+    for turn in range(4):  # operands that are sums, and not canonical
+        sums, rows = rows, ROWS[::-1].copy()
+        operands = (sums, a) if turn % 2 else (b, sums)
+        assert _regular(pool, *operands, rows, COUNT, stash, LANES)
+        total = add_points(total, resolved(points, a if turn % 2 else b))
+        assert np.array_equal(resolved(reduced(pool), rows - ROWS[0]), total)
+        assert max(integers(pool)) < 262 * FQ_MODULUS // 100
+
+
+def test_sums_at_the_bounds_of_their_coordinates() -> None:
+    """Coordinates up to 2.62·q and 2.3·q, as sums may leave them, in every combination of signs and excess."""
+    points = multiply_generator(FR.random(64))
+    values = integers(points)
+    for i in range(64):
+        values[2 * i] += i % 3 * FQ_MODULUS if values[2 * i] + i % 3 * FQ_MODULUS < 262 * FQ_MODULUS // 100 else 0
+        values[2 * i + 1] += i // 3 % 3 * FQ_MODULUS
+        if values[2 * i + 1] >= 23 * FQ_MODULUS // 10:
+            values[2 * i + 1] -= FQ_MODULUS
+    pool = make_pool(np.array([limbs(x) for x in values], dtype=np.uint64).reshape(-1, 8))
+    stash, rows = arena(ifma_batch.STASH_WORDS * COUNT), ROWS.copy()
+    a = np.arange(32, dtype=np.uint32) | np.arange(32, dtype=np.uint32) << np.uint32(31)
+    b = np.arange(32, 64, dtype=np.uint32) | np.arange(32, dtype=np.uint32) >> np.uint32(1) << np.uint32(31)
+    assert _regular(pool, a, b, rows, COUNT, stash, LANES)
+    total = add_points(resolved(points, a), resolved(points, b))
+    assert np.array_equal(resolved(reduced(pool), rows - ROWS[0]), total)
+    x, y = integers(pool)[2 * (POOL - COUNT) :: 2], integers(pool)[2 * (POOL - COUNT) + 1 :: 2]
+    assert max(x) < 262 * FQ_MODULUS // 100
+    assert max(y) < 23 * FQ_MODULUS // 10
 
 
 COINCIDENCES = [

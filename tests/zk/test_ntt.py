@@ -75,6 +75,21 @@ def test_large_transforms_are_evaluations_and_round_trip(log_n: int) -> None:
     assert not back[n - 5 :].any()
 
 
+@pytest.mark.parametrize("log_n", range(7, 17))
+def test_every_shape_and_extreme_values_equal_the_portable_path(log_n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 1 << log_n
+    inputs = [FR.random(n), np.repeat(FR.from_integers([-1]), n, axis=0)]
+    for period in (1, 2, 3):  # runs of zeros and of r - 1, as every stage of a transform meets them
+        inputs.append(inputs[1] * (np.arange(n)[:, None] >> (log_n - period) & 1).astype(np.uint64))
+        inputs.append(inputs[1] * (np.arange(n)[:, None] >> period & 1).astype(np.uint64))
+    transforms = [ntt, intt, coset_intt, lambda a: coset_ntt(a, log_n)]
+    chosen_results = [[transform(a) for transform in transforms] for a in inputs]
+    monkeypatch.setattr("zk.ntt._in_lanes", lambda log_n: False)
+    for a, results in zip(inputs, chosen_results, strict=True):
+        for transform, result in zip(transforms, results, strict=True):
+            assert np.array_equal(transform(a), result)
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 5, 8])
 def test_missing_coefficients_are_zero(length: int) -> None:
     a = FR.random(length)

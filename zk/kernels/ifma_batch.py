@@ -6,8 +6,9 @@ so that from 2^518/D and (y2 - y1)·2^256 it makes S = slope·2^258, and then
 
     x3·2^256 = S·S/2^260 - (x1 + x2)·2^256        y3·2^256 = S·4·(x1 - x3)·2^256/2^260 - y1·2^256
 
-Points never change their representation. (Montgomery 1987 for the shared inversion; Bernstein et al., "Faster batch
-forgery identification", INDOCRYPT 2012, for its use in sums.)
+A pair is added as if its second point were positive, the first negated where their signs differ: the sum takes the
+second point's sign, in its reference. Points never change their representation. (Montgomery 1987 for the shared
+inversion; Bernstein et al., "Faster batch forgery identification", INDOCRYPT 2012, for its use in sums.)
 
 The formula fails where x1 = x2. Then the product of all differences is zero, nothing is written, and the batch is done
 again pair by pair, each case on its own. It also fails, unnoticed, for a point at infinity: callers must not put one in
@@ -26,19 +27,30 @@ from zk.kernels.ifma_field import (
     Elements,
     add_raw,
     four_raw,
-    fq_mul,
+    fq_carry_0,
+    fq_carry_12,
+    fq_lower_2_carried,
+    fq_mul_carried,
     fq_mul_raw,
-    fq_mul_two,
+    fq_mul_two_carried,
     fq_one,
-    fq_reduce_6,
-    fq_reduce_10,
-    fq_settle_4,
-    fq_settle_16,
+    fq_reduce_9_raw,
+    fq_settle_3,
     fq_sqr_raw,
     sub_raw,
 )
 from zk.kernels.ifma_layout import BLOCK, load_block, load_rows, store_block, store_rows
-from zk.kernels.ifma_points import NEGATIVE, POINT_WORDS, ROW_MASK, gather_x, gather_y, scatter_points, signed
+from zk.kernels.ifma_points import (
+    NEGATIVE,
+    POINT_WORDS,
+    ROW_MASK,
+    gather_x,
+    gather_y,
+    opposed,
+    scatter_points,
+    take_signs,
+)
+from zk.kernels.intrinsics import align_stack
 from zk.kernels.inverse import fq_inverse_plain
 from zk.kernels.scalar import FQ_MODULUS, Element, Words, fq_add, fq_sub, is_equal, is_zero, limbs
 from zk.kernels.scalar import fq_mul as mul
@@ -131,25 +143,26 @@ def _keep(stash: Words, block: int, difference: Elements, product: Elements, x: 
 def add_regular(
     pool: Words, a: References, b: References, rows: References, count: int, stash: Words, lanes: Words
 ) -> Any:
-    """Points rows[k] of the pool <- a[k] + b[k]; False, with nothing written, if some x1 = x2.
+    """Make references rows[k] name a[k] + b[k]; False, with nothing written, if some x1 = x2.
 
-    count a positive multiple of 16; rows name none of the operands; no operand is infinity.
+    count a positive multiple of 16; rows, positive, name none of the operands, and get signs; no operand is infinity.
     """
+    align_stack()
     half = count >> 4  # blocks of eight pairs; two chains of products hide each other's latency
     product0, product1 = fq_one(), fq_one()
     for k in range(half):
         i, j = 8 * k, 8 * (k + half)
         x0, x1 = gather_x(pool, a, i), gather_x(pool, a, j)  # < 2.62
-        d0 = fq_settle_4(sub_raw(gather_x(pool, b, i), x0))  # < 6.62
-        d1 = fq_settle_4(sub_raw(gather_x(pool, b, j), x1))  # < 6.62
+        d0 = fq_settle_3(sub_raw(gather_x(pool, b, i), x0))  # (0.38, 5.62)
+        d1 = fq_settle_3(sub_raw(gather_x(pool, b, j), x1))  # (0.38, 5.62)
         _keep(stash, k, d0, product0, x0)
         _keep(stash, k + half, d1, product1, x1)
-        product0, product1 = fq_mul_two(product0, d0, product1, d1)  # < 1.1
-    store_rows(lanes, 0, fq_mul(product0, product1))
+        product0, product1 = fq_mul_two_carried(product0, d0, product1, d1)  # < 1.08
+    store_rows(lanes, 0, fq_mul_carried(product0, product1))
     if not invert_lanes(lanes):
         return False
     both = load_rows(lanes, 0, 4)
-    inverse0, inverse = fq_mul_two(both, product1, both, product0)  # 2^518/product, < 1.1
+    inverse0, inverse = fq_mul_two_carried(both, product1, both, product0)  # 2^518/product, < 1.08
 
     # Four stages at once, of blocks k to k + 3, so that no multiplication waits for the one before it. At both ends
     # stages work on what is not theirs, and nothing is written.
@@ -157,26 +170,28 @@ def add_regular(
     rise1 = reciprocal1 = y1 = slope2 = y2 = slope3 = run3 = x3 = y3 = fq_one()
     for k in range(last, -4, -1):
         square = fq_sqr_raw(slope2)  # < 1.02
-        product = fq_mul_raw(slope3, run3)  # < 1.36
-        slope1 = fq_mul(rise1, reciprocal1)  # < 1.11
+        product = fq_mul_raw(slope3, run3)  # < 1.29
+        slope1 = fq_mul_carried(rise1, reciprocal1)  # < 1.07
 
         here = max(k, 0)
         if k == half - 1:
             inverse = inverse0
-        reciprocal0 = fq_mul(inverse, load_block(stash, 3 * BLOCK * here + BLOCK))  # < 1.02
-        inverse = fq_mul(inverse, load_block(stash, 3 * BLOCK * here))  # < 1.1
-        y0 = signed(a, 8 * here, gather_y(pool, a, 8 * here))  # in (0, 4]
-        rise0 = fq_settle_4(sub_raw(signed(b, 8 * here, gather_y(pool, b, 8 * here)), y0))  # < 8
+        reciprocal0 = fq_mul_carried(inverse, load_block(stash, 3 * BLOCK * here + BLOCK))  # < 1.02
+        inverse = fq_mul_carried(inverse, load_block(stash, 3 * BLOCK * here))  # < 1.08
+        y0 = opposed(a, b, 8 * here, gather_y(pool, a, 8 * here))  # -y1, in (0, 3]
+        rise0 = fq_carry_0(add_raw(gather_y(pool, b, 8 * here), y0))  # < 5.3
 
         if k + 3 <= last:
-            scatter_points(pool, rows, 8 * (k + 3), x3, fq_reduce_6(sub_raw(product, y3)))  # [2, 7.4) -> < 2.62
+            y = fq_lower_2_carried(add_raw(product, y3))  # [0, 4.29) -> < 2.3
+            scatter_points(pool, rows, 8 * (k + 3), x3, y)
+            take_signs(rows, b, 8 * (k + 3))
 
         there = max(min(k + 2, last), 0)
         d, x = load_block(stash, 3 * BLOCK * there), load_block(stash, 3 * BLOCK * there + 2 * BLOCK)
-        x2 = fq_reduce_10(sub_raw(square, add_raw(add_raw(x, x), d)))  # 10 - (x1 + x2 + 4): (0.7, 7.1) -> < 2.62
-        run2 = fq_settle_16(four_raw(sub_raw(x, x2)))  # 4·(x1 - x3) + 16: (5.5, 26.5)
+        x2 = fq_reduce_9_raw(sub_raw(square, add_raw(add_raw(x, x), d)))  # 9 - (x1 + x2 + 3): (0.7, 7.1) -> < 2.62
+        run2 = fq_carry_12(four_raw(sub_raw(x, x2)))  # 4·(x1 - x3) + 12: (1.5, 22.5)
 
-        slope3, run3, x3, y3 = slope2, run2, x2, y2
+        slope3, run3, x3, y3 = slope2, run2, fq_carry_0(x2), y2
         slope2, y2 = slope1, y1
         rise1, reciprocal1, y1 = rise0, reciprocal0, y0
     return True

@@ -3,9 +3,11 @@
 Eight elements are five registers, limb k of lane j in lane j of register k: value = sum of limb_k·2^(52k). Every
 operation is one intrinsic that writes straight-line vector code, so elements stay in registers.
 
-Two shapes of limbs occur. *Settled*: limbs 0..3 in [0, 2^52), limb 4 takes the rest. *Raw*: any signed limbs below
-2^60 in magnitude. ``mul`` reads the low 52 bits of each limb, so its operands must be settled, nonnegative and below
-2^260 = 84.6·p; sums and differences may be raw. Write a value's bound as a multiple of p; then
+Three shapes of limbs occur. *Settled*: limbs 0..3 in [0, 2^52), limb 4 takes the rest. *Carried*: settled but for what
+lies above the low 52 bits of limbs 0..3, which nothing may read. *Raw*: any signed limbs below 2^60 in magnitude.
+``mul`` reads the low 52 bits of each limb, so its operands must be settled or carried, nonnegative and below
+2^260 = 84.6·p; sums and differences may be raw, and take no carried operands. Write a value's bound as a multiple of p;
+then
 
     mul   b1, b2   ->  1 + 0.0119·b1·b2      (2^-260·p = 0.0119 for both moduli; the 0.0119 also covers 2^-50)
 
@@ -120,13 +122,23 @@ def shift_right(builder: Any, a: Any, bits: int) -> Any:
     return builder.lshr(a, constant(bits))
 
 
-def _settle(builder: Any, limbs: Sequence[Any]) -> list[Any]:
-    """Raw -> settled, of one value: one chain of signed carries. Right for negative limbs too."""
+def _carry(builder: Any, limbs: Sequence[Any]) -> list[Any]:
+    """Raw -> carried, of one value: one chain of signed carries. Right for negative limbs too."""
     out = list(limbs)
     for k in range(LIMBS - 1):
         out[k + 1] = builder.add(out[k + 1], builder.ashr(out[k], constant(LIMB_BITS)))
-        out[k] = builder.and_(out[k], constant(LIMB_MASK))
     return out
+
+
+def _settle(builder: Any, limbs: Sequence[Any]) -> list[Any]:
+    """Raw -> settled, of one value."""
+    *low, top = _carry(builder, limbs)
+    return [*(builder.and_(limb, constant(LIMB_MASK)) for limb in low), top]
+
+
+def _leave(builder: Any, limbs: Sequence[Any]) -> list[Any]:
+    """Raw -> raw."""
+    return list(limbs)
 
 
 # --- multiplication ------------------------------------------------------------------------------------------------
@@ -223,15 +235,15 @@ def _operation(emit: Emit, count: int) -> Any:
     return two
 
 
-def _mul(modulus: Modulus, settled: bool = True) -> Any:
+def _mul(modulus: Modulus, finish: Emit = _settle) -> Any:
     def emit(builder: Any, a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
         (limbs,) = _divide(builder, modulus, _products(builder, [(a, b)]))
-        return _settle(builder, limbs) if settled else limbs
+        return finish(builder, limbs)
 
     return _operation(emit, 2)
 
 
-def _mul_two(modulus: Modulus, settled: bool = True) -> Any:
+def _mul_two(modulus: Modulus, finish: Emit = _settle) -> Any:
     result = _uniform(ELEMENTS, 2)
 
     @intrinsic
@@ -240,8 +252,7 @@ def _mul_two(modulus: Modulus, settled: bool = True) -> Any:
             operands = [unpack(builder, value) for value in arguments]
             columns = _products(builder, [(operands[0], operands[1]), (operands[2], operands[3])])
             both = _divide(builder, modulus, columns)
-            settle = _settle if settled else lambda _, limbs: limbs
-            parts = [pack(context, builder, ELEMENTS, settle(builder, limbs)) for limbs in both]
+            parts = [pack(context, builder, ELEMENTS, finish(builder, limbs)) for limbs in both]
             return pack(context, builder, result, parts)
 
         return result(ELEMENTS, ELEMENTS, ELEMENTS, ELEMENTS), generate
@@ -249,26 +260,26 @@ def _mul_two(modulus: Modulus, settled: bool = True) -> Any:
     return multiply
 
 
-def _sqr(modulus: Modulus, settled: bool = True) -> Any:
+def _sqr(modulus: Modulus, finish: Emit = _settle) -> Any:
     def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
         (limbs,) = _divide(builder, modulus, [_square(builder, a)])
-        return _settle(builder, limbs) if settled else limbs
+        return finish(builder, limbs)
 
     return _operation(emit, 1)
 
 
-def _settled(modulus: Modulus, multiple: int) -> Any:
-    """Settled a + multiple·p, of raw a."""
+def _raised(modulus: Modulus, multiple: int, finish: Emit = _settle) -> Any:
+    """a + multiple·p, of raw a."""
     extra = splat(multiple * modulus.p)
 
     def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
-        return _settle(builder, [builder.add(x, y) for x, y in zip(a, extra, strict=True)] if multiple else a)
+        return finish(builder, [builder.add(x, y) for x, y in zip(a, extra, strict=True)] if multiple else a)
 
     return _operation(emit, 1)
 
 
-def _reduced(modulus: Modulus, multiple: int) -> Any:
-    """Settled a + multiple·p - q·p, of raw a, with 0 <= a + multiple·p < 10.5·p; the result is below 3.6·p.
+def _reduced(modulus: Modulus, multiple: int, finish: Emit = _settle) -> Any:
+    """a + multiple·p - q·p, of raw a, with 0 <= a + multiple·p < 10.5·p; the result is below 3.6·p.
 
     q = the value's bits from 2^254 = 1.3227·p on, at most 7; limbs not yet carried change it by at most one unit of
     2^-39, which leaves the difference nonnegative for q > 0 (q·2^254 - q·p > 0.32·p) and changes nothing for q = 0.
@@ -284,7 +295,45 @@ def _reduced(modulus: Modulus, multiple: int) -> Any:
         raised = builder.add(a[LIMBS - 1], constant(top)) if multiple else a[LIMBS - 1]
         quotient = shift_right(builder, raised, 254 - LIMB_BITS * (LIMBS - 1))
         less = [_select_word(builder, column, quotient) for column in columns]
-        return _settle(builder, [builder.sub(x, y) for x, y in zip(a, less, strict=True)])
+        return finish(builder, [builder.sub(x, y) for x, y in zip(a, less, strict=True)])
+
+    return _operation(emit, 1)
+
+
+def _lowered(modulus: Modulus, multiple: int, finish: Emit = _settle) -> Any:
+    """a - multiple·p where raw a is above that, as far as its top limb tells, else a.
+
+    The top limb decides with 2^20 to spare, more than carries not yet taken can change it by: what is left alone is
+    below (multiple + 2^-25)·p, and what is lowered does not become negative.
+    """
+    less = splat(multiple * modulus.p)
+    least = limbs52(multiple * modulus.p)[LIMBS - 1] + (1 << 20)
+
+    def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
+        above = builder.icmp_signed(">=", a[LIMBS - 1], constant(least))
+        lower = [builder.select(above, builder.sub(x, y), x) for x, y in zip(a, less, strict=True)]
+        return finish(builder, lower)
+
+    return _operation(emit, 1)
+
+
+def _divided(modulus: Modulus) -> Any:
+    """Settled a - q·p, below 1.63·p, of carried p <= a < 84·p.
+
+    q = floor of a's top limb times 84/2^52: at most a/p, since 84 < 2^260/p = 84.63, and at least 0.9924·a/p - 1.0001.
+    Minus q·p is plus q·(2^260 - p) modulo 2^260.
+    """
+    opposite = splat((1 << RADIX_BITS) - modulus.p)
+
+    def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
+        out = [*(builder.and_(limb, constant(LIMB_MASK)) for limb in a[:-1]), a[-1]]
+        quotient = _high(builder, constant(0), a[LIMBS - 1], constant(84))
+        for k, limb in enumerate(opposite):
+            out[k] = _low(builder, out[k], quotient, limb)
+            if k < LIMBS - 1:
+                out[k + 1] = _high(builder, out[k + 1], quotient, limb)
+        *low, top = _settle(builder, out)
+        return [*low, builder.and_(top, constant(LIMB_MASK))]
 
     return _operation(emit, 1)
 
@@ -368,27 +417,30 @@ union = _limbwise("or_")
 four_raw = _times_four()
 
 fq_mul = _mul(_FQ)
-fq_mul_raw = _mul(_FQ, settled=False)
+fq_mul_raw = _mul(_FQ, _leave)
+fq_mul_carried = _mul(_FQ, _carry)
 fq_mul_two = _mul_two(_FQ)
-fq_mul_two_raw = _mul_two(_FQ, settled=False)
+fq_mul_two_carried = _mul_two(_FQ, _carry)
 fq_sqr = _sqr(_FQ)
-fq_sqr_raw = _sqr(_FQ, settled=False)
-fq_settle_4 = _settled(_FQ, 4)
-fq_settle_0 = _settled(_FQ, 0)
-fq_settle_16 = _settled(_FQ, 16)
-fq_reduce_6 = _reduced(_FQ, 6)
-fq_reduce_10 = _reduced(_FQ, 10)
+fq_sqr_raw = _sqr(_FQ, _leave)
+fq_settle_0 = _raised(_FQ, 0)
+fq_settle_3 = _raised(_FQ, 3)
+fq_carry_0 = _raised(_FQ, 0, _carry)
+fq_carry_12 = _raised(_FQ, 12, _carry)
+fq_reduce_9_raw = _reduced(_FQ, 9, _leave)
+fq_lower_2_carried = _lowered(_FQ, 2, _carry)
 fq_canonical = _canonical(_FQ, (2, 1))
 fq_one = _constant_elements((1 << RADIX_BITS) % FQ_MODULUS)
 
 fr_mul = _mul(_FR)
-fr_mul_raw = _mul(_FR, settled=False)
+fr_mul_raw = _mul(_FR, _leave)
+fr_mul_carried = _mul(_FR, _carry)
 fr_mul_two = _mul_two(_FR)
-fr_mul_two_raw = _mul_two(_FR, settled=False)
-fr_settle_0 = _settled(_FR, 0)
-fr_settle_1 = _settled(_FR, 1)
-fr_settle_2 = _settled(_FR, 2)
-fr_settle_4 = _settled(_FR, 4)
+fr_mul_two_raw = _mul_two(_FR, _leave)
+fr_settle_0 = _raised(_FR, 0)
+fr_settle_1 = _raised(_FR, 1)
+fr_carry_32 = _raised(_FR, 32, _carry)
+fr_divide = _divided(_FR)
 fr_reduce_0 = _reduced(_FR, 0)
 fr_canonical = _canonical(_FR, (2, 1))
 fr_canonical_2 = _canonical(_FR, (1,))  # of values below 2·p

@@ -75,13 +75,10 @@ def words_to_limbs(builder: Any, words: Sequence[Any], shift: int = 0) -> list[A
 
 
 def limbs_to_words(builder: Any, limbs: Sequence[Any]) -> list[Any]:
-    """The four words of a settled number below 2^256."""
-
-    def join(k: int, right: int, left: int) -> Any:
-        low = shift_right(builder, limbs[k], right) if right else limbs[k]
-        return builder.or_(low, builder.shl(limbs[k + 1], constant(left)))
-
-    return [join(0, 0, 52), join(1, 12, 40), join(2, 24, 28), join(3, 36, 16)]
+    """The four words of a settled or carried number below 2^256: what lies above 52 bits is shifted out."""
+    unused = 64 - LIMB_BITS
+    raised = [builder.shl(limb, constant(unused)) for limb in limbs[:-1]]
+    return [_funnel(builder, limbs[k + 1], raised[k], unused * (k + 1)) for k in range(LIMBS - 1)]
 
 
 def transpose_eight(builder: Any, rows: Sequence[Any]) -> list[Any]:
@@ -187,6 +184,37 @@ def transpose_blocks(typing_context: Any, out: Any, offset: Any, blocks: Any, st
         return context.get_dummy_value()
 
     return signature, generate
+
+
+def _fetcher(lines: int, to_write: bool) -> Any:
+    @intrinsic
+    def fetch(typing_context: Any, array: Any, offset: Any) -> Any:
+        """Ask for so many lines of 64 bytes from array[offset:] on, which need not exist."""
+        signature = types.void(array, types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = data_of(context, builder, signature.args[0], arguments[0])
+            for line in range(lines):
+                prefetch(builder, at(builder, data, arguments[1], 8 * line, WORD), to_write)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return fetch
+
+
+def prefetch(builder: Any, address: Any, to_write: bool) -> None:
+    """Ask for a line: into the second-level cache to read it; as near as possible to write it."""
+    hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), HALF_WORD, HALF_WORD, HALF_WORD])
+    function = external(builder, hint, "llvm.prefetch.p0")
+    flags = (ir.Constant(HALF_WORD, value) for value in ((1, 3, 1) if to_write else (0, 2, 1)))
+    builder.call(function, [address, *flags])
+
+
+fetch_rows = _fetcher(4, to_write=False)  # eight of them, consecutive
+fetch_rows_to_write = _fetcher(4, to_write=True)
+fetch_block = _fetcher(5, to_write=False)
+fetch_block_to_write = _fetcher(5, to_write=True)
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------

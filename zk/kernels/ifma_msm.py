@@ -134,8 +134,7 @@ def feed(
     while True:
         stop = min(count, position + BATCH - m)  # an entry makes at most one pair
         while position < stop:
-            key, reference = keys[position], references[position]
-            m = pair_up(pool, pending, a, b, owners, m, key, reference, empty, lost)
+            m = pair_up(pool, pending, a, b, owners, m, keys, references, position, empty, lost)
             position += 1
         if position < count:
             if m <= BATCH - SLACK:
@@ -156,12 +155,11 @@ def feed(
         made = m
         m = np.int64(0)
         for k in range(made):  # pair m <= k is written after entry k was read
-            key, reference = owners[k], rows[k]
-            if key == lost:
-                free[top] = reference
+            if owners[k] == lost:
+                free[top] = rows[k]
                 top += 1
             else:
-                m = pair_up(pool, pending, a, b, owners, m, key, reference, empty, lost)
+                m = pair_up(pool, pending, a, b, owners, m, owners, rows, k, empty, lost)
     state[0], state[1] = m, top
 
 

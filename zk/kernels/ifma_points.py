@@ -30,6 +30,8 @@ from zk.kernels.scalar import FQ_MODULUS
 POINT_WORDS = 8
 NEGATIVE = 0x8000_0000
 ROW_MASK = 0x7FFF_FFFF
+NEAR = 2
+"""Points found for a batch are fetched to the second-level cache: a batch is larger than the first."""
 
 _REFERENCES = ir.VectorType(HALF_WORD, LANES)
 _SIXTEEN = ir.VectorType(HALF_WORD, 16)
@@ -70,24 +72,47 @@ gather_y = _gather(4)
 
 
 @intrinsic
-def signed(typing_context: Any, references: Any, start: Any, y: Any) -> Any:
-    """Return 4q - y where the reference is negative, else y; raw, in (0, 4q] for 0 <= y < 4q."""
-    signature = ELEMENTS(references, types.int64, ELEMENTS)
+def opposed(typing_context: Any, a: Any, b: Any, start: Any, y: Any) -> Any:
+    """Return 3q - y where the references a and b have the same sign, else y; raw, in (0, 3q] for 0 <= y < 3q.
+
+    Of y of a's point: minus a's own y, if b is the one that counts as positive.
+    """
+    signature = ELEMENTS(a, b, types.int64, ELEMENTS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        items = data_of(context, builder, signature.args[0], arguments[0])
-        chosen = builder.load(at(builder, items, arguments[1], 0, _REFERENCES), align=4)
-        negative = builder.icmp_signed("<", chosen, ir.Constant(_REFERENCES, [0] * LANES))
-        pairs = zip(unpack(builder, arguments[2]), splat(4 * FQ_MODULUS), strict=True)
-        limbs = [builder.select(negative, builder.sub(limit, limb), limb) for limb, limit in pairs]
+        first, second = (_eight(context, builder, signature, arguments, k, arguments[2]) for k in range(2))
+        alike = builder.icmp_signed(">=", builder.xor(first, second), ir.Constant(_REFERENCES, [0] * LANES))
+        pairs = zip(unpack(builder, arguments[3]), splat(3 * FQ_MODULUS), strict=True)
+        limbs = [builder.select(alike, builder.sub(limit, limb), limb) for limb, limit in pairs]
         return pack(context, builder, ELEMENTS, limbs)
 
     return signature, generate
 
 
 @intrinsic
+def take_signs(typing_context: Any, rows: Any, references: Any, start: Any) -> Any:
+    """Give rows[start:start + 8] the signs of references[start:start + 8]."""
+    signature = types.void(rows, references, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        plain, signs = (_eight(context, builder, signature, arguments, k, arguments[2]) for k in range(2))
+        signs = builder.and_(signs, ir.Constant(_REFERENCES, [NEGATIVE] * LANES))
+        target = at(builder, data_of(context, builder, signature.args[0], arguments[0]), arguments[2], 0, _REFERENCES)
+        builder.store(builder.or_(plain, signs), target, align=4)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _eight(context: Any, builder: Any, signature: Any, arguments: Any, k: int, start: Any) -> Any:
+    """Eight references of argument k."""
+    items = data_of(context, builder, signature.args[k], arguments[k])
+    return builder.load(at(builder, items, start, 0, _REFERENCES), align=4)
+
+
+@intrinsic
 def scatter_points(typing_context: Any, pool: Any, rows: Any, start: Any, x: Any, y: Any) -> Any:
-    """Write eight points, settled coordinates below 2^256, to the pool's rows rows[start:start + 8]."""
+    """Write eight points, settled or carried coordinates below 2^256, to the pool's rows rows[start:start + 8]."""
     signature = types.void(pool, rows, types.int64, ELEMENTS, ELEMENTS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -106,29 +131,31 @@ def _prefetch(builder: Any, data: Any, reference: Any) -> None:
     address = at(builder, data, builder.shl(row, ir.Constant(WORD, 3)), 0, WORD)
     hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), HALF_WORD, HALF_WORD, HALF_WORD])
     function = external(builder, hint, "llvm.prefetch.p0")
-    read, nearness, of_data = (ir.Constant(HALF_WORD, value) for value in (0, 3, 1))
+    read, nearness, of_data = (ir.Constant(HALF_WORD, value) for value in (0, NEAR, 1))
     builder.call(function, [address, read, nearness, of_data])
 
 
 @intrinsic
 def pair_up(
-    typing_context: Any, pool: Any, pending: Any, a: Any, b: Any, keys: Any, m: Any, key: Any, reference: Any,
-    empty: Any, lost: Any,
+    typing_context: Any, pool: Any, pending: Any, a: Any, b: Any, keys: Any, m: Any, entry_keys: Any,
+    references: Any, k: Any, empty: Any, lost: Any,
 ) -> Any:  # fmt: skip
-    """Make pair m of the reference and the one pending under its key, or leave it pending; return the next m.
+    """Make pair m of entry k and the reference pending under its key, or leave it pending; return the next m.
 
-    a[m], b[m] and keys[m] are written either way. No pair is made under the key ``lost``. Written without a branch:
-    whether a key is taken is a coin toss, and LLVM would make it a branch of plain Python code.
+    Entry k is references[k] under entry_keys[k]. a[m], b[m] and keys[m] are written either way, after the entry
+    was read. No pair is made under the key ``lost``. Written without a branch: whether a key is taken is a coin
+    toss, and LLVM would make it a branch of plain Python code.
     """
     signature = types.int64(
-        pool, pending, a, b, keys, types.int64, types.uint32, types.uint32, types.uint32, types.uint32
+        pool, pending, a, b, keys, types.int64, entry_keys, references, types.int64, types.uint32, types.uint32
     )
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data, waiting, first, second, owners = (
-            data_of(context, builder, signature.args[k], arguments[k]) for k in range(5)
+        data, waiting, first, second, owners, all_keys, all_references = (
+            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 2, 3, 4, 6, 7)
         )
-        index, key, reference, empty, lost = arguments[5:]
+        index, entry, empty, lost = (arguments[k] for k in (5, 8, 9, 10))
+        key, reference = (builder.load(builder.gep(items, [entry])) for items in (all_keys, all_references))
         place = builder.gep(waiting, [builder.zext(key, WORD)])
         partner = builder.load(place)
         _prefetch(builder, data, partner)

@@ -49,9 +49,10 @@ def transform(x: Words, root: int, before: int, after: int, scale: int, threads:
     n1, n2 = len(tables.places1), len(tables.places2)
     out = fresh(n)
     threads = threads if n >= PARALLEL_FROM else 1
-    with ARENAS.borrow(5 * n + threads * BLOCK * n2) as memory:
+    room = BLOCK * (n2 + kernels.SPARE)
+    with ARENAS.borrow(5 * n + threads * room) as memory:
         tiles = memory[: 5 * n]
-        work = [memory[5 * n + t * BLOCK * n2 :][: BLOCK * n2] for t in range(threads)]
+        work = [memory[5 * n + t * room :][:room] for t in range(threads)]
 
         def columns(worker: int, groups: range) -> None:
             kernels.transform_columns(
@@ -89,7 +90,7 @@ def _tables(log_n: int, root: int, before: int, after: int, scale: int) -> _Tabl
         heads=_limbs(_powers(pow(before, n2, FR_MODULUS), n1) if before != 1 else []),
         starts=_blocks([scale * factor for factor in _powers(before, n2)]),
         steps=_blocks([after * factor for factor in columns]),
-        tails=_limbs(_powers(pow(after, n1, FR_MODULUS), n2)),
+        tails=_limbs(_powers(pow(after, n1, FR_MODULUS), n2) if after != 1 else []),
     )
 
 
