@@ -36,7 +36,8 @@ class VerifiedBundle:
     Args:
         bundle: as read.
         statement, proof: what was verified.
-        opened: rows of s that the proof itself opens (guards and public sums); sum v of cell c is row v·cells + c.
+        opened: rows of s that the proof itself opens (guards unless hidden, public sums); sum v of cell c is row
+            v·cells + c.
         released: released rows of s; empty where the agency passed on none.
         public: the rows of those opened that everybody is to see; all where sums are plain.
     """
@@ -65,7 +66,7 @@ def verify_bundle(bundle: AuditBundle) -> VerifiedBundle:
     for number, (relation, commitments) in enumerate(registered):
         _verify_registration(bundle, number, relation, commitments, statement, tables.get(_table_of(relation)), tau_g2)
     verify_proof(tau_g2, statement, proof)
-    verify_guards(statement.relation, proof, bundle.query.minimum_group)
+    verify_guards(statement, proof, bundle.query.minimum_group)
     opened = dict(zip(release_rows(statement.relation, proof.release), proof.rows))
     released = _verify_openings(bundle, statement, proof, opened, tau_g2)
     public = public_sums(statement.relation, proof)
@@ -118,7 +119,10 @@ def _query(
         _refuse("query", "its id is not the hash of chain, contract, proposer, nonce and relation")
     if query.minimum_group < LEAST_MINIMUM_GROUP:
         _refuse("query", f"a minimum group below {LEAST_MINIMUM_GROUP}, which no contract allows")
-    statement = Statement(relation, bundle.domain(chain.studies), query.query_id, commitments, table)
+    if relation.hidden_guards and query.minimum_group > relation.rows:
+        _refuse("query", "a minimum group that no group of the relation's rows reaches")
+    minimum = query.minimum_group if relation.hidden_guards else None
+    statement = Statement(relation, bundle.domain(chain.studies), query.query_id, commitments, table, minimum)
     if hashlib.sha256(bundle.statement).digest() != statement.hash:
         _refuse("statement", "not the words of its relation and commitments")
     proof = decode_proof(relation, bundle.proof)

@@ -153,12 +153,12 @@ class Registry(BoundContract):
         """Take the admin's place that was offered to this client's account."""
         return self._send("takeAdmin")
 
-    # range tables, which the verifier keeps
+    # range tables
 
     @cached_property
     def range_tables(self) -> RangeTables:
-        """The range tables of the verifier this registry asks."""
-        return RangeTables(self.client, self.verifier_address())
+        """The range tables this registry keeps."""
+        return RangeTables(self.client, self.address)
 
     def register_table(self, proof: TableProof) -> Receipt:
         """Register a range table (anybody may, once for each size); raises as `RangeTables.register`."""

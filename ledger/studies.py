@@ -27,7 +27,7 @@ from ledger.proof_codec import (
 from ledger.tables import RangeTables
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation, relation_hash
-from zk.errors import ZkError
+from zk.errors import RelationInvalidError, ZkError
 from zk.proof import Proof
 from zk.relation import Relation
 from zk.statement import Point, Statement, opened_rows
@@ -123,7 +123,8 @@ class PublishedRecord:
         return self.constants, self.sums, self.release, self.rows
 
     def opened(self, relation: Relation) -> dict[int, int]:
-        """Values of the opened rows of s (guards and public ones), and of all rows where sums are plain, by row number.
+        """Values of the opened rows of s (guards unless hidden, and public ones), and of all rows where sums are plain,
+        by row number.
 
         Raises:
             RecordInvalidError: the release word does not belong to this relation.
@@ -185,8 +186,8 @@ class Studies(BoundContract):
 
     @cached_property
     def range_tables(self) -> RangeTables:
-        """The range tables of the verifier this contract asks."""
-        return RangeTables(self.client, self.verifier_address())
+        """The range tables of the registry this contract asks."""
+        return RangeTables(self.client, self.registry_address())
 
     def parameters(self) -> tuple[int, bytes, tuple[int, ...]]:
         """Chain id, SRS id and [τ]_2 (x1, x0, y1, y0) set at deployment."""
@@ -201,18 +202,28 @@ class Studies(BoundContract):
         return query_id(self._call("chainId"), self.address, proposer, nonce, relation_hash(relation))
 
     def statement(
-        self, query: bytes, relation: Relation, commitments: Sequence[Point], table: Point | None = None
+        self,
+        query: bytes,
+        relation: Relation,
+        commitments: Sequence[Point],
+        table: Point | None = None,
+        minimum: int | None = None,
     ) -> Statement:
         """The statement a query's contributors prove.
 
         Args:
             table: [T] if the relation has lookups; None for the one the ledger has.
+            minimum: the query's minimum group, used if guards are hidden; None for the one the ledger has.
 
         Raises:
-            RecordInvalidError: the ledger has no such table.
+            RecordInvalidError: the ledger has no such table or, where its minimum is needed, no such query.
+            RelationInvalidError: guards are hidden, and no group of 2^log_rows rows reaches the minimum.
         """
         named = self.range_tables.of_relation(relation) if table is None else table
-        return Statement(relation, self.domain(), query, tuple(commitments), named)
+        asked = None
+        if relation.hidden_guards:
+            asked = self.query(query).minimum_group if minimum is None else minimum
+        return Statement(relation, self.domain(), query, tuple(commitments), named, asked)
 
     # sending
 
@@ -341,8 +352,12 @@ class Studies(BoundContract):
             proof, table = decode_contract_proof(relation, sent), decode_contract_table(relation, sent)
         except (ValueError, KeyError, ZkError) as error:
             raise RecordInvalidError(f"the transaction that published {query.hex()} holds no proof") from error
-        statement = self.statement(query, relation, commitments, table)
-        record = verify_record(self.query(query), statement, proof, self.binding(query))
+        asked = self.query(query)
+        try:
+            statement = self.statement(query, relation, commitments, table, asked.minimum_group)
+        except RelationInvalidError as error:
+            raise RecordInvalidError(f"the minimum group of {query.hex()} does not fit its relation") from error
+        record = verify_record(asked, statement, proof, self.binding(query))
         found = PublishedRecord(
             query, record, proof.constants, proof.sums, proof.release, proof.rows, event.block_number, event.tx_hash,
             together,

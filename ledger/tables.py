@@ -39,14 +39,14 @@ def decode_table(arguments: Sequence[Any]) -> TableProof:
 
 
 class RangeTables(BoundContract):
-    """The range tables of the universal verifier at an address.
+    """The range tables of the registry at an address.
 
     Args:
         client: ledger client; its account signs what this object sends.
-        address: of the verifier (`ledger.deploy.Deployment.verifier`).
+        address: of the registry (`ledger.deploy.Deployment.registry`).
     """
 
-    artifact = "ProofVerifier"
+    artifact = "Registry"
 
     def register(self, proof: TableProof) -> Receipt:
         """Register a table; anybody may, once for each size.

@@ -12,6 +12,8 @@ its choice and nothing else, and an opening is confirmed by both holders.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mpc.coin import toss_coin
@@ -73,6 +75,18 @@ class CheckedProducts:
         right = concatenate_shares([b.value, b.value])
         both = self._engine.multiply(left, right, self._next_label("product"), index=self._index)
         return self._remember(CheckedShare(both[: len(a)], both[len(a) :]))
+
+    def linear(self, terms: Sequence[tuple[int, CheckedShare]]) -> CheckedShare:
+        """Return Σ coefficient·share for at least one share, all of one length. No message, and nothing more to check:
+        what is linear in tagged shares has the tag it must have."""
+        self._require_key()
+        engine = self._engine
+        (coefficient, share), *rest = terms
+        value, tag = engine.scale_public(share.value, coefficient), engine.scale_public(share.tag, coefficient)
+        for coefficient, share in rest:
+            value = engine.add(value, engine.scale_public(share.value, coefficient))
+            tag = engine.add(tag, engine.scale_public(share.tag, coefficient))
+        return CheckedShare(value, tag)
 
     def verify(self) -> None:
         """Check every product so far and end the batch: a coin toss, then two openings.

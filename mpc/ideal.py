@@ -1,7 +1,7 @@
 """The functionality in the clear: what a trusted third party would compute. The oracle of every protocol test.
 
 Values are Python integers modulo the ring's size; method names and arguments are those of ``mpc.replicated.Engine``
-and ``mpc.compare``, without labels.
+and ``mpc.compare`` and ``mpc.bits``, without labels.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ class Ideal:
     def inner_many(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[int]:
         """Return several inner products."""
         return [self.inner(a, b)[0] for a, b in pairs]
+
+    def shared_bits(self, x: Sequence[int], width: int) -> list[int]:
+        """Return the bits of integers in [0, 2^width), integer by integer, each from its lowest bit."""
+        return [value % self.modulus >> bit & 1 for value in x for bit in range(width)]
 
     def matrix_product(self, a: Sequence[int], b: Sequence[int], depth: int) -> list[int]:
         """Return the product of two matrices given row by row, the first with ``depth`` columns."""

@@ -9,11 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from query.binding import AggregateArgument, BoundColumn, BoundPerson, BoundQuestion
 from query.errors import SqlUnsupportedError
-from query.expressions import Arithmetic, ColumnName, Expression, all_names, text_of
-from query.kinds import stored_offset, stored_scale
+from query.expressions import (
+    Arithmetic,
+    Case,
+    ColumnName,
+    Comparison,
+    Expression,
+    Literal,
+    Membership,
+    all_names,
+    text_of,
+)
+from query.kinds import Category, stored_offset, stored_scale
 from query.masks import Factor
 from query.sides import Side
 from query.sums import Operand
@@ -31,12 +42,20 @@ class CompiledArgument:
         masks: by table, what must hold for it to be known.
         operand: how to read it.
         crossing: whether its factor has columns of several tables.
+        picks: of CASE WHEN category = 'name' … THEN 1 ELSE 0 END, the table, the category and the names; else None.
     """
 
     factors: Mapping[int, int]
     masks: Mapping[int, tuple[int, ...]]
     operand: Operand
     crossing: bool = False
+    picks: tuple[int, str, frozenset[str]] | None = None
+
+    def excludes(self, other: CompiledArgument) -> bool:
+        """Whether no row has both values other than 0, whatever the data: both pick different names of a category."""
+        if self.picks is None or other.picks is None:
+            return False
+        return self.picks[:2] == other.picks[:2] and not self.picks[2] & other.picks[2]
 
 
 class ArgumentCompiler:
@@ -71,7 +90,27 @@ class ArgumentCompiler:
             return self._computed({argument.table: text}, {argument.table: value}, masks, crossing=True)
         values = {table: self._sides[table].values.value(argument.expression) for table in tables}
         texts = {table: self._sides[table].values.text(argument.expression) for table in tables}
-        return self._computed(texts, values, {table: value.masks for table, value in values.items()}, crossing=False)
+        masks = {table: value.masks for table, value in values.items()}
+        found = self._computed(texts, values, masks, crossing=False)
+        return replace(found, picks=self._picks(argument.expression))
+
+    def _picks(self, expression: Expression) -> tuple[int, str, frozenset[str]] | None:
+        """The names of a category that a value is 1 for, if it is 0 for all others."""
+        match expression:
+            case Case(branches=((condition, Literal(value=one)),), otherwise=Literal(value=zero)):
+                if (one, zero) != (Decimal(1), Decimal(0)):
+                    return None
+            case _:
+                return None
+        match condition:
+            case Comparison(operator="=", left=ColumnName() as column, right=Literal(value=str() as name)):
+                names = frozenset({name})
+            case Membership(operand=ColumnName() as column, items=items):
+                names = frozenset(str(item.value) for item in items)
+            case _:
+                return None
+        bound = self._question.columns[column]
+        return (bound.table, bound.column.name, names) if isinstance(bound.column.kind, Category) else None
 
     def _column(self, argument: BoundColumn, tables: Sequence[int]) -> CompiledArgument:
         name, kind = argument.column.name, argument.column.kind

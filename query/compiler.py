@@ -36,6 +36,7 @@ from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.sides import Side
 from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
 from zk.builder import RelationBuilder
+from zk.errors import RelationTooLargeError
 from zk.limits import require_publishable
 from zk.relation import MAX_CELLS, MAX_SUMS, ONE, Relation
 from zk.transcript import FR_MODULUS
@@ -147,8 +148,12 @@ class SumCompiler:
                                      spec.guard * len(cells) + place))
         return tuple(found)
 
-    def relation(self, plain: bool) -> Relation:
+    def relation(self, plain: bool, hidden: bool = False) -> Relation:
         """The finished relation.
+
+        Args:
+            plain: whether the sums stand in the statement.
+            hidden: whether guards are hidden, if they fit.
 
         Raises:
             QuestionTooLargeError, RelationTooLargeError: it exceeds the limits of proof and contract.
@@ -158,7 +163,15 @@ class SumCompiler:
             raise QuestionTooLargeError("sums", sums, MAX_SUMS, hint)
         if sums * cells > MAX_CELLS:
             raise QuestionTooLargeError(f"cells of sums, {sums} sums in {cells} cells", sums * cells, MAX_CELLS, hint)
-        relation = self._builder.build(plain)
+        if hidden and self._builder.hides_guards():
+            try:
+                return self._publishable(hidden_guards=True)
+            except RelationTooLargeError:
+                pass  # one column too many: with its guards opened it may fit
+        return self._publishable(plain)
+
+    def _publishable(self, plain: bool = False, hidden_guards: bool = False) -> Relation:
+        relation = self._builder.build(plain, hidden_guards)
         require_publishable(relation)
         return relation
 
@@ -187,8 +200,9 @@ class SumCompiler:
         count, table = moment(), None
         if statistic is Statistic.MOMENTS:
             moments = Moments(count)
+            first = tuple(moment(x) for x in arguments)
             pairs = combinations_with_replacement(arguments, 2)
-            table = MomentTable(tuple(moment(x) for x in arguments), tuple(moment(x, y) for x, y in pairs))
+            table = MomentTable(first, tuple(None if x.excludes(y) else moment(x, y) for x, y in pairs))
         else:
             sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
             moments = Moments(count, **{name.value: number for name, number in sums.items()})

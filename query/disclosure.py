@@ -90,7 +90,11 @@ def _conditions(side: TableProducts, product: Product) -> list[str]:
 
 
 def disclosure_lines(
-    sums: Sequence[tuple[str, bool]], minimum_group: int, groups: Sequence[tuple[str, int]] = (), public: bool = False
+    sums: Sequence[tuple[str, bool]],
+    minimum_group: int,
+    groups: Sequence[tuple[str, int]] = (),
+    public: bool = False,
+    hidden: bool = False,
 ) -> tuple[str, ...]:
     """One line for each sum.
 
@@ -99,10 +103,12 @@ def disclosure_lines(
         minimum_group: smallest count that is let out.
         groups: names and numbers of groups of the columns of GROUP BY.
         public: whether every sum is opened on the ledger.
+        hidden: whether guards are proved to be large enough instead of being opened.
     """
     ledger = "opened on the ledger, where everyone sees it"
     others = ledger if public else "to the agency alone"
     each = " and of ".join(f"{name} ({count} groups)" for name, count in groups)
     suffix = f", for each group of {each}" if groups else ""
-    return tuple(f"{words}{suffix}: "
-                 + (f"{ledger}, and only if at least {minimum_group}" if guard else others) for words, guard in sums)
+    count = f"{others}, and only if at least {minimum_group}, which is proved to everyone"
+    count = count if hidden else f"{ledger}, and only if at least {minimum_group}"
+    return tuple(f"{words}{suffix}: {count if guard else others}" for words, guard in sums)

@@ -14,6 +14,15 @@ from zk.cost import RelationCost, relation_cost
 JOINT_FACTOR = 2  # the busiest of three provers works about twice as much as a single one (docs/performance.md)
 
 
+def _guards(plan: Plan) -> str:
+    """How everybody sees that groups are large enough."""
+    if plan.relation.hidden_guards:
+        return f"hidden: proved to count at least {plan.minimum_group} rows, and not opened"
+    if plan.publication.hides_guards:
+        return "opened on the ledger: to be hidden they need more rows, N/32 up to the last guard's, or a smaller proof"
+    return "opened on the ledger"
+
+
 def explain_plan(plan: Plan, decisions: Sequence[str] = ()) -> str:
     """A summary of a plan: tables, columns, shape and cost of the proof, sums with guards and bounds, disclosures.
 
@@ -29,6 +38,7 @@ def explain_plan(plan: Plan, decisions: Sequence[str] = ()) -> str:
              f"columns    {', '.join(f'{column.table}.{column.name}' for column in plan.columns)}",
              f"proof      {cost.commitments} commitments, {cost.openings} opened at a random point, "
              f"{cost.zero_forms} vanishing forms, {cost.sums} sums in {cost.cells} cells",
+             f"guards     {_guards(plan)}",
              f"ranges     {cost.lookups} lookups of {relation.table_bits} bits, {cost.limbs} limb columns",
              f"cost       {cost.terms} terms, {cost.words} words, about {cost.gas} gas",
              f"estimate   about {_seconds(estimated_seconds(plan, cost))} of the busiest prover's processor, "

@@ -140,7 +140,8 @@ def compile_question(
     try:
         compiler = SumCompiler(question)
         outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
-        relation = compiler.relation(plain)
+        hidden = publication.hides_guards and smallest <= 1 << question.tables[0].log_rows
+        relation = compiler.relation(plain, hidden)
     except RelationTooLargeError as fault:
         raise QuestionTooLargeError(fault.limit, fault.needed, fault.allowed) from fault
     except RelationInvalidError as fault:
@@ -156,7 +157,7 @@ def compile_question(
         _plan_columns(relation, compiler.sides),
         compiler.sums(),
         outputs,
-        disclosure_lines(compiler.counts, smallest, groups, public),
+        disclosure_lines(compiler.counts, smallest, groups, public, relation.hidden_guards),
         _uses(question),
         smallest,
         tuple(compiler.groups),

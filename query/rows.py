@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,20 @@ def _encode_value(columns: Columns, row: int, column: ColumnSchema, reader: _Rea
         raise RowInvalidError(row, column.name, str(fault)) from None  # the cause could show the value
     if column.nullable:
         columns[column.name + KNOWN_SUFFIX][row] = 1
+
+
+def value_fault(kind: Kind, value: object) -> str:
+    """What is wrong with a value of a kind, without the value; empty where it fits."""
+    try:
+        _reader(kind).read(value)
+    except _ValueFaultError as fault:
+        return str(fault)
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _reader(kind: Kind) -> _Reader:
+    return _Reader(kind)
 
 
 class _ValueFaultError(Exception):

@@ -59,10 +59,10 @@ class Moments:
 @dataclass(frozen=True, slots=True)
 class MomentTable:
     """Numbers of the sums of MOMENTS, besides the count: of every value, and of every product of two, row by row of the
-    upper triangle."""
+    upper triangle; None where the product is 0 on every row, whatever the data."""
 
     first: tuple[int, ...]
-    second: tuple[int, ...]
+    second: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

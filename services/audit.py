@@ -17,7 +17,7 @@ from query.directory import Directory, RegisteredTable
 from query.errors import QueryError
 from query.plan import Plan, compile_question
 from query.policy import Policy
-from query.publication import Publication
+from query.publication import possible_compilations, possible_publications
 from query.registration import registration_relation
 from query.schema import TableSchema, encode_schema, parse_schema
 from query.statistics import Result as Output
@@ -137,10 +137,11 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
     bundle, question = verified.bundle, verified.bundle.question
     if question is None:
         return None, ""
-    publication = Publication.PUBLIC if verified.public else Publication.AGENCY
-    if question_hash(publication, question.salt, question.sql) != bundle.query.sql_hash:
+    possible = possible_publications(bool(verified.public))
+    asked = [p for p in possible if question_hash(p, question.salt, question.sql) == bundle.query.sql_hash]
+    if not asked:
         raise BundleContradictedError(
-            "question", f"not what was proposed: another SQL text, or sums for another reader than {publication.value}"
+            "question", f"not what was proposed: another SQL text, or sums for another reader than {possible[0].value}"
         )
     known = [(entry, schema) for entry, schema in zip(bundle.datasets, schemas) if schema is not None]
     if len(known) != len(schemas):
@@ -156,9 +157,11 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
             )
             for entry, schema in known
         ]
-        plan = compile_question(question.sql, Directory(tables), least, publication)
+        directory = Directory(tables)
+        plans = [compile_question(question.sql, directory, least, p) for p in possible_compilations(asked[0])]
     except QueryError as error:
         raise BundleContradictedError("question", f"the SQL text cannot be asked: {error}") from error
-    if relation_hash(plan.relation) != relation_hash(verified.statement.relation):
-        raise BundleContradictedError("question", "the SQL text means another relation than the one proved")
-    return plan, ""
+    for plan in plans:
+        if plan.relation == verified.statement.relation:
+            return plan, ""
+    raise BundleContradictedError("question", "the SQL text means another relation than the one proved")

@@ -31,7 +31,7 @@ from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
 from query.plan import Plan, compile_question
 from query.policy import Asker
-from query.publication import Publication
+from query.publication import Publication, possible_compilations, possible_publications
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
@@ -215,8 +215,9 @@ class Tallystick(StatisticsByName):
             request_id: makes the call repeatable: the same id continues the same study. None draws one.
             on_progress: called with every change.
             wait_for_approval_s: how long to wait where a person has to approve.
-            publish: who sees the numbers: ``"agency"``, we alone, or ``"public"``, everybody on the ledger, which the
-                policy of every table must allow.
+            publish: who sees the numbers: ``"agency"``, we alone; ``"counts"``, we alone but for the counts of rows
+                behind them, which are opened on the ledger; or ``"public"``, everybody on the ledger, which the policy
+                of every table must allow.
 
         Raises:
             QueryError: the question cannot be asked.
@@ -422,16 +423,19 @@ class Tallystick(StatisticsByName):
     def _plan_of(self, verified: VerifiedQuery, study: StudyUpdate) -> Plan:
         """The meaning of our own question: another text could mean other statistics of the same sums."""
         salt = self._derived("salt", study.request_id)
-        publication = Publication.PUBLIC if verified.public else Publication.AGENCY
-        if not hmac.compare_digest(question_hash(publication, salt, study.sql), verified.query.sql_hash):
+        possible = possible_publications(bool(verified.public))
+        proposed = verified.query.sql_hash
+        asked = [p for p in possible if hmac.compare_digest(question_hash(p, salt, study.sql), proposed)]
+        if not asked:
             raise ResultRejectedError(
                 "not the question proposed with this key: the coordinator shows another SQL text, or the sums were "
-                f"published for another reader ({publication.value})"
+                f"published for another reader ({possible[0].value})"
             )
-        plan = self.compile(study.sql, publish=publication)
-        if relation_hash(plan.relation) != verified.query.relation_hash:
-            raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
-        return plan
+        for publication in possible_compilations(asked[0]):
+            plan = self.compile(study.sql, publish=publication)
+            if relation_hash(plan.relation) == verified.query.relation_hash:
+                return plan
+        raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
 
     def _opened(self, verified: VerifiedQuery, query_id: bytes) -> tuple[RowOpening, ...]:
         with ThreadPoolExecutor(len(self._parties)) as pool:

@@ -140,14 +140,23 @@ class CoordinatorConfig(ServerConfig):
     batch_window_s: Annotated[float, Field(ge=0, le=600)] = 0.0
 
 
+class SourcesConfig(_Section):
+    """What an operator may read tables from: folders, and database servers as ``host:port``."""
+
+    folders: tuple[Path, ...] = ()
+    hosts: tuple[Address, ...] = ()
+
+
 class AgencyConfig(_Process):
-    """A client: its certificate, the coordinator, the parties that send results, and the ledger to check on."""
+    """A client: its certificate, the coordinator, the parties that send results, and the ledger to check on; of an
+    operator also the sources it may read."""
 
     name: Name
     tls: TlsConfig
     coordinator: Endpoint
     parties: tuple[PartyEndpoint, ...]
     ledger: LedgerConfig
+    sources: SourcesConfig = SourcesConfig()
 
 
 ConfigT = TypeVar("ConfigT", bound=_Process)

@@ -101,6 +101,7 @@ def encode_release(release: int) -> bytes:
 
 _PUBLICATIONS: Final = {
     Publication.AGENCY: common_pb2.PUBLICATION_AGENCY,
+    Publication.COUNTS: common_pb2.PUBLICATION_COUNTS,
     Publication.PUBLIC: common_pb2.PUBLICATION_PUBLIC,
 }
 
@@ -142,6 +143,7 @@ def statement_message(statement: Statement) -> common_pb2.Statement:
         domain=statement.domain,
         subject=statement.subject,
         commitments=encode_affine([*statement.commitments, *([] if statement.table is None else [statement.table])]),
+        minimum=statement.minimum or 0,
     )
 
 
@@ -162,7 +164,7 @@ def statement_from(message: common_pb2.Statement) -> Statement:
     if len(points) != registered + relation.multiplicities:
         raise RequestInvalidError("statement.commitments", "expected one for each registered column, and the table's")
     table = points[registered] if relation.lookups else None
-    return Statement(relation, message.domain, message.subject, points[:registered], table)
+    return Statement(relation, message.domain, message.subject, points[:registered], table, message.minimum or None)
 
 
 def array_chunks(arrays: Mapping[ArrayKey, Words]) -> Iterator[common_pb2.ArrayChunk]:

@@ -78,8 +78,8 @@ def text_hash(label: str, salt: bytes, text: str) -> bytes:
 
 
 def question_hash(publication: Publication, salt: bytes, sql: str) -> bytes:
-    """Salted hash of a question, as the ledger holds it: of its SQL, and of whether its numbers are to be public."""
-    return text_hash("sql.public" if publication is Publication.PUBLIC else "sql", salt, sql)
+    """Salted hash of a question, as the ledger holds it: of its SQL, and of who is to see its numbers."""
+    return text_hash("sql" if publication is Publication.AGENCY else f"sql.{publication.value}", salt, sql)
 
 
 def read_directory(registry: Registry, documents: Iterable[TableDocument]) -> DirectoryView:

@@ -13,6 +13,8 @@
     │   └── DisclosureRefusedError  the data refused it: one public code, DISCLOSURE, and nothing else
     ├── ContributionRejectedError   a contribution to a joint proof was false
     ├── HistoryIncompleteError      a party lacks what it needs to audit an answer against earlier ones
+    ├── SourceInvalidError          a source or its mapping cannot be read; names the field
+    ├── SourceRefusedError          a source outside what the operator is allowed to read
     ├── CapacityExceededError       a limit on work in progress
     ├── PeerUnavailableError        another process did not answer in time
     └── RemoteError                 another process refused or failed; `code` is what it said
@@ -107,6 +109,23 @@ class ContributionRejectedError(ServiceError):
 
 class HistoryIncompleteError(ServiceError):
     """A party cannot compare an answer with an earlier one: its shares of that answer's counts are gone."""
+
+
+class SourceInvalidError(ServiceError):
+    """A source or its mapping cannot be read.
+
+    Args:
+        field: of the mapping, or part of the source.
+        fault: what is wrong; never a value.
+    """
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
+        self.field = field
+
+
+class SourceRefusedError(SourceInvalidError):
+    """A source that the operator may not read."""
 
 
 class CapacityExceededError(ServiceError):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from query.schema import parse_schema
 from services.config import AgencyConfig, load_config
 from services.coordinator.client import CoordinatorClient
-from services.errors import ConfigInvalidError, RequestInvalidError
+from services.errors import ConfigInvalidError, RequestInvalidError, SourceInvalidError
 from services.party.client import PartyClient, TableDocument
+
+if TYPE_CHECKING:
+    from services.connectors.table import SourceTable
 
 
 def connect_party(config: Path, name: str) -> PartyClient:
@@ -37,6 +42,45 @@ def fetch_tables(config: Path) -> list[TableDocument]:
         return client.tables()
     finally:
         client.close()
+
+
+def read_operator_source(config: Path, mapping: Path, schema: Path) -> SourceTable:
+    """Read a source that a configuration allows, by its mapping.
+
+    Raises:
+        ConfigInvalidError: the configuration cannot be used.
+        SchemaInvalidError: the schema is none.
+        ServiceError: as `services.connectors.table.read_source`.
+    """
+    from services.connectors.allowed import AllowedSources
+    from services.connectors.mapping import parse_mapping
+    from services.connectors.table import read_source
+
+    allowed = load_config(AgencyConfig, config).sources
+    table = parse_schema(_bytes_of(schema, "schema"))
+    parsed = parse_mapping(_bytes_of(mapping, "mapping"), table)
+    return read_source(parsed, table, AllowedSources(allowed.folders, allowed.hosts))
+
+
+def read_whole_source(config: Path, mapping: Path, schema: Path) -> bytes:
+    """The CSV of a source every row of which fits.
+
+    Raises:
+        SourceInvalidError: rows do not fit; ``tallystick source check`` lists them. Other errors as
+            `read_operator_source`.
+    """
+    found = read_operator_source(config, mapping, schema)
+    if not found.report.clean:
+        left, rows = found.report.rows - found.report.taken, found.report.rows
+        raise SourceInvalidError("source", f"{left} of {rows} rows do not fit: see tallystick source check")
+    return found.csv
+
+
+def _bytes_of(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceInvalidError(what, f"cannot read {path}: {error.strerror}") from error
 
 
 def parse_query_id(text: str) -> bytes:

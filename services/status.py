@@ -42,6 +42,8 @@ _STATUS: Final[dict[type[Exception], grpc.StatusCode]] = {
     errors.RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ContributionRejectedError: grpc.StatusCode.ABORTED,
     errors.HistoryIncompleteError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.SourceInvalidError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.SourceRefusedError: grpc.StatusCode.PERMISSION_DENIED,
     errors.CapacityExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PeerUnavailableError: grpc.StatusCode.UNAVAILABLE,
     mpc_errors.MpcError: grpc.StatusCode.ABORTED,

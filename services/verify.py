@@ -19,7 +19,6 @@ from services.errors import StateConflictError
 from services.ledger_access import LedgerAccess
 from services.party.client import TableDocument
 from services.range_tables import range_table
-from zk.errors import ProofRejectedError
 from zk.proof import Proof, encode_proof
 from zk.statement import Statement
 from zk.transcript import proof_domain
@@ -35,7 +34,7 @@ class VerifiedQuery:
         published: the ledger's record.
         statement, proof: what was verified.
         proof_bytes: size of the proof's canonical form.
-        guards: opened counts by row of the sums.
+        guards: opened counts by row of the sums; none where guards are hidden and no sum is public.
         public: public sums by row, guards among them; empty where the agency alone sees them.
     """
 
@@ -98,16 +97,15 @@ def verify_published(ledger: LedgerAccess, query_id: bytes) -> VerifiedQuery:
             raise RecordInvalidError(f"dataset {dataset:032x} was not registered with 2^{query.relation.log_rows} rows")
     pinned = ledger.deployment
     domain = proof_domain(pinned.chain_id, address_word(pinned.studies), pinned.srs_id)
-    statement = Statement(query.relation, domain, query_id, commitments, range_table(ledger, query.relation))
+    minimum = query.minimum_group if query.relation.hidden_guards else None
+    statement = Statement(query.relation, domain, query_id, commitments, range_table(ledger, query.relation), minimum)
     if (sent.table, sent.hash, statement.hash) != (statement.table, statement.hash, query.statement_hash):
         raise RecordInvalidError("the transaction's statement is not the query's over the directory's commitments")
     if record_hash(statement, proof) != published.record:
         raise RecordInvalidError("the record on the ledger is not that of the proof in the transaction")
     verify_proof(ledger.tau_g2, statement, proof)
-    verify_guards(query.relation, proof, query.minimum_group)
+    verify_guards(statement, proof, query.minimum_group)
     opened = published.opened(query.relation)
-    if not opened:
-        raise ProofRejectedError("nothing released")
     guarding = {query.relation.guard_row(row) for row in opened}
     guards = {row: value for row, value in opened.items() if row in guarding}
     public = public_sums(query.relation, proof)

@@ -17,6 +17,7 @@ In the order of dependence:
     srs  srs_check  ceremony        the structured reference string, how it is verified and made
     ptau                            the same in the `.ptau` format
     range_table  lagrange           the table of lookups; commitments to few rows
+    guards                          hidden guards: where their bits stand, and what binds them to the sums
     statement  proof                what is proved, and a proof's form
     owners  columns  hints          who computes what; products in parts; witnesses without a form
     witness  sums  uploads          what a contributor holds, its parts of the sums, what it shares

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from zk import comparison
 from zk.cover import COPY_WEIGHT, small_cover
@@ -32,6 +33,7 @@ from zk.relation import (
     Term,
     relation_of,
 )
+from zk.relation_rules import hides_guards
 
 Handle = int
 DraftTerm = tuple[int, Handle, Handle]
@@ -215,11 +217,12 @@ class RelationBuilder:
 
     # --- the relation ---------------------------------------------------------------------------------------------
 
-    def build(self, plain: bool = False) -> Relation:
+    def build(self, plain: bool = False, hidden_guards: bool = False) -> Relation:
         """Choose the opened columns, insert copies, and return the relation.
 
         Args:
             plain: whether the sums stand in the statement instead of a committed column.
+            hidden_guards: whether guards are proved to be large enough instead of being opened.
 
         Raises:
             RelationInvalidError: the result breaks a limit or rule of `Relation`.
@@ -227,7 +230,8 @@ class RelationBuilder:
         self._check_size()
         unused = self._optional - self._used()
         registered = {column: handle for column, handle in self._registered.items() if handle not in unused}
-        layout = _Layout(registered, [w.handle for w in self._witnesses], self._inverses(), self._cover())
+        witnesses = [w.handle for w in self._witnesses]
+        layout = _Layout(registered, witnesses, self._inverses(), self._cover(), hidden_guards)
         zero = [[Term(1, ONE, layout.index[h]), Term(-1, ONE, layout.shown[h])] for h in layout.copies]
         zero += [
             [*layout.form(w.definition), Term(-1, ONE, layout.index[w.handle])]
@@ -235,7 +239,7 @@ class RelationBuilder:
             if w.kind is None
         ]
         zero += [layout.form(draft) for draft in self._zero]
-        opened = list(layout.shown.values()) + ([layout.table] if self._lookups else [])
+        opened = [*layout.shown.values(), *layout.bits, *([layout.table] if self._lookups else [])]
         return relation_of(
             self._log_rows,
             tuple(registered),
@@ -256,7 +260,13 @@ class RelationBuilder:
             ),
             products=[layout.form(draft) for draft in self._second],
             plain=plain,
+            hidden_guards=hidden_guards,
         )
+
+    def hides_guards(self) -> bool:
+        """Whether the guards of the sums so far may be hidden (`zk.relation_rules.hides_guards`)."""
+        cells = prod(len(codes) for _, codes in self._groups)
+        return hides_guards(self._log_rows, cells, [guard for _, guard in self._sums])
 
     def _inverses(self) -> tuple[list[Handle], list[Handle], list[Handle]]:
         return list(self._lookups.values()), list(self._groups.values()), list(self._second.values())
@@ -323,6 +333,7 @@ class _Layout:
         witnesses: list[Handle],
         inverses: tuple[list[Handle], list[Handle], list[Handle]],
         cover: frozenset[Handle],
+        hidden_guards: bool,
     ) -> None:
         lookups, groups, products = inverses
         first = list(registered.values())
@@ -332,6 +343,8 @@ class _Layout:
         self.index |= {handle: place for place, handle in enumerate(witnesses, start=after)}
         table = 1 if lookups else 0  # m before the lookups, g behind them
         after += len(witnesses) + table
+        self.bits = [after] if hidden_guards else []
+        after += len(self.bits)
         self.index |= {handle: place for place, handle in enumerate(lookups, start=after)}
         after += len(lookups) + table
         self.index |= {handle: place for place, handle in enumerate([*groups, *products], start=after)}

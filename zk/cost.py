@@ -1,8 +1,8 @@
 """What a relation costs: counts and bytes exact, gas and seconds estimated. Public.
 
 Gas is a linear fit of whole transactions (docs/gas.md; `tests/ledger/test_gas.py` holds it to within 2 %), with every
-guard opened. Seconds are processor time of one prover on one core of the machine of docs/performance.md, whose three
-measured questions they meet within 30 %.
+guard opened unless hidden. Seconds are processor time of one prover on one core of the machine of docs/performance.md,
+whose three measured questions they meet within 30 %.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ GAS_OPENING: Final = 1_110
 GAS_TERM: Final = 150
 GAS_CELL: Final = 600
 GAS_GUARD: Final = 800
+GAS_HIDDEN: Final = 3_490  # the equations of hidden guards, then one more guard
+GAS_HIDDEN_GUARD: Final = 840
 
 SECONDS_OF_A_COLUMN: Final = 0.6  # of 2^20 rows: its commitment, transforms and shares of the quotient and openings
 COLUMNS_OF_THE_ARGUMENT: Final = 4  # [A], [t], [W], [V]
@@ -33,8 +35,8 @@ class RelationCost:
 
     Args:
         registered: commitments taken from the directory.
-        commitments: commitments in the proof, without those of the argument itself: witnesses, multiplicities, s and
-            round 2.
+        commitments: commitments in the proof, without those of the argument itself: witnesses, multiplicities, bits of
+            hidden guards, s and round 2.
         openings: columns opened at a random point.
         lookups: linear forms looked up in the range table.
         limbs: witnesses that hold a limb of a larger number.
@@ -44,7 +46,7 @@ class RelationCost:
         terms: terms of all forms.
         words: 32-byte words of its encoding.
         gas: estimated gas of a transaction that publishes it.
-        proof_bytes: size of a proof with every guard opened.
+        proof_bytes: size of a proof with every guard opened, unless they are hidden.
         seconds: estimated processor seconds of a single prover.
     """
 
@@ -81,9 +83,11 @@ def relation_cost(relation: Relation) -> RelationCost:
         + GAS_TERM * terms
         + GAS_CELL * relation.sum_rows
         + GAS_GUARD * guards
+        + (GAS_HIDDEN + GAS_HIDDEN_GUARD * guards) * relation.bit_columns
     )
     points = relation.round1_count + relation.round2_count + (4 if relation.plain else 5)
-    values = len(relation.opened) + (1 + relation.sum_rows if relation.plain else 2 + guards)
+    shown = 0 if relation.hidden_guards else guards
+    values = len(relation.opened) + (1 + relation.sum_rows if relation.plain else 2 + shown)
     return RelationCost(
         registered=len(relation.registered),
         commitments=commitments,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zk.encoding import (
     COMPILER_VERSION,
     HEADER_FIELDS,
+    HIDDEN_FLAG,
     HINT_PAIRS_AT,
     MAX_WORDS,
     PAIRS_PER_WORD,
@@ -55,6 +56,7 @@ class _Shape:
     codes: tuple[int, ...]
     lookups: int
     opened: tuple[int, ...]
+    bits: int
 
     @property
     def one(self) -> int:
@@ -66,7 +68,7 @@ class _Shape:
 
     @property
     def columns(self) -> int:
-        return self.registered + self.witnesses + self.round2 + 2 * self.one
+        return self.registered + self.witnesses + self.bits + self.round2 + 2 * self.one
 
     @property
     def products(self) -> int:
@@ -74,11 +76,11 @@ class _Shape:
 
     @property
     def own_zeros(self) -> int:
-        return self.zeros - self.products - self.lookups - self.one - len(self.codes)
+        return self.zeros - self.products - self.lookups - self.one - len(self.codes) - self.bits
 
     @property
     def round2_at(self) -> int:
-        return self.registered + self.witnesses + self.one + 1
+        return self.registered + self.witnesses + self.one + self.bits + 1
 
     @property
     def challenges(self) -> tuple[Challenge, ...]:
@@ -103,7 +105,10 @@ def decode_relation(words: Sequence[int]) -> Relation:
     header = [head >> 16 * k & 0xFFFF for k in range(HEADER_FIELDS)]
     codes = tuple(count for count in (header[12] & 0xFF, header[12] >> 8) if count)
     opened = reader.packed(header[5], 8)
-    shape = _Shape(header[2], header[3], header[4], header[6], header[7], header[11], codes, header[13], opened)
+    hidden = header[14] == COMPILER_VERSION | HIDDEN_FLAG
+    shape = _Shape(
+        header[2], header[3], header[4], header[6], header[7], header[11], codes, header[13], opened, int(hidden)
+    )
     if shape.products < 0 or shape.own_zeros < 0:
         raise RelationInvalidError("the header's counts do not fit together")
     guards = reader.packed(shape.sums, 8)
@@ -119,7 +124,7 @@ def decode_relation(words: Sequence[int]) -> Relation:
     at = shape.own_zeros + shape.products
     inverses = [shape.round2_at + k for k in range(shape.lookups)]
     group_inverses = [shape.round2_at + shape.lookups + shape.one + k for k in range(len(codes))]
-    group_zeros = zeros[at + shape.lookups + shape.one :]
+    group_zeros = zeros[at + shape.lookups + shape.one :]  # behind them that of hidden guards, which zip leaves out
     relation = Relation(
         header[1],
         columns,
@@ -134,6 +139,7 @@ def decode_relation(words: Sequence[int]) -> Relation:
         tuple(Group(_inner(form, k), own) for form, k, own in zip(group_zeros, group_inverses, group_codes)),
         tuple(_without_own(form) for form in zeros[shape.own_zeros : at]),
         header[14] == COMPILER_VERSION | PLAIN_FLAG,
+        hidden,
     )
     if encode_relation(relation) != list(words):
         raise RelationInvalidError("the relation's words are not canonical")
@@ -182,15 +188,16 @@ def _decode_program(
     challenges = {2 + k: challenge for k, challenge in enumerate(shape.challenges)}
     values_at = 2 + len(challenges) + len(constants)
     values = {values_at + k: column for k, column in enumerate(shape.opened)}
-    weights_at = values_at + 2 * len(shape.opened)
+    bits_at = values_at + 2 * len(shape.opened)
+    weights_at = bits_at + shape.bits
     products_at = weights_at + shape.all_sums + shape.zeros
     forms: list[list[Term]] = [[] for _ in range(shape.all_sums + shape.zeros)]
     slot = 0
     for word in program:
         for weight, value in _pairs(word):
             coefficient, left, challenge = 1, ONE, Challenge.NONE
-            if values_at + len(shape.opened) <= weight < weights_at:
-                continue  # batching weight; re-encoding checks that it stands where it must
+            if bits_at - len(shape.opened) <= weight < weights_at:
+                continue  # batching weight, or that of hidden guards; re-encoding checks that it stands where it must
             if weight >= products_at:
                 if weight - products_at >= len(products):
                     raise RelationInvalidError("a pair names a product that does not exist")

@@ -4,7 +4,7 @@ Layout (32-byte words; fields of the header are 16 bits from its low end):
 
     header     version, log_rows, registered, witnesses, round-2 columns, opened, sums, zero-forms (all of them, see
                `zk.expansion`), constants, product words, program words, κ, codes of group 1 | codes of group 2 << 8,
-               lookups, compiler version | plain << 8, hint words
+               lookups, compiler version | plain << 8 | hidden guards << 9, hint words
     opened     column indices, one byte each, 32 a word from the low end
     guards     guard of sum v, one byte each, 32 a word from the low end
     columns    one word each: dataset ‖ version ‖ kind ‖ column  (128, 32, 32, 32 bits from bit 96 down)
@@ -17,8 +17,8 @@ Layout (32-byte words; fields of the header are 16 bits from its low end):
 A pair is 16 bits: i | j << 8, two indices into the table of scalars
 
     0: 1   1: −1   challenges β (with lookups), β_1, β_2 (with groups)   constants   opened values
-    weights of opened values (γ^i/Z_H(ζ))   −α^v/Z_H(ζ) for v = 0.. (one more with lookups)   δ^u/Z_H(ζ) for u = 1..
-    products
+    weights of opened values (γ^i/Z_H(ζ))   with hidden guards the weight of b in equations and opened rows
+    −α^v/Z_H(ζ) for v = 0.. (one more with lookups)   δ^u/Z_H(ζ) for u = 1..   products
 
 and the program's slot k gives the scalar of commitment k as Σ table[i]·table[j] (slot 0 the generator, then registered,
 round 1, round 2, and T with lookups). The words are decodable: `zk.decoding.decode_relation` returns the forms and
@@ -45,6 +45,7 @@ HINT_PAIRS_AT: Final = 6
 MAX_TABLE: Final = 256
 MAX_WORDS: Final = 256
 PLAIN_FLAG: Final = 1 << 8
+HIDDEN_FLAG: Final = 1 << 9
 
 Pair = tuple[int, int]
 
@@ -61,6 +62,8 @@ class ScalarTable:
         base += len(relation.opened)
         self.batching = {column: base + k for k, column in enumerate(relation.opened)}
         base += len(relation.opened)
+        self.bits = base
+        base += relation.bit_columns
         self.sums = [base + v for v in range(sums)]
         base += sums
         self.zeros = [base + u for u in range(zeros)]
@@ -130,6 +133,8 @@ def encode_relation(relation: Relation) -> list[int]:
     slots: list[list[Pair]] = [[] for _ in range(relation.column_count + 1)]
     for column in relation.opened:
         slots[column].append((table.batching[column], 0))
+    if relation.hidden_guards:
+        slots[relation.bits_index].append((table.bits, 0))
     for weight, form in [*zip(table.sums, sums), *zip(table.zeros, zeros)]:
         for term in form:
             slots[term.right].append(table.pair(weight, term))
@@ -155,7 +160,7 @@ def encode_relation(relation: Relation) -> list[int]:
         relation.table_bits,
         codes[0] | codes[1] << 8,
         len(relation.lookups),
-        COMPILER_VERSION | (PLAIN_FLAG if relation.plain else 0),
+        COMPILER_VERSION | (PLAIN_FLAG if relation.plain else 0) | (HIDDEN_FLAG if relation.hidden_guards else 0),
         len(relation.hints),
     ]
     words = [sum(field << 16 * k for k, field in enumerate(header))]

@@ -5,6 +5,7 @@
     lookups       Σ_ℓ h_ℓ − g             summed over all rows: 0, and in no row of s
     group c       k·(β_c + gid) − 1       on every row
     product       definition − q          on every row
+    hidden guards b·b − b                 on every row
 
 A product f·h stands with its opened factor on the left: h if it is opened, else every column of f is.
 """
@@ -26,7 +27,8 @@ def challenges_of(relation: Relation) -> tuple[Challenge, ...]:
 
 
 def expanded_zero_forms(relation: Relation) -> tuple[Form, ...]:
-    """All zero-forms in the order of their weights: the relation's own, products, lookups, table, groups."""
+    """All zero-forms in the order of their weights: the relation's own, products, lookups, table, groups,
+    the bits of hidden guards."""
     opened = frozenset(relation.opened)
     forms = list(relation.zero_forms)
     for place, definition in enumerate(relation.products):
@@ -43,6 +45,9 @@ def expanded_zero_forms(relation: Relation) -> tuple[Form, ...]:
         forms.append(canonical_form(terms, opened))
     for place, group in enumerate(relation.groups):
         forms.append(inverse_form(group.form, relation.group_index(place), GROUP_CHALLENGES[place], opened))
+    if relation.hidden_guards:
+        bits = relation.bits_index
+        forms.append(canonical_form([Term(1, bits, bits), Term(-1, ONE, bits)], opened))
     return tuple(forms)
 
 

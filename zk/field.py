@@ -69,12 +69,14 @@ class Field:
         if lanes is None:
             operation(out, a, b, self.constants)
             return
+        if len(out) < PARALLEL_FROM or operation is not vectors.multiply:  # sums are bound by memory
+            lanes(out, a, b)
+            return
 
         def part(_: int, rows: slice) -> None:
             lanes(out[rows], a if len(a) == 1 else a[rows], b if len(b) == 1 else b[rows])
 
-        parts = _parts(len(out)) if operation is vectors.multiply else [slice(0, len(out))]
-        run_tasks(part, parts, processors())  # sums are bound by memory
+        run_tasks(part, _parts(len(out)), processors())
 
     def _has_lanes(self, n: int) -> bool:
         return chosen_path() == IFMA and self.modulus == FR_MODULUS and n >= LANES_FROM
@@ -200,7 +202,10 @@ class Field:
         out, factor = fresh(len(a)), self.from_integers([c])
         if self._has_lanes(len(a)):
             add = ifma_vectors.add_multiple
-            run_tasks(lambda _, rows: add(out[rows], a[rows], b[rows], factor), _parts(len(a)), processors())
+            if len(a) < PARALLEL_FROM:
+                add(out, a, b, factor)
+            else:
+                run_tasks(lambda _, rows: add(out[rows], a[rows], b[rows], factor), _parts(len(a)), processors())
         else:
             vectors.add_multiple(out, a, b, factor, self.constants)
         return out
@@ -243,10 +248,10 @@ def _shape(a: object) -> str:
 
 
 def _parts(n: int) -> list[slice]:
-    """The rows of a vector, whole or in parts for several threads: of a multiple of sixteen rows, but the last."""
-    threads = processors() if n >= PARALLEL_FROM else 1
-    size = max(16, -(-n // (16 * 4 * threads)) * 16) if threads > 1 else max(n, 1)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)] or [slice(0, 0)]
+    """The rows of a vector in parts for several threads: of a multiple of sixteen rows, but the last."""
+    threads = processors()
+    size = -(-n // (16 * 4 * threads)) * 16 if threads > 1 else n
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _count(n: int) -> int:

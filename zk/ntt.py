@@ -57,7 +57,8 @@ def coset_ntt(coefficients: Words, log_n: int, shift: int = COSET_SHIFT) -> Word
     """
     shift = _nonzero(shift)
     if _in_lanes(log_n):
-        return ifma_transform.transform(_filled(coefficients, log_n), root_of_unity(log_n), shift, 1, 1, processors())
+        root = root_of_unity(log_n)
+        return ifma_transform.transform(_filled(coefficients, log_n), root, shift, 1, 1, _threads(log_n))
     values = _copied(coefficients, log_n)
     if shift != 1:
         kernels.scale_by_powers(values[: len(coefficients)], _element(1), _element(shift))
@@ -71,7 +72,7 @@ def coset_intt(values: Words, shift: int = COSET_SHIFT) -> Words:
     scale, inverse = _inverse(n), _inverse(_nonzero(shift))
     if _in_lanes(log_n):
         root = _inverse(root_of_unity(log_n))
-        return ifma_transform.transform(_filled(values, log_n), root, 1, inverse, scale, processors())
+        return ifma_transform.transform(_filled(values, log_n), root, 1, inverse, scale, _threads(log_n))
     coefficients = _copied(values, log_n)
     kernels.transform(coefficients, _twiddles(log_n))
     coefficients[1:] = coefficients[:0:-1].copy()  # index -i in place of i: the inverse transform, times n
@@ -86,6 +87,10 @@ def _inverse(x: int) -> int:
 
 def _in_lanes(log_n: int) -> bool:
     return chosen_path() == IFMA and ifma_transform.LEAST_LOG_N <= log_n <= MAX_LOG_N
+
+
+def _threads(log_n: int) -> int:
+    return processors() if 1 << log_n >= ifma_transform.PARALLEL_FROM else 1
 
 
 def _element(value: int) -> Words:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
+from zk.guards import shown_bit_rows
 from zk.owners import FIRST, NOBODY
 from zk.polynomial import add_scaled, divide_by_linear
 from zk.statement import Rounds, opened_rows
@@ -45,6 +47,8 @@ class Openings:
         self._batched: Words = FR.zeros(0)
         self._opening: Words = FR.zeros(0)
         self._row_weights: dict[int, int] = {}
+        self._bit_points: list[int] = []
+        self._bits_weight = 0
         self._shifted_weight = self._next_weight = 0
 
     def __repr__(self) -> str:
@@ -103,7 +107,7 @@ class Openings:
         numbers = opened_rows(self._rounds.relation, release)
         if row_count != len(numbers):
             raise SizeMismatchError("one value for each opened row")
-        if self._row_weights:
+        if self._row_weights or self._bit_points:
             raise ProtocolStateError("rows are opened once")
         if not len(self._opening):
             self._open_without_rows()
@@ -113,7 +117,18 @@ class Openings:
             self._row_weights[row] = power
             _add(self._opening, divide_by_linear(self._sums, pow(omega, row, FR_MODULUS)), power)
             power = power * gamma % FR_MODULUS
+        self._bit_points = [pow(omega, row, FR_MODULUS) for row in shown_bit_rows(self._rounds.relation, release)]
+        if self._bit_points:
+            # one quotient for all: b − 1 vanishes on every opened row; of a part the remainder drops out
+            self._bits_weight, quotient = power, self._bits()
+            for point in self._bit_points:
+                quotient = divide_by_linear(quotient, point)
+            _add(self._opening, quotient, power)
         return self._opening
+
+    def _bits(self) -> Words:
+        part = self.part(self._rounds.relation.bits_index)
+        return FR.zeros(self._rounds.relation.rows) if part is None else part
 
     def _open_without_rows(self) -> None:
         gamma, power = self._rounds.gamma, 1
@@ -140,6 +155,9 @@ class Openings:
         weights = [scalar(weight, pow(omega, row, FR_MODULUS)) for row, weight in self._row_weights.items()]
         if weights:
             _add(total, self._sums, sum(weights) % FR_MODULUS)
+        if self._bit_points:
+            below = prod(z - point for point in self._bit_points)
+            _add(total, self._bits(), self._bits_weight * (z - zeta) * pow(below, -1, FR_MODULUS) % FR_MODULUS)
         scale = pow(self._rounds.vanishing(), -1, FR_MODULUS)
         return FR.scale(divide_by_linear(total, z), scale)
 

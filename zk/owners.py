@@ -4,7 +4,8 @@ A contributor's number from 0 owns a column it holds in plaintext. Besides these
 
 * EVERYBODY: m, g and T. m and g are linear in the lookups, so every contributor holds the part of its own lookups; T is
   public. A term of such columns is computed by everybody on its own part.
-* NOBODY: a witness defined by columns of several owners. It exists only as replicated shares.
+* NOBODY: a witness defined by columns of several owners, and the bits of hidden guards unless one contributor
+  proves alone. Such a column exists only as replicated shares.
 
 A term of two owners' columns is computed from replicated shares by all three. Public constants are added by contributor
 0 alone, who also owns witnesses defined by constants alone.
@@ -34,11 +35,12 @@ def owner_of_term(term: Term, owners: Mapping[int, int]) -> int | None:
     return right if left == right and right != NOBODY else None
 
 
-def column_owners(relation: Relation, registered: Mapping[int, int]) -> dict[int, int]:
+def column_owners(relation: Relation, registered: Mapping[int, int], alone: bool = False) -> dict[int, int]:
     """Extend the owners of registered columns to all columns.
 
     Args:
         registered: contributor number for each registered index 1..R.
+        alone: whether contributor 0 owns everything and proves without others; the bits of hidden guards are then its.
 
     Raises:
         RelationInvalidError: a hint, a lookup, a group or a product of round 2 mixes the columns of several owners.
@@ -60,6 +62,8 @@ def column_owners(relation: Relation, registered: Mapping[int, int]) -> dict[int
     if relation.lookups:
         for column in (relation.multiplicity_index, relation.table_side_index, relation.table_index):
             owners[column] = EVERYBODY
+    if relation.hidden_guards:
+        owners[relation.bits_index] = FIRST if alone else NOBODY
     return owners
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zk.errors import ProofRejectedError, RelationInvalidError
+from zk.guards import equation_denominators, shown_bit_rows
 from zk.relation import Relation
 from zk.statement import RELEASE_BITS, Point, Rounds, Statement, flatten, opened_rows
 from zk.transcript import FR_MODULUS, encode_words
@@ -26,7 +27,7 @@ class Proof:
         values: opened columns at ζ.
         shifted_value: A(ωζ).
         release: release word; 0 where sums are plain.
-        rows: values of the opened rows of s, in increasing row order.
+        rows: values of the opened rows of s, in increasing row order. Opened rows of b are 1 and not written.
         opening: [W].
         final: [V].
     """
@@ -148,18 +149,20 @@ def replay(statement: Statement, proof: Proof) -> Rounds:
 
 
 def denominators(statement: Statement, proof: Proof, rounds: Rounds) -> int:
-    """Product of everything the verifier divides by: Z_H(ζ)(z−ζ)(z−ωζ)·Π(z−ω^row)·Π(ζ−ω^v)·Π(β_c+code), ω^v over all
-    rows of s that mean something (none where sums are plain)."""
+    """Product of everything the verifier divides by: Z_H(ζ)(z−ζ)(z−ωζ)·Π(z−ω^row)·Π(ζ−ω^v)·Π(β_c+code), ω^row over the
+    opened rows of s and of b, ω^v over all rows of s that mean something (none where sums are plain); and those of
+    hidden guards (`zk.guards.equation_denominators`)."""
     omega, z, zeta = rounds.omega, rounds.z, rounds.zeta
     product = rounds.vanishing() * (z - zeta) * (z - omega * zeta)
-    for row in opened_rows(statement.relation, proof.release):
+    relation = statement.relation
+    for row in (*opened_rows(relation, proof.release), *shown_bit_rows(relation, proof.release)):
         product = product * (z - pow(omega, row, FR_MODULUS)) % FR_MODULUS
-    if not statement.relation.plain:
+    if not relation.plain:
         point = 1
-        for _ in range(statement.relation.sum_rows):
+        for _ in range(relation.sum_rows):
             product = product * (zeta - point) % FR_MODULUS
             point = point * omega % FR_MODULUS
-    for denominator in rounds.group_denominators():
+    for denominator in [*rounds.group_denominators(), *equation_denominators(relation, zeta)]:
         product = product * denominator % FR_MODULUS
     return product % FR_MODULUS
 

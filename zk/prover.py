@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from zk.curve import add_points, decode_points, encode_points, multiply_generator, multiply_points
 from zk.errors import ProtocolStateError, RelationInvalidError, SizeMismatchError
 from zk.field import FR, Words
+from zk.guards import guard_bits
 from zk.lagrange import commit_row_quotients, commit_rows, serves
 from zk.openings import Openings
 from zk.owners import EVERYBODY, NOBODY
@@ -121,6 +122,28 @@ class Contributor(Sharing):
             raise ProtocolStateError("the sums of a plain relation stand in its statement")
         self._require_rows(part)
         self._sums_rows, self._sums = part, blind(resize(part, self._n), blinder)
+
+    @once("round1", "round1")
+    def accept_bits(self, bits: tuple[Words, Words], blinders: tuple[Words, Words]) -> None:
+        """Take my two components of the bits of hidden guards (`zk.guards.bit_rows`), (k, 4), and of b's
+        OPENED_BLINDERS blinders; secret. Without them there is no round 1 where guards are hidden."""
+        self._columns.accept_bits((bits[0], blinders[0]), (bits[1], blinders[1]))
+
+    @once("round1", "round1")
+    def derive_bits(self, guards: Sequence[int]) -> None:
+        """Compute the bits of hidden guards, where every column is mine.
+
+        Args:
+            guards: values of the relation's guard rows, in their order; secret.
+
+        Raises:
+            WitnessUnsatisfiedError: a value counts no rows.
+            ProtocolStateError: guards are opened, others take part, or the bits are there.
+        """
+        if self._statement.minimum is None:
+            raise ProtocolStateError("the guards of this relation are opened")
+        bits = guard_bits(self.relation, guards, self._statement.minimum)
+        self._columns.own_bits(FR.from_integers(bits))
 
     @once("sums", "round1")
     def publish_sums(self, sums: Sequence[int]) -> None:
@@ -330,7 +353,8 @@ class Contributor(Sharing):
         self._openings_left -= 1
         self._require_masks(mask, 1)
         polynomial = self._openings.opening(release, len(rows))
-        if not first and not self._alone and serves(self.relation.log_rows, len(self._sums_rows)):
+        hidden = self.relation.hidden_guards  # (b − 1)/Π(X − ω^row) is no matter of a few points
+        if not first and not self._alone and not hidden and serves(self.relation.log_rows, len(self._sums_rows)):
             # [W] with rows is [W] without and the rows' quotients: a few points. Unmasked it never leaves.
             self._opening = add_points(self._opening, self._commit_row_quotients(self._openings.row_weights))
         else:

@@ -7,17 +7,18 @@ N values there give t modulo X^N − g^N. The three coefficients that overlap, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from zk.columns import Mapped, ProductSum, Weighted
+from zk.columns import Column, Mapped, ProductSum, Weighted
 from zk.field import FR, Words
 from zk.forms import ONE, Form
+from zk.guards import equation_rows
 from zk.ntt import COSET_SHIFT, coset_intt, coset_ntt, intt, ntt, root_of_unity
-from zk.owners import FIRST
+from zk.owners import FIRST, NOBODY
 from zk.polynomial import resize, running_total
 from zk.statement import Rounds
 from zk.transcript import FR_MODULUS
@@ -50,7 +51,11 @@ def accumulator_rows(
     steps = ProductSum(contributor, owners, columns.rows_view, n)(weighted)
     if len(sums):
         steps[: len(sums)] = FR.sub(steps[: len(sums)], FR.mul(FR.from_integers(rounds.row_weights()), sums))
-    if rounds.relation.plain and contributor == FIRST:
+    if rounds.relation.hidden_guards:
+        bits = _bits(rounds, owners, columns.rows_view)
+        for row, weight in equation_rows(rounds.relation, rounds.guard_weights()).items() if len(bits) else ():
+            steps[row : row + 1] = FR.add(steps[row : row + 1], FR.scale(bits[row : row + 1], weight))
+    if rounds.constant() and contributor == FIRST:
         steps = FR.sub(steps, FR.from_integers([rounds.constant_share()]))
     return FR.add(running_total(np.concatenate([FR.zeros(1), steps[:-1]])), FR.random(1))
 
@@ -90,7 +95,11 @@ def quotient_polynomial(
     numerator = ProductSum(contributor, owners, lambda i: columns.polynomial(i).mapped(spread), n)(rest)
     if len(sums):
         numerator = FR.add(numerator, FR.mul(_weights_on_coset(rounds), spread(sums)))
-    if relation.plain and contributor == FIRST:
+    bits = _bits(rounds, owners, columns.polynomial) if relation.hidden_guards else FR.zeros(0)
+    if len(bits):
+        equations = _equations(rounds)
+        numerator = FR.sub(numerator, FR.mul(coset_ntt(equations, log_rows), spread(bits)))
+    if rounds.constant() and contributor == FIRST:
         numerator = FR.add(numerator, FR.from_integers([rounds.constant_share()]))
     low = coset_intt(numerator)
     # what is linear need not be evaluated: it is added coefficient by coefficient
@@ -99,10 +108,28 @@ def quotient_polynomial(
     low = FR.add(low, folded(FR.sub(rotated, accumulator)))
     low = FR.scale(low, pow(pow(COSET_SHIFT, n, FR_MODULUS) - 1, -1, FR_MODULUS))
     high = _highest(weighted, contributor, owners, columns, n)
+    if len(bits):  # b has N + 2 coefficients, their weights N: the product has one at 2N
+        high[:1] = FR.sub(high[:1], FR.mul(equations[n - 1 :], resize(bits, n + 2)[n + 1 :]))
     quotient = resize(low, n + OVERLAP)
     quotient[:OVERLAP] = FR.sub(quotient[:OVERLAP], FR.mul(high, power))
     quotient[n:] = high
     return quotient
+
+
+def _bits(rounds: Rounds, owners: Mapping[int, int], view: Callable[[int], Column]) -> Words:
+    """My additive part of b, empty where I have none."""
+    column = view(rounds.relation.bits_index)
+    if owners[rounds.relation.bits_index] == NOBODY and column.shares is not None:
+        return column.shares[0]
+    return FR.zeros(0) if column.plain is None else column.plain
+
+
+def _equations(rounds: Rounds) -> Words:
+    """The polynomial that b has as a factor in E, (N, 4) coefficients."""
+    rows = FR.zeros(rounds.relation.rows)
+    for row, weight in equation_rows(rounds.relation, rounds.guard_weights()).items():
+        rows[row : row + 1] = FR.from_integers([weight])
+    return intt(rows)
 
 
 @lru_cache(maxsize=2)

@@ -6,6 +6,7 @@ A `Relation` names N = 2^log_rows rows and columns by index:
     1..R         registered columns
     then W       witness columns, committed in round 1
     then 1       multiplicities m of the range table, if there are lookups (round 1)
+    then 1       b, the bits of hidden guards, if guards are hidden (round 1)
     then L       h = 1/(β + f), one for each lookup (round 2)
     then 1       g = m/(β + T), the table's side, if there are lookups (round 2)
     then G       k_c = 1/(β_c + gid_c), one for each group column (round 2)
@@ -15,6 +16,9 @@ A `Relation` names N = 2^log_rows rows and columns by index:
 *Zero-forms* vanish on every row. *Sum-forms* summed over all rows give the sums: sum v stands in row v of the witness
 column s, which forms cannot name; with groups, cell c of sum v stands in row v·cells + c. A *lookup* says that a linear
 form lies in [0, 2^κ) on every row.
+
+Guards are opened, or hidden: then b holds the bits of every guard and shows that it is at least the minimum group
+without the guard being opened (`zk.guards`).
 
 Every term has its left factor opened (or 1), so that the verifier needs only a linear combination of commitments
 (PROTOCOL §4). Registered columns are never opened. Each witness says how to compute it: the zero-forms begin with the
@@ -64,6 +68,9 @@ MAX_TABLE_BITS: Final = 16
 MIN_LOG_ROWS: Final = 3
 MIN_TABLE_LOG_ROWS: Final = 4  # below, X^2N would fit the reference string and a table would not be unique
 MAX_LOG_ROWS: Final = 24
+GUARD_BITS_LOG: Final = 5
+"""log2 of the rows of b that a hidden guard may take: more than MAX_LOG_ROWS + 1."""
+MIN_GUARD_LOG_ROWS: Final = GUARD_BITS_LOG
 
 
 class ColumnKind(IntEnum):
@@ -118,6 +125,7 @@ class Relation:
         groups: at most two group columns; every sum is taken per cell of the product of their codes.
         products: definitions of the products of round 2, without their own column.
         plain: the sums stand in the statement instead of s; only where one contributor owns every column (M1).
+        hidden_guards: guards are proved to be at least the minimum group instead of being opened.
 
     Raises:
         RelationInvalidError: a limit, an order or a rule of the language is broken.
@@ -136,6 +144,7 @@ class Relation:
     groups: tuple[Group, ...] = ()
     products: tuple[Form, ...] = ()
     plain: bool = False
+    hidden_guards: bool = False
 
     def __post_init__(self) -> None:
         from zk.relation_rules import validate
@@ -165,9 +174,14 @@ class Relation:
         return 1 if self.lookups else 0
 
     @property
+    def bit_columns(self) -> int:
+        """1 if guards are hidden, else 0: number of columns b."""
+        return 1 if self.hidden_guards else 0
+
+    @property
     def round1_count(self) -> int:
         """Number of columns committed in round 1, without s."""
-        return self.witness_count + self.multiplicities
+        return self.witness_count + self.multiplicities + self.bit_columns
 
     @property
     def round2_count(self) -> int:
@@ -200,6 +214,11 @@ class Relation:
     def multiplicity_index(self) -> int:
         """Index of m; only with lookups."""
         return len(self.registered) + self.witness_count + 1
+
+    @property
+    def bits_index(self) -> int:
+        """Index of b; only with hidden guards."""
+        return len(self.registered) + self.round1_count
 
     @property
     def table_index(self) -> int:
@@ -267,6 +286,11 @@ class Relation:
         sum_number, cell = divmod(row, self.cells)
         return self.guards[sum_number] * self.cells + cell
 
+    @property
+    def guard_rows(self) -> tuple[int, ...]:
+        """The rows of s that guard one, increasing."""
+        return tuple(guard * self.cells + cell for guard in sorted(set(self.guards)) for cell in range(self.cells))
+
     def boolean_columns(self) -> frozenset[int]:
         """Indices of columns proved boolean: registered as such, with b·b − b among the zero-forms, or a product or
         copy of boolean columns."""
@@ -306,6 +330,7 @@ def relation_of(
     groups: tuple[Group, ...] = (),
     products: list[list[Term]] | None = None,
     plain: bool = False,
+    hidden_guards: bool = False,
 ) -> Relation:
     """Build a relation from forms in any order of terms; puts terms and pairs of factors in canonical order."""
     shown = frozenset(opened)
@@ -323,4 +348,5 @@ def relation_of(
         tuple(Group(canonical_form(group.form), group.codes) for group in groups),
         tuple(canonical_form(form, shown) for form in products or []),
         plain,
+        hidden_guards,
     )

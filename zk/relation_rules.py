@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from zk.expansion import expanded_sum_forms, expanded_zero_forms
 from zk.forms import MAX_HINT_TERMS, ONE, Challenge, Form, Hint, HintKind, Term, require, require_at_most, term_order
 from zk.relation import (
+    GUARD_BITS_LOG,
     MAX_CELLS,
     MAX_CODE,
     MAX_CODES,
@@ -19,6 +20,7 @@ from zk.relation import (
     MAX_TABLE_BITS,
     MAX_WITNESSES,
     MAX_ZERO_FORMS,
+    MIN_GUARD_LOG_ROWS,
     MIN_LOG_ROWS,
     MIN_TABLE_LOG_ROWS,
     Relation,
@@ -44,6 +46,17 @@ def validate(relation: Relation) -> None:
     _validate_sums(relation)
 
 
+def hides_guards(log_rows: int, cells: int, guards: Iterable[int]) -> bool:
+    """Whether guards may be hidden: all stand in the first N/32 rows of s.
+
+    Args:
+        log_rows: log2 of N.
+        cells: cells of every sum.
+        guards: numbers of the sums that guard one.
+    """
+    return log_rows >= MIN_GUARD_LOG_ROWS and (max(guards) + 1) * cells <= 1 << log_rows >> GUARD_BITS_LOG
+
+
 def _validate_shape(relation: Relation) -> None:
     registered = len(relation.registered)
     require(MIN_LOG_ROWS <= relation.log_rows <= MAX_LOG_ROWS, f"log_rows must lie in [{MIN_LOG_ROWS}, {MAX_LOG_ROWS}]")
@@ -67,6 +80,9 @@ def _validate_shape(relation: Relation) -> None:
         require(relation.log_rows >= MIN_TABLE_LOG_ROWS, f"lookups need 2^{MIN_TABLE_LOG_ROWS} rows")
     else:
         require(relation.table_bits == 0, "without lookups there is no range table")
+    if relation.hidden_guards:
+        require(relation.bits_index in relation.opened, "the bits of hidden guards are opened")
+        openable |= {relation.bits_index}
     require(openable >= set(relation.opened), "only witnesses, columns of round 2 and the table are opened")
     for group in relation.groups:
         require(1 <= len(group.codes) <= MAX_CODES, f"a group column has 1 to {MAX_CODES} codes")
@@ -211,3 +227,9 @@ def _validate_sums(relation: Relation) -> None:
         counted = all(t.coefficient == 1 for t in form) and all(p <= counting and bool(p & masked) for p in pairs)
         require(len(form) == 1 or _of_different_datasets(relation, pairs), f"guard sum {guard} counts a row twice")
         require(counted, f"guard sum {guard} must count rows of columns proved boolean")  # M8: never inverses alone
+    if relation.hidden_guards:
+        require(not relation.plain, "the guards of plain sums stand in the statement and are not hidden")
+        require(
+            hides_guards(relation.log_rows, relation.cells, relation.guards),
+            "hidden guards stand in the first N/32 rows of s",
+        )

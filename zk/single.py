@@ -35,7 +35,7 @@ def prove(
         RelationInvalidError, SizeMismatchError: as `Contributor`.
     """
     relation = statement.relation
-    owners = column_owners(relation, {i: 0 for i in range(1, len(relation.registered) + 1)})
+    owners = column_owners(relation, {i: 0 for i in range(1, len(relation.registered) + 1)}, alone=True)
     contributor = Contributor(statement, srs, 0, owners, secrets)
     none = FR.zeros(1)
     parts = contributor.sum_parts()
@@ -47,6 +47,8 @@ def prove(
         contributor.publish_sums(sums)
     else:
         contributor.accept_sums(parts, FR.random(1))
+    if relation.hidden_guards:
+        contributor.derive_bits([sums[row] for row in relation.guard_rows])
     sealed = 0 if relation.plain else 1
     contributor.absorb_round1(contributor.commit_round1(FR.zeros(relation.round1_count + sealed)))
     contributor.absorb_round2(contributor.commit_round2(FR.zeros(relation.round2_count)))

@@ -10,6 +10,7 @@ from zk.encoding import statement_hash
 from zk.errors import NonCanonicalEncodingError, RelationInvalidError
 from zk.expansion import GROUP_CHALLENGES, challenges_of, expanded_sum_forms, expanded_zero_forms
 from zk.forms import ONE, Challenge, Form
+from zk.guards import equation_weight
 from zk.ntt import root_of_unity
 from zk.relation import MAX_CELLS, Relation
 from zk.transcript import FR_MODULUS, Transcript
@@ -32,10 +33,12 @@ class Statement:
         commitments: affine points of the relation's registered columns, in its order, from the directory.
         table: [T] of the relation's (N, κ) exactly if it has lookups, from the reference string or checked by
             `zk.range_table.verify_table`. Absorbed first, so that nobody can choose it after a challenge (M9).
+        minimum: the minimum group that hidden guards are proved to reach, 1 to N; exactly if guards are hidden.
+            It is the ledger's, not the prover's: who verifies compares it (`zk.verifier.verify_guards`).
 
     Raises:
         NonCanonicalEncodingError: domain or subject is not 32 bytes.
-        RelationInvalidError: the number of commitments is wrong, or a table is missing or too many.
+        RelationInvalidError: the number of commitments is wrong, or a table or a minimum is missing or too many.
     """
 
     relation: Relation
@@ -43,6 +46,7 @@ class Statement:
     subject: bytes
     commitments: tuple[Point, ...]
     table: Point | None = None
+    minimum: int | None = None
     hash: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,16 +56,21 @@ class Statement:
             raise RelationInvalidError("a statement needs one commitment for each registered column")
         if (self.table is not None) != bool(self.relation.lookups):
             raise RelationInvalidError("a statement names a range table exactly if its relation has lookups")
+        if (self.minimum is not None) != self.relation.hidden_guards:
+            raise RelationInvalidError("a statement names a minimum group exactly if its guards are hidden")
+        if self.minimum is not None and not 1 <= self.minimum <= self.relation.rows:
+            raise RelationInvalidError("the minimum group of hidden guards lies in [1, N]")
         object.__setattr__(self, "hash", statement_hash(self.relation, self.commitments))
 
     def transcript(self, constants: Sequence[int] = ()) -> Transcript:
         """A fresh transcript with the statement absorbed (round 0)."""
         table = [] if self.table is None else [self.table]
-        return Transcript(self.domain, self.subject, self.hash, [*flatten(table), *constants])
+        minimum = [] if self.minimum is None else [self.minimum]
+        return Transcript(self.domain, self.subject, self.hash, [*flatten(table), *minimum, *constants])
 
 
 def opened_rows(relation: Relation, release: int) -> tuple[int, ...]:
-    """Rows of s that a release word opens: guards of released rows and public rows, increasing.
+    """Rows of s that a release word opens: guards of released rows, unless hidden, and public rows, increasing.
 
     Args:
         release: bit v for a released row of s, bit RELEASE_BITS + v for a public one; 0 where sums are plain.
@@ -73,7 +82,7 @@ def opened_rows(relation: Relation, release: int) -> tuple[int, ...]:
     released, public = release & RELEASED, release >> RELEASE_BITS
     if release < 0 or released >> rows or public & ~released:
         raise RelationInvalidError("the release word names sums that do not exist or are not released")
-    guards = {relation.guard_row(row) for row in range(rows) if released >> row & 1}
+    guards = set() if relation.hidden_guards else {relation.guard_row(r) for r in range(rows) if released >> r & 1}
     return tuple(sorted(guards | {row for row in range(rows) if public >> row & 1}))
 
 
@@ -97,6 +106,7 @@ class Rounds:
         if len(constants) != (self.relation.sum_rows if self.relation.plain else 0):
             raise RelationInvalidError("sums stand in the statement of a plain relation, and only there")
         self.constants = tuple(constants)
+        self.minimum = statement.minimum
         self._transcript = statement.transcript(constants)
         self._zero_forms, self._sum_forms = expanded_zero_forms(self.relation), expanded_sum_forms(self.relation)
         self._cells: list[int] = []
@@ -175,13 +185,24 @@ class Rounds:
         return self._cells
 
     def row_weights(self) -> list[int]:
-        """α^v·Π_c 1/(β_c + code_c) for every row v·cells + cell of s: the coefficients of e in the Lagrange basis."""
+        """α^v·Π_c 1/(β_c + code_c) for every row v·cells + cell of s, and for a hidden guard the weight of its equation
+        besides: the coefficients of e in the Lagrange basis."""
         cells = self.cell_weights()
         powers = [pow(self.alpha, v, FR_MODULUS) for v in range(len(self.relation.sum_forms))]
-        return [power * cell % FR_MODULUS for power in powers for cell in cells]
+        weights = [power * cell % FR_MODULUS for power in powers for cell in cells]
+        for row, weight in self.guard_weights().items():
+            weights[row] = (weights[row] + weight) % FR_MODULUS
+        return weights
+
+    def guard_weights(self) -> dict[int, int]:
+        """The weight of every hidden guard's equation, by its row of s: powers of α behind those of the sum-forms."""
+        rows = self.relation.guard_rows if self.relation.hidden_guards else ()
+        return {row: pow(self.alpha, v, FR_MODULUS) for v, row in enumerate(rows, start=len(self._sum_forms))}
 
     def constant(self) -> int:
-        """S_α: the sums that stand in the statement, weighted as E weighs them; 0 unless sums are plain."""
+        """S_α: what stands in the statement, weighted as E weighs it: plain sums, N − minimum for each hidden guard."""
+        if self.minimum is not None:
+            return (self.relation.rows - self.minimum) * sum(self.guard_weights().values()) % FR_MODULUS
         return sum(weight * value for weight, value in zip(self.row_weights(), self.constants)) % FR_MODULUS
 
     def constant_share(self) -> int:
@@ -208,6 +229,10 @@ class Rounds:
                 scalar = weight * term.coefficient * self.challenges[term.challenge]
                 scalar *= values[term.left] if term.left != ONE else 1
                 weights[term.right] = (weights.get(term.right, 0) + scalar) % FR_MODULUS
+        if self.relation.hidden_guards:
+            bits = self.relation.bits_index
+            equations = equation_weight(self.relation, self.guard_weights(), self.zeta)
+            weights[bits] = (weights[bits] - equations) % FR_MODULUS
         return weights
 
     def weighted_sums(self) -> list[tuple[int, Form]]:

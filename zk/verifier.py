@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from zk.curve import GENERATOR, encode_points, neg_points
 from zk.errors import NonCanonicalEncodingError, PointNotOnCurveError, ProofRejectedError, SizeMismatchError
 from zk.field import FR, Words
+from zk.guards import shown_bit_rows
 from zk.msm import msm
 from zk.ntt import root_of_unity
 from zk.pairing import G2, G2_GENERATOR, pairing_product_is_one
@@ -96,17 +98,25 @@ def _coefficients(relation: Relation, proof: Proof, rounds: Rounds, rows: Sequen
         weight = power * gap * pow(z - pow(omega, row, r), -1, r) % r
         sums += weight
         generator -= weight * value
+    shown = shown_bit_rows(relation, proof.release)
+    if shown:  # b − 1 vanishes on all of them at once
+        below = prod(z - pow(omega, row, r) for row in shown)
+        weight = power * gamma * gap * pow(below, -1, r) % r
+        weights[relation.bits_index] = (weights[relation.bits_index] + weight) % r
+        generator -= weight
     accumulator = (shifted - scale) % r
     sealed = [] if relation.plain else [sums % r]
     return generator % r, [*weights[1:], *sealed, accumulator, r - 1, -gap % r, z]
 
 
-def verify_guards(relation: Relation, proof: Proof, minimum: int) -> None:
-    """Check that the proof releases something and every guard of a released sum lies in [minimum, N].
+def verify_guards(statement: Statement, proof: Proof, minimum: int) -> None:
+    """Check that the proof releases something and every guard of a released sum lies in [minimum, N]: where guards are
+    opened, by their values; where they are hidden, by the minimum of the statement that the proof is verified against.
 
     Raises:
         ProofRejectedError: ``"nothing released"`` or ``"guard"``.
     """
+    relation = statement.relation
     if relation.plain:
         shown = dict(enumerate(proof.constants))
         guards = {relation.guard_row(row) for row in shown}
@@ -115,6 +125,10 @@ def verify_guards(relation: Relation, proof: Proof, minimum: int) -> None:
             raise ProofRejectedError("nothing released")
         shown = dict(zip(release_rows(relation, proof.release), proof.rows))
         guards = {relation.guard_row(row) for row in range(relation.sum_rows) if proof.release >> row & 1}
+    if statement.minimum is not None:
+        if statement.minimum < minimum:
+            raise ProofRejectedError("guard")
+        guards &= set(shown)
     if not all(minimum <= shown[row] <= relation.rows for row in guards):
         raise ProofRejectedError("guard")
 

@@ -15,6 +15,7 @@ from zk.errors import ProtocolStateError, RelationInvalidError, SizeMismatchErro
 from zk.expansion import GROUP_CHALLENGES
 from zk.field import FR, Words
 from zk.forms import Challenge
+from zk.guards import bit_rows
 from zk.hints import hinted_column, inverses, inverses_of_table, linear_values, table_positions
 from zk.owners import EVERYBODY, NOBODY, crossing_columns
 from zk.polynomial import blind, resize, rows_of
@@ -173,6 +174,42 @@ class HeldColumns:
         for place in range(len(relation.products)):
             if self._mine(relation.product_index(place)):
                 self._own(relation.product_index(place), self._defined(relation.product_index(place)))
+
+    # --- bits of hidden guards ------------------------------------------------------------------------------------
+
+    def own_bits(self, bits: Words) -> None:
+        """Hold b with fresh blinders, where every column is mine.
+
+        Args:
+            bits: in the order of `zk.guards.bit_rows`; secret.
+
+        Raises:
+            ProtocolStateError: the bits are not mine alone, or there already.
+        """
+        index = self._relation.bits_index
+        if not self._mine(index) or index in self._polynomials:
+            raise ProtocolStateError("the bits of hidden guards are there, or not mine alone")
+        self._own(index, self._bits_on_rows(bits))
+
+    def accept_bits(self, first: tuple[Words, Words], second: tuple[Words, Words]) -> None:
+        """Take my replicated components of b, each as (bits, blinders); secret.
+
+        Raises:
+            SizeMismatchError: b is not shared, or not one bit for each of its rows and OPENED_BLINDERS blinders.
+            ProtocolStateError: they are there already.
+        """
+        if any(len(blinders) != OPENED_BLINDERS for _, blinders in (first, second)):
+            raise SizeMismatchError("unexpected blinders for the bits of hidden guards")
+        parts = (blind(self._bits_on_rows(bits), blinders) for bits, blinders in (first, second))
+        self.accept_shares(self._relation.bits_index, *(resize(part, self._n + 3) for part in parts))
+
+    def _bits_on_rows(self, bits: Words) -> Words:
+        places = bit_rows(self._relation)
+        if len(bits) != len(places):
+            raise SizeMismatchError("one value for each bit of a hidden guard")
+        rows = FR.zeros(self._n)
+        rows[places] = bits
+        return rows
 
     # --- views ----------------------------------------------------------------------------------------------------
 

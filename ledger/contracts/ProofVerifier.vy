@@ -4,7 +4,7 @@
 """
 @title Universal verifier of proofs about quadratic forms (docs/protocol.md, relations of version 2)
 @notice One contract for every relation: no verifier per query and no setup per query; the relation is data. It decides nothing
-        by itself: a caller asks, and does the pairing with what it gets back. Its state is range tables and pages.
+        by itself: a caller asks, and does the pairing with what it gets back. Its state is pages.
 @dev    Shape belongs to the statement: every count comes from the relation's header and the release word, never from the
         lengths the prover sends. The caller has checked the header's limits (RelationShape) when it accepted the relation.
         A relation that names scalars or slots outside its own shape either reverts here or means what its words say; whether they
@@ -12,18 +12,17 @@
         Points reach a precompile only after the curve check, so none can burn the gas forwarded to it.
 """
 
+import HiddenGuards as bits
 import Labels as labels
 import Pages as pages
 import Precompiles as precompiles
-import RangeTables as ranges
 import ReferenceString as string
 import RelationShape as shape
 
 initializes: pages
-initializes: ranges[string := string]
 initializes: string
-exports: (pages.openPage, pages.setLane, pages.page, ranges.registerTable, ranges.table)
-exports: (string.chainId, string.srsId, string.tauG2, string.selfTest, string.domain)
+exports: (pages.openPage, pages.setLane, pages.page)
+exports: (string.chainId, string.srsId, string.tauG2, string.domain)
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
@@ -43,7 +42,6 @@ def __init__(chain_id: uint256, srs_id: bytes32, tau_g2: uint256[4], srs_develop
     """
     @notice Arguments as in ReferenceString.vy
     """
-    ranges.__init__()
     string.__init__(chain_id, srs_id, tau_g2, srs_development, production)
 
 
@@ -74,15 +72,17 @@ def publish(
     opened: uint256 = (head >> 80) & shape.MASK_16
     sums: uint256 = (head >> 96) & shape.MASK_16
     codes: uint256 = (head >> 192) & shape.MASK_16
-    lookups: uint256 = min((head >> 208) & shape.MASK_16, 1)
+    lookups: uint256 = convert((head >> 208) & shape.MASK_16 != 0, uint256)
     plain: uint256 = (head >> 232) & 1
+    hidden: uint256 = (head >> 233) & 1
     cells: uint256 = 1
     if codes != 0:
         cells = unsafe_mul(codes & 255, max(codes >> 8, 1))
     count: uint256 = unsafe_mul(sums, cells)
     # where the parts of the proof begin
     round1_at: uint256 = unsafe_mul(unsafe_mul(32, count), plain)
-    sums_at: uint256 = unsafe_add(round1_at, unsafe_mul(64, unsafe_add((head >> 48) & shape.MASK_16, lookups)))
+    sums_at: uint256 = unsafe_add(unsafe_add((head >> 48) & shape.MASK_16, lookups), hidden)
+    sums_at = unsafe_add(round1_at, unsafe_mul(64, sums_at))
     round2_at: uint256 = unsafe_add(sums_at, unsafe_mul(64, unsafe_sub(1, plain)))
     accumulator_at: uint256 = unsafe_add(round2_at, unsafe_mul(64, (head >> 64) & shape.MASK_16))
     values_at: uint256 = unsafe_add(accumulator_at, 128)
@@ -92,7 +92,7 @@ def publish(
     # nothing is missing and nothing stands behind: where the calldata is forwarded, it is what everybody reads the proof from
     assert len(msg.data) == unsafe_add(292, unsafe_add(len(statement), len(proof))), "calldata length"
 
-    # opened rows: the guards of released rows and the public rows; of a plain relation every row is shown
+    # opened rows: the guards of released rows, unless hidden, and the public rows; of a plain relation every row is shown
     at: uint256 = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
     rows: uint256 = 0  # public
     release: uint256 = unsafe_sub(ONE << count, 1)
@@ -112,7 +112,6 @@ def publish(
         guards = guards | ((release & mask) << unsafe_mul(word & 255, cells))
         release = release >> cells
         word = word >> 8
-    rows = rows | guards
     # behind them the registered columns' words, codes, hints, constants, products, program, and the commitments
     word = unsafe_mul(32, (head >> 32) & shape.MASK_16)
     at = unsafe_add(at, word)
@@ -130,17 +129,29 @@ def publish(
     # [T] comes first of all: chosen after zeta, one of the tables that pass could give T(zeta) any value (M9)
     if lookups == 0:
         if plain == 0:
-            state = sha256(abi_encode(labels.PROOF, labels.STATEMENT, string.THREE, domain, subject, bound))
+            if hidden == 0:
+                state = sha256(abi_encode(labels.PROOF, labels.STATEMENT, string.THREE, domain, subject, bound))
+            else:
+                # the minimum that hidden guards are proved to reach comes before every challenge, too
+                state = sha256(abi_encode(
+                    labels.PROOF, labels.STATEMENT, convert(4, uint256), domain, subject, bound, terms & shape.MASK_64
+                ))
         else:
             word = unsafe_add(3, count)
             state = sha256(concat(
                 labels.PROOF, labels.STATEMENT, convert(word, bytes32), domain, subject, bound, slice(proof, 0, round1_at)
             ))
     elif plain == 0:
-        state = sha256(abi_encode(
-            labels.PROOF, labels.STATEMENT, convert(5, bytes32), domain, subject, bound,
-            extract32(proof, table_at), extract32(proof, unsafe_add(table_at, 32)),
-        ))
+        if hidden == 0:
+            state = sha256(abi_encode(
+                labels.PROOF, labels.STATEMENT, convert(5, bytes32), domain, subject, bound,
+                extract32(proof, table_at), extract32(proof, unsafe_add(table_at, 32)),
+            ))
+        else:
+            state = sha256(abi_encode(
+                labels.PROOF, labels.STATEMENT, convert(6, bytes32), domain, subject, bound,
+                extract32(proof, table_at), extract32(proof, unsafe_add(table_at, 32)), terms & shape.MASK_64,
+            ))
     else:
         word = unsafe_add(5, count)
         state = sha256(concat(
@@ -270,6 +281,54 @@ def publish(
     row_bottom: uint256 = 1
     row_at: uint256 = opening_at
     if plain == 0:
+        if hidden == 0:
+            rows = rows | guards
+        else:
+            # hidden guards: an equation for every guard row (HiddenGuards.vy). What the cells' loops used is free again.
+            place = unsafe_mul(32, unsafe_add(1, unsafe_div(unsafe_add(opened, 31), 32)))
+            release = 0  # guard rows
+            for v: uint256 in range(sums, bound=shape.MAX_SUMS):
+                if v & 31 == 0:
+                    word = extract32(statement, unsafe_add(place, v), output_type=uint256)
+                release = release | (mask << unsafe_mul(word & 255, cells))
+                word = word >> 8
+            weight = precompiles._power(alpha, unsafe_add(sums, lookups))
+            power = precompiles._power(omega, bits._top_row(log_rows))
+            step = precompiles._power(omega, unsafe_sub(ONE << log_rows, ONE))  # 1/omega
+            start = zeta  # zeta/omega^row
+            part_top = 0  # of b: a fraction over part_bottom
+            part_bottom = 1
+            place = 1  # product of z - omega^row over the rows of b that are opened
+            inner = 0  # sum of the equations' weights
+            for row: uint256 in range(shape.MAX_CELLS):
+                if release == 0:
+                    break
+                if release & 1 == 1:
+                    difference = unsafe_add(start, FR - 1)
+                    e_top = unsafe_add(uint256_mulmod(e_top, difference, FR), uint256_mulmod(weight, e_bottom, FR))
+                    e_bottom = uint256_mulmod(e_bottom, difference, FR)
+                    word = bits._half(start)
+                    difference = bits._sixteenth(start)
+                    if log_rows >= 16:
+                        second_bottom = uint256_mulmod(bits._half(uint256_mulmod(start, bits.BACK, FR)), bits.UPPER, FR)
+                        second_bottom = uint256_mulmod(second_bottom, unsafe_add(difference, FR - 1), FR)
+                        word = unsafe_add(uint256_mulmod(word, unsafe_sub(FR - 1, difference), FR), second_bottom)
+                        difference = uint256_mulmod(unsafe_add(difference, FR - 1), unsafe_sub(FR - 1, difference), FR)
+                    else:
+                        difference = unsafe_add(difference, FR - 1)
+                    word = uint256_mulmod(word, uint256_mulmod(weight, part_bottom, FR), FR)
+                    part_top = unsafe_add(uint256_mulmod(part_top, difference, FR), word)
+                    part_bottom = uint256_mulmod(part_bottom, difference, FR)
+                    inner = uint256_addmod(inner, weight, FR)
+                    weight = uint256_mulmod(weight, alpha, FR)
+                    if (guards >> row) & 1 == 1:
+                        place = uint256_mulmod(place, unsafe_add(z, unsafe_sub(FR, power)), FR)
+                start = uint256_mulmod(start, step, FR)
+                power = uint256_mulmod(power, omega, FR)
+                release = release >> 1
+            e_top = uint256_mulmod(e_top, part_bottom, FR)
+            part_top = uint256_mulmod(part_top, e_bottom, FR)
+            e_bottom = uint256_mulmod(e_bottom, part_bottom, FR)
         row_at = unsafe_add(row_at, 32)
         power = 1
         weight = 1  # gamma^k
@@ -292,6 +351,12 @@ def publish(
                 weight = uint256_mulmod(weight, gamma, FR)
             power = uint256_mulmod(power, omega, FR)
             release = release >> 1
+        if hidden == 1:
+            # opened rows of b are 1, and one quotient serves them all
+            part_bottom = uint256_mulmod(weight, row_bottom, FR)
+            row_top = uint256_mulmod(row_top, place, FR)
+            value_top = unsafe_add(uint256_mulmod(value_top, place, FR), part_bottom)
+            row_bottom = uint256_mulmod(row_bottom, place, FR)
     assert table_at == unsafe_add(row_at, 64), "length"
 
     # one inverse for all denominators; zeta in H, z = zeta, z = omega·zeta, z on an opened row and beta = -code fail here
@@ -338,6 +403,13 @@ def publish(
     factor: uint256 = uint256_mulmod(weight, row_bottom, FR)  # of A - A(omega zeta)
     if plain == 0:
         row_bottom = uint256_mulmod(uint256_mulmod(weight, gamma, FR), z_next, FR)  # of the rows
+        if hidden == 1:
+            difference = unsafe_sub(FR, (FR - 1) >> log_rows)  # 1/N
+            part_top = uint256_mulmod(uint256_mulmod(part_top, uint256_mulmod(hint, both, FR), FR), difference, FR)
+            table.append(unsafe_add(uint256_mulmod(row_bottom, part_bottom, FR), unsafe_sub(FR, part_top)))
+            # S_alpha/N is added to the constant, from which all this is subtracted
+            inner = uint256_mulmod(uint256_mulmod(inner, span, FR), uint256_mulmod(difference, scale, FR), FR)
+            scalar = unsafe_add(scalar, unsafe_sub(FR, inner))
     # the weights of A - A(omega zeta) and of the rows carry 1/Z_H(zeta) already, through `weight`
     weight = unsafe_sub(FR, scale)
     for _: uint256 in range(unsafe_add(sums, lookups), bound=shape.MAX_SUMS + 1):
@@ -358,7 +430,7 @@ def publish(
     word = extract32(proof, unsafe_sub(opening_at, 32), output_type=uint256)
     assert word < FR, "scalar"
     factor = uint256_addmod(scale, unsafe_sub(FR, factor), FR)
-    scalar = uint256_addmod(unsafe_sub(FR, scalar), uint256_mulmod(factor, word, FR), FR)
+    scalar = uint256_addmod(unsafe_sub(2 * FR, scalar), uint256_mulmod(factor, word, FR), FR)
     if plain == 0:
         scalar = uint256_addmod(scalar, unsafe_sub(FR, uint256_mulmod(row_bottom, value_top, FR)), FR)
     else:

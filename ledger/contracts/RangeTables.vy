@@ -4,7 +4,7 @@
 """
 @title Range tables: the commitments [T] of T_i = i mod 2^bits over 2^log_rows rows (zk/range_table.py)
 @notice Anybody may register a table, once: what is checked makes T right on every row, which is all that soundness needs (M9).
-@dev    A module of the verifier. T(1) = 0, T(0) = (K - 1)/2 and T(omega z) = T(z) + 1 - K·L_(K-1)(z^(N/K)) with K = 2^bits, z drawn
+@dev    A module of the registry. T(1) = 0, T(0) = (K - 1)/2 and T(omega z) = T(z) + 1 - K·L_(K-1)(z^(N/K)) with K = 2^bits, z drawn
         from [T]: the third makes T climb by one along the domain and fall back after every K-th row, the others fix what it leaves
         open but for multiples of X^2N - X^N where such powers are known. Provers commit to the canonical T, so a table registered to
         keep them out may be replaced by whoever deployed the verifier. One pairing joins the four openings.
@@ -13,8 +13,9 @@
 import Precompiles as precompiles
 import ReferenceString as string
 import RelationShape as shape
+import Verification as verification
 
-uses: string
+uses: verification
 
 FR: constant(uint256) = precompiles.FR
 FQ: constant(uint256) = precompiles.FQ
@@ -82,12 +83,12 @@ def registerTable(
     # K·L_(K-1)(y) = (y^K - 1)·last/(y - last), y = z^(N/K), last = omega_K^(K-1)
     size: uint256 = 1 << bits
     y: uint256 = precompiles._power(z, 1 << (log_rows - bits))
-    last: uint256 = precompiles._power(string.OMEGA[bits], size - 1)
+    last: uint256 = precompiles._power(self._root(bits), size - 1)
     assert inverse < FR and uint256_mulmod(inverse, y + (FR - last), FR) == 1, "hint"
     spike: uint256 = uint256_mulmod(
         uint256_mulmod(precompiles._power(y, size) + (FR - 1), last, FR), inverse, FR
     )
-    places: uint256[4] = [1, 0, z, uint256_mulmod(z, string.OMEGA[log_rows], FR)]
+    places: uint256[4] = [1, 0, z, uint256_mulmod(z, self._root(log_rows), FR)]
     values: uint256[4] = [
         0, uint256_mulmod(size - 1, (FR + 1) // 2, FR), at_z, uint256_addmod(at_z + 1, FR - spike, FR)
     ]
@@ -110,6 +111,28 @@ def registerTable(
         factor = uint256_mulmod(factor, weight, FR)
     left = ecadd(left, ecmul(commitment, factors))
     left = ecadd(left, ecmul([1, 2], FR - constant_))
-    assert precompiles._pairing(left, [right[0], FQ - right[1]], string.TAU), "pairing"
+    assert precompiles._pairing(left, [right[0], FQ - right[1]], verification.TAU), "pairing"
     self.tables[key] = commitment
     log TableRegistered(log_rows=log_rows, bits=bits, commitment=commitment)
+
+
+@internal
+@view
+def _of_relation(head: uint256) -> uint256[2]:
+    """
+    @dev The registered [T] of a relation's header, (0, 0) without lookups
+    """
+    if (head >> 208) & shape.MASK_16 == 0:
+        return [0, 0]
+    found: uint256[2] = self.tables[(((head >> 16) & shape.MASK_16) << 8) | ((head >> 176) & shape.MASK_16)]
+    assert found[1] != 0, "no range table"
+    return found
+
+
+@internal
+@view
+def _root(log_order: uint256) -> uint256:
+    """
+    @dev The root of unity of order 2^log_order that domains are made of
+    """
+    return precompiles._power(string.ROOT_OF_ORDER_2_28, 1 << (28 - log_order))

@@ -71,16 +71,6 @@ def tauG2() -> uint256[4]:
 
 @external
 @view
-def selfTest() -> uint256:
-    """
-    @notice Check precompiles 0x02 and 0x05 to 0x08 against vectors, and [tau]_2
-    @return 0, or the number of the precompile that is wrong, or 255 for [tau]_2
-    """
-    return precompiles._self_test(TAU)
-
-
-@external
-@view
 def domain(caller: address) -> bytes32:
     """
     @notice Hash that ties every proof to this chain, the contract that asks, and the structured reference string

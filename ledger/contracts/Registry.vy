@@ -3,7 +3,7 @@
 # pragma optimize gas
 """
 @title Directory of registered datasets, and the members who may use it
-@notice Who may take part, and which committed columns exist. No row and no statistic stands here, only commitments and hashes.
+@notice Who may take part, which committed columns exist, and the range tables. No row and no statistic stands here, only commitments and hashes.
 @dev    `register` checks a zero-knowledge proof that the declared number of rows is Σ present, under a relation that the owner
         names and the contract only interprets. What the relation says about the columns (present is boolean, absent rows are 0, bounds
         hold, every column of kind 1 is boolean) is decided off-chain: the canonical registration relation is a function of schema,
@@ -13,12 +13,15 @@
 
 import Identifiers as ids
 import Membership as membership
+import RangeTables as ranges
 import RelationShape as shape
 import Verification as verification
 
 initializes: membership
+initializes: ranges[verification := verification]
 initializes: verification
 exports: (membership.admin, membership.candidate, membership.members, membership.setMember, membership.offerAdmin, membership.takeAdmin, membership.hasRole)
+exports: (ranges.registerTable, ranges.table)
 exports: (verification.verifierAddress, verification.domain, verification.chainId, verification.srsId, verification.tauG2, verification.selfTest)
 
 ACTIVE: constant(uint256) = 1
@@ -114,6 +117,7 @@ def __init__(at: address):
     """
     membership.__init__()
     verification.__init__(at)
+    ranges.__init__()
 
 
 @external
@@ -149,7 +153,7 @@ def register(
     assert version == ((head >> 32) & shape.MASK_32) + 1 and version < 1 << 32, "version"
     relation: uint256 = extract32(statement, 0, output_type=uint256)
     at: uint256 = shape._relation_bytes(relation)
-    assert not shape._is_plain(relation) and shape._code_words(relation) == 0, "plain or grouped registration"
+    assert (relation >> 232) & 255 == 0 and shape._code_words(relation) == 0, "plain, hidden or grouped registration"
     log_rows: uint256 = (relation >> 16) & shape.MASK_16
     columns: uint256 = (relation >> 32) & shape.MASK_16
     assert rows != 0 and rows <= 1 << log_rows, "rows"
@@ -178,7 +182,7 @@ def register(
         ),
         max_outsize=verification.ANSWER_BYTES, is_static_call=True, gas=verification.VERIFIER_GAS,
     )
-    assert extract32(found, 0) == verification._binding(sha256(statement), 1, relation), "range table"
+    assert extract32(found, 0) == verification._binding(sha256(statement), 1, ranges._of_relation(relation)), "range table"
     verification._check_pairing(
         [extract32(found, 64, output_type=uint256), extract32(found, 96, output_type=uint256)], last
     )

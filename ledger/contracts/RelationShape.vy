@@ -6,7 +6,7 @@
 @dev    A stateless module. The limits are those of zk/relation.py; they also bound the memory and the gas a crafted relation can cost.
         Fields of the header are 16 bits: version, log_rows, registered, witnesses, round-2 columns, opened, sums, zero-forms,
         constants, product words, program words, table bits, codes of group 1 | of group 2 << 8, lookups, compiler version |
-        plain << 8, hint words.
+        plain << 8 | hidden guards << 9, hint words.
 """
 
 MASK_32: constant(uint256) = 2**32 - 1
@@ -17,6 +17,7 @@ RELATION_VERSION: constant(uint256) = 2
 COMPILER_VERSION: constant(uint256) = 2
 MIN_LOG_ROWS: constant(uint256) = 3
 MIN_TABLE_LOG_ROWS: constant(uint256) = 4
+MIN_GUARD_LOG_ROWS: constant(uint256) = 5
 MAX_LOG_ROWS: constant(uint256) = 24
 MAX_REGISTERED: constant(uint256) = 32
 MAX_WITNESSES: constant(uint256) = 48
@@ -55,8 +56,9 @@ def _relation_bytes(head: uint256) -> uint256:
     second_codes: uint256 = (head >> 200) & 255
     lookups: uint256 = (head >> 208) & MASK_16
     assert (
-        head & MASK_16 == RELATION_VERSION and (head >> 224) & 255 == COMPILER_VERSION and (head >> 232) & 255 <= 1
+        head & MASK_16 == RELATION_VERSION and (head >> 224) & 255 == COMPILER_VERSION and (head >> 232) & 255 <= 2
     ), "relation version"
+    hidden: uint256 = (head >> 233) & 1
     one: uint256 = min(lookups, 1)
     groups: uint256 = min(first_codes, 1) + min(second_codes, 1)
     cells: uint256 = max(first_codes, 1) * max(second_codes, 1)
@@ -64,21 +66,22 @@ def _relation_bytes(head: uint256) -> uint256:
         log_rows >= MIN_LOG_ROWS and log_rows <= MAX_LOG_ROWS
         and registered != 0 and registered <= MAX_REGISTERED
         and witnesses <= MAX_WITNESSES and second <= MAX_SECOND
-        and opened <= MAX_OPENED and opened <= witnesses + second + one
+        and opened <= MAX_OPENED and opened <= witnesses + second + one + hidden
         and first_codes <= MAX_CODES and second_codes <= MAX_CODES and second_codes <= second_codes * first_codes
         and sums != 0 and sums <= MAX_SUMS and sums * cells <= MAX_CELLS and sums * cells <= 1 << log_rows
         and second >= lookups + one + groups
-        and zeros >= second and zeros <= MAX_ZERO_FORMS
+        and zeros >= second + hidden and zeros <= MAX_ZERO_FORMS
     ), "relation limits"
     if lookups == 0:
         assert bits == 0, "range table"
     else:
         assert bits != 0 and bits <= MAX_TABLE_BITS and bits <= log_rows and log_rows >= MIN_TABLE_LOG_ROWS, "range table"
-    # challenges, constants, opened values and their weights, weights of sums (one more with lookups) and zero-forms
-    assert 2 + one + groups + ((head >> 128) & MASK_16) + 2 * opened + sums + one + zeros <= MAX_TABLE, "relation limits"
+    assert hidden == 0 or log_rows >= MIN_GUARD_LOG_ROWS, "hidden guards"
+    # challenges, constants, opened values and their weights, weights of sums (one more with lookups), zero-forms, hidden guards
+    assert 2 + one + groups + ((head >> 128) & MASK_16) + 2 * opened + sums + one + zeros + hidden <= MAX_TABLE, "relation limits"
     # commitments, [s], [A], [t], [W] and [T]; opened values, A(omega zeta), release word and all rows
-    plain: uint256 = (head >> 232) & 255
-    assert 2 * (witnesses + 2 * one + second + 4 - plain) + opened + 2 - plain + sums * cells <= MAX_PROOF_WORDS, "proof size"
+    plain: uint256 = (head >> 232) & 1
+    assert 2 * (witnesses + hidden + 2 * one + second + 4 - plain) + opened + 2 - plain + sums * cells <= MAX_PROOF_WORDS, "proof size"
     size: uint256 = self._size(head)
     assert size + 64 * registered <= MAX_STATEMENT_BYTES, "statement size"
     return size

@@ -43,6 +43,7 @@ struct Resolution:
 
 interface Directory:
     def hasRole(member: address, role: uint256) -> bool: view
+    def table(log_rows: uint256, bits: uint256) -> uint256[2]: view
     def resolve(log_rows: uint256, columns: DynArray[uint256, MAX_COLUMNS]) -> Resolution: view
     def requireCurrent(datasets: DynArray[uint256, MAX_DATASETS]) -> bool: view
     def requireApprover(approver: address, entry: uint256) -> bool: view
@@ -146,7 +147,7 @@ def propose(nonce: uint256, relation: Bytes[shape.MAX_RELATION_BYTES], sql_hash:
     assert not shape._is_plain(head) or found.owner != empty(address), "plain sums of several owners"
     statement_hash: bytes32 = sha256(concat(relation, slice(abi_encode(found.commitments), 64, 64 * len(columns))))
 
-    self.slots[query_id] = self._slot(verification._binding(statement_hash, found.terms, head), PROPOSED)
+    self.slots[query_id] = self._slot(verification._binding(statement_hash, found.terms, self._table(head)), PROPOSED)
     self.relations[query_id] = relation_hash
     self.heads[query_id] = (convert(msg.sender, uint256) << 96) | ((found.terms & shape.MASK_64) << 32) | (len(found.datasets) << 8)
     for i: uint256 in range(len(found.datasets), bound=MAX_DATASETS):
@@ -326,6 +327,19 @@ def _query_id(proposer: address, nonce: uint256, relation_hash: bytes32) -> byte
     return sha256(abi_encode(
         LABEL_QUERY, convert(5, uint256), verification.CHAIN_ID, self, proposer, nonce, relation_hash
     ))
+
+
+@internal
+@view
+def _table(head: uint256) -> uint256[2]:
+    """
+    @dev The registered [T] of a relation's header, (0, 0) without lookups
+    """
+    if (head >> 208) & shape.MASK_16 == 0:
+        return [0, 0]
+    table: uint256[2] = staticcall Directory(REGISTRY).table((head >> 16) & shape.MASK_16, (head >> 176) & shape.MASK_16)
+    assert table[1] != 0, "no range table"
+    return table
 
 
 @internal

@@ -9,7 +9,6 @@
 import Labels as labels
 import Precompiles as precompiles
 import ProofVerifier as verifier
-import RelationShape as shape
 
 # selector of the verifier's publish(bytes32,uint256,uint256[2],uint256,bytes,bytes)
 PUBLISH: constant(uint256) = 851057629
@@ -32,7 +31,6 @@ def __init__(at: address):
     CHAIN_ID = staticcall verifier.__interface__(at).chainId()
     SRS_ID = staticcall verifier.__interface__(at).srsId()
     TAU = staticcall verifier.__interface__(at).tauG2()
-    assert staticcall verifier.__interface__(at).selfTest() == 0, "self test"
 
 
 @external
@@ -84,9 +82,10 @@ def tauG2() -> uint256[4]:
 @view
 def selfTest() -> uint256:
     """
-    @notice The verifier's self test: 0, or the number of the precompile that is wrong, or 255 for [tau]_2
+    @notice Check precompiles 0x02 and 0x05 to 0x08 against vectors, and [tau]_2; the verifier did so when it was deployed
+    @return 0, or the number of the precompile that is wrong, or 255 for [tau]_2
     """
-    return staticcall verifier.__interface__(VERIFIER).selfTest()
+    return precompiles._self_test(TAU)
 
 
 @internal
@@ -100,21 +99,8 @@ def _check_pairing(left: uint256[2], right: uint256[2]):
 
 @internal
 @view
-def _table(head: uint256) -> uint256[2]:
+def _binding(statement_hash: bytes32, terms: uint256, table: uint256[2]) -> bytes32:
     """
-    @dev The registered [T] of a relation's header, (0, 0) without lookups
+    @dev What the verifier answers as binding when asked this statement, under these terms, with this range table
     """
-    if (head >> 208) & shape.MASK_16 == 0:
-        return [0, 0]
-    table: uint256[2] = staticcall verifier.__interface__(VERIFIER).table((head >> 16) & shape.MASK_16, (head >> 176) & shape.MASK_16)
-    assert table[1] != 0, "no range table"
-    return table
-
-
-@internal
-@view
-def _binding(statement_hash: bytes32, terms: uint256, head: uint256) -> bytes32:
-    """
-    @dev What the verifier answers as binding when asked this statement, under these terms, with the registered range table
-    """
-    return sha256(abi_encode(labels.BINDING, convert(4, uint256), statement_hash, terms, self._table(head)))
+    return sha256(abi_encode(labels.BINDING, convert(4, uint256), statement_hash, terms, table))

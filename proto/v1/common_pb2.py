@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15proto/v1/common.proto\x12\rtallystick.v1\"S\n\tStatement\x12\x10\n\x08relation\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64omain\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63ommitments\x18\x04 \x01(\x0c\"K\n\nArrayChunk\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\r\x12\x11\n\tcomponent\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08*=\n\x0bPublication\x12\x16\n\x12PUBLICATION_AGENCY\x10\x00\x12\x16\n\x12PUBLICATION_PUBLIC\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15proto/v1/common.proto\x12\rtallystick.v1\"d\n\tStatement\x12\x10\n\x08relation\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64omain\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63ommitments\x18\x04 \x01(\x0c\x12\x0f\n\x07minimum\x18\x05 \x01(\x04\"K\n\nArrayChunk\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\r\x12\x11\n\tcomponent\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08*U\n\x0bPublication\x12\x16\n\x12PUBLICATION_AGENCY\x10\x00\x12\x16\n\x12PUBLICATION_PUBLIC\x10\x01\x12\x16\n\x12PUBLICATION_COUNTS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proto.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PUBLICATION']._serialized_start=202
-  _globals['_PUBLICATION']._serialized_end=263
+  _globals['_PUBLICATION']._serialized_start=219
+  _globals['_PUBLICATION']._serialized_end=304
   _globals['_STATEMENT']._serialized_start=40
-  _globals['_STATEMENT']._serialized_end=123
-  _globals['_ARRAYCHUNK']._serialized_start=125
-  _globals['_ARRAYCHUNK']._serialized_end=200
+  _globals['_STATEMENT']._serialized_end=140
+  _globals['_ARRAYCHUNK']._serialized_start=142
+  _globals['_ARRAYCHUNK']._serialized_end=217
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,8 @@ class _PublicationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Publicati
     """The agency that asked."""
     PUBLICATION_PUBLIC: _Publication.ValueType  # 1
     """Everybody, on the ledger."""
+    PUBLICATION_COUNTS: _Publication.ValueType  # 2
+    """The agency, but for the counts of rows behind its numbers, which are opened on the ledger."""
 
 class Publication(_Publication, metaclass=_PublicationEnumTypeWrapper):
     """Who sees the numbers of a question."""
@@ -39,6 +41,8 @@ PUBLICATION_AGENCY: Publication.ValueType  # 0
 """The agency that asked."""
 PUBLICATION_PUBLIC: Publication.ValueType  # 1
 """Everybody, on the ledger."""
+PUBLICATION_COUNTS: Publication.ValueType  # 2
+"""The agency, but for the counts of rows behind its numbers, which are opened on the ledger."""
 Global___Publication: _TypeAlias = Publication  # noqa: Y015
 
 @_typing.final
@@ -51,6 +55,7 @@ class Statement(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     COMMITMENTS_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
     relation: _builtins.bytes
     """Canonical words of the relation, 32 bytes each."""
     domain: _builtins.bytes
@@ -59,6 +64,8 @@ class Statement(_message.Message):
     """32 bytes: query id or registration id."""
     commitments: _builtins.bytes
     """One point for each registered column of the relation, in its order, then the range table's if it has lookups."""
+    minimum: _builtins.int
+    """The minimum group that hidden guards are proved to reach; 0 where guards are opened."""
     def __init__(
         self,
         *,
@@ -66,10 +73,11 @@ class Statement(_message.Message):
         domain: _builtins.bytes = ...,
         subject: _builtins.bytes = ...,
         commitments: _builtins.bytes = ...,
+        minimum: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitments", b"commitments", "domain", b"domain", "relation", b"relation", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitments", b"commitments", "domain", b"domain", "minimum", b"minimum", "relation", b"relation", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

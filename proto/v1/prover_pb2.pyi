@@ -616,6 +616,7 @@ class StepRequest(_message.Message):
     ABSORB_ROUND2_FIELD_NUMBER: _builtins.int
     COMMIT_SHARE_COMBINATION_FIELD_NUMBER: _builtins.int
     SKIP_VALUES_OPENING_FIELD_NUMBER: _builtins.int
+    ACCEPT_BITS_FIELD_NUMBER: _builtins.int
     session: _builtins.bytes
     @_builtins.property
     def sum_parts(self) -> Global___NoInput: ...
@@ -673,6 +674,8 @@ class StepRequest(_message.Message):
     def commit_share_combination(self) -> Global___ShareCombination: ...
     @_builtins.property
     def skip_values_opening(self) -> Global___NoInput: ...
+    @_builtins.property
+    def accept_bits(self) -> Global___GuardBits: ...
     def __init__(
         self,
         *,
@@ -705,12 +708,13 @@ class StepRequest(_message.Message):
         absorb_round2: Global___Points | None = ...,
         commit_share_combination: Global___ShareCombination | None = ...,
         skip_values_opening: Global___NoInput | None = ...,
+        accept_bits: Global___GuardBits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_bits", b"accept_bits", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorb_accumulator", b"absorb_accumulator", "absorb_opening", b"absorb_opening", "absorb_quotient", b"absorb_quotient", "absorb_round1", b"absorb_round1", "absorb_round2", b"absorb_round2", "absorb_shifted", b"absorb_shifted", "absorb_values", b"absorb_values", "accept_bits", b"accept_bits", "accept_sums", b"accept_sums", "commit_accumulator", b"commit_accumulator", "commit_quotient", b"commit_quotient", "commit_round1", b"commit_round1", "commit_round2", b"commit_round2", "commit_share_combination", b"commit_share_combination", "commit_shares", b"commit_shares", "commit_sums", b"commit_sums", "final_part", b"final_part", "finish", b"finish", "opening_part", b"opening_part", "own_values", b"own_values", "remainder_part", b"remainder_part", "row_opening_parts", b"row_opening_parts", "session", b"session", "share_values", b"share_values", "shifted_part", b"shifted_part", "skip_values_opening", b"skip_values_opening", "step", b"step", "sum_parts", b"sum_parts", "transcript_digest", b"transcript_digest", "values_opening", b"values_opening", "verify_values_opening", b"verify_values_opening"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_round1", "commit_shares", "absorb_round1", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums", "commit_round2", "absorb_round2", "commit_share_combination", "skip_values_opening"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["sum_parts", "accept_sums", "commit_round1", "commit_shares", "absorb_round1", "commit_accumulator", "absorb_accumulator", "commit_quotient", "absorb_quotient", "transcript_digest", "own_values", "share_values", "absorb_values", "values_opening", "verify_values_opening", "remainder_part", "shifted_part", "absorb_shifted", "opening_part", "absorb_opening", "final_part", "finish", "row_opening_parts", "commit_sums", "commit_round2", "absorb_round2", "commit_share_combination", "skip_values_opening", "accept_bits"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -796,6 +800,36 @@ class SumsComponent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SumsComponent: _TypeAlias = SumsComponent  # noqa: Y015
+
+@_typing.final
+class GuardBits(_message.Message):
+    """Both components of the bits of hidden guards and of their blinders. Secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    FIRST_BLINDERS_FIELD_NUMBER: _builtins.int
+    SECOND_BLINDERS_FIELD_NUMBER: _builtins.int
+    first: _builtins.bytes
+    second: _builtins.bytes
+    first_blinders: _builtins.bytes
+    second_blinders: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        first: _builtins.bytes = ...,
+        second: _builtins.bytes = ...,
+        first_blinders: _builtins.bytes = ...,
+        second_blinders: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "first_blinders", b"first_blinders", "second", b"second", "second_blinders", b"second_blinders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GuardBits: _TypeAlias = GuardBits  # noqa: Y015
 
 @_typing.final
 class CommitShares(_message.Message):

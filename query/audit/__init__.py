@@ -9,5 +9,6 @@ on the proved counts, that no gap counts 1 to k − 1 people (docs/disclosure.md
     membership    how often each guard of a relation counts each sample person
     span          integer combinations of membership vectors, by elimination modulo a prime
     differencing  the gaps between a new answer and the history
-    functionals   how many weighted sums of one column were let out (Huth et al.)
+    weights       how many weighted sums of one column were let out (Huth et al.)
+    regressions   how large a group must be for the second moments let out about it
 """

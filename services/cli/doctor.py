@@ -75,7 +75,7 @@ def _prove_and_verify() -> None:
     statement = Statement(relation, bytes(32), bytes(32), (commit_registered(srs, secret),))
     proof, _ = prove(srs, statement, {1: secret}, 1)
     verify_proof(srs.tau_g2, statement, proof)
-    verify_guards(relation, proof, 3)
+    verify_guards(statement, proof, 3)
 
 
 def _contracts() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import bundle, ceremony, cohort, ledger, opening, processes, query
+from services.cli import bundle, ceremony, cohort, ledger, opening, processes, query, source
 from services.cli.analyse import analyse
 from services.cli.city import city
 from services.cli.doctor import doctor
@@ -30,6 +30,7 @@ for _part in (
     processes.party_app,
     processes.prover_app,
     processes.coordinator_app,
+    source.app,
     ceremony.app,
 ):
     app.add_typer(_part)

@@ -47,17 +47,22 @@ def register(
     party: PartyName,
     schema: Annotated[Path, typer.Option(help="Schema, JSON.", show_default=False)],
     policy: Annotated[Path, typer.Option(help="Policy, JSON.", show_default=False)],
-    csv: Annotated[Path, typer.Option(help="Rows, CSV with a header line.", show_default=False)],
     log_rows: Annotated[int, typer.Option(min=3, max=24, help="Pad to 2^LOG_ROWS rows.", show_default=False)],
+    csv: Annotated[Path | None, typer.Option(help="Rows, CSV with a header line.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Mapping of a source instead, TOML.")] = None,
     row_column: Annotated[str, typer.Option(help="CSV column with row numbers, if no cohort was aligned.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Register a table, or its next version, with an operator's configuration."""
     with one_line_errors(as_json):
-        from services.operator import connect_party
+        from services.errors import RequestInvalidError
+        from services.operator import connect_party, read_whole_source
 
+        if (csv is None) == (source is None):
+            raise RequestInvalidError("csv", "give either --csv or --source")
+        rows = _read(csv) if csv is not None else read_whole_source(config, source or Path(), schema)
         with connect_party(config, party) as client:
-            done = client.register(_read(schema), _read(policy), _read(csv), log_rows, row_column)
+            done = client.register(_read(schema), _read(policy), rows, log_rows, row_column)
     if as_json:
         print_json({"dataset": f"{done.dataset:032x}", "version": done.version, "rows": done.rows, "tx": done.tx})
         return

@@ -38,6 +38,15 @@ Public = Annotated[
 ]
 
 
+Counts = Annotated[
+    bool, typer.Option("--counts", help="Open the counts of rows behind the numbers on the ledger; by default hidden.")
+]
+
+
+def _publication(public: bool, counts: bool) -> str:
+    return "public" if public else "counts" if counts else "agency"
+
+
 @app.command()
 def run(
     sql: Sql,
@@ -49,6 +58,7 @@ def run(
     bundle: BundleFile = None,
     opening: OpeningFile = None,
     public: Public = False,
+    counts: Counts = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the verified result."""
@@ -64,7 +74,7 @@ def run(
                 request_id=request_id,
                 wait_for_approval_s=wait_for_approval_s,
                 on_progress=lambda update: show(_progress(update)),
-                publish="public" if public else "agency",
+                publish=_publication(public, counts),
             )
     if as_json:
         print_json(_as_json(result))
@@ -120,7 +130,12 @@ def result(
 
 @app.command()
 def explain(
-    sql: Sql, config: ConfigFile, param: Parameters = None, public: Public = False, as_json: JsonOption = False
+    sql: Sql,
+    config: ConfigFile,
+    param: Parameters = None,
+    public: Public = False,
+    counts: Counts = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what a question would compute and disclose; starts nothing."""
     with one_line_errors(as_json):
@@ -129,8 +144,7 @@ def explain(
         from zk.cost import relation_cost
 
         with Tallystick.connect(config) as tallystick:
-            publish = "public" if public else "agency"
-            plan, decisions = tallystick.considered(sql, _parameters(param), publish)
+            plan, decisions = tallystick.considered(sql, _parameters(param), _publication(public, counts))
         text, cost = explain_plan(plan, decisions), relation_cost(plan.relation)
     if as_json:
         print_json(

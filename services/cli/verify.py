@@ -62,6 +62,7 @@ def verify(
                 "proposer": found.query.proposer,
                 "datasets": datasets,
                 "guards": found.guards,
+                "hidden_guards": found.query.relation.hidden_guards,
                 "public": found.public,
                 "minimum_group": found.query.minimum_group,
                 "proof_bytes": found.proof_bytes,
@@ -75,6 +76,10 @@ def verify(
     print_line(f"proof of {found.proof_bytes} bytes in {found.published.tx_hash}: verified")
     for number, count in sorted(found.guards.items()):
         print_line(f"sum {number} counts {count} rows; at least {found.query.minimum_group} were demanded")
+    if found.query.relation.hidden_guards:
+        print_line(
+            f"every released sum rests on at least {found.query.minimum_group} rows: proved, the counts stay closed"
+        )
     for number, value in sorted(found.public.items()):
         print_line(f"sum {number} = {value}, public")
     if not found.public:

@@ -128,7 +128,8 @@ def _shown(audit: Audit) -> list[str]:
         f"{len(bundle.proof)} bytes, is of this query on this chain, contract and string, and verifies",
         f"the {relation.sum_rows} sums {'in' if relation.plain else 'sealed in'} the record are exactly those of the "
         f"relation over the committed columns, 2^{relation.log_rows} rows each",
-        f"every released sum rests on at least {bundle.query.minimum_group} rows",
+        f"every released sum rests on at least {bundle.query.minimum_group} rows"
+        + ("; the proof says so without opening a count" if relation.hidden_guards else ""),
     ]
     if audit.string is not None:
         found.insert(0, f"id and [tau]_2 of the string are those of {audit.string.source}")
@@ -215,6 +216,7 @@ def _document(audit: Audit, digest: bytes) -> dict[str, Any]:
         "sql": None if bundle.question is None else bundle.question.sql,
         "sql_recompiled": audit.plan is not None,
         "guards": {str(number): value for number, value in verified.opened.items()},
+        "hidden_guards": verified.statement.relation.hidden_guards,
         "public": {str(number): value for number, value in verified.public.items()},
         "released": {str(number): value for number, value in verified.released.items()},
         "result": _rows(audit),

@@ -65,7 +65,9 @@ class LedgerPublisher:
 
     def _answer(self, query_id: bytes, proof: bytes) -> tuple[Statement, Proof]:
         studies = self._ledger.studies
-        relation = studies.query(query_id).relation
+        query = studies.query(query_id)
+        relation = query.relation
         commitments = tuple(self._ledger.registry.commitment(column) for column in relation.registered)
-        statement = studies.statement(query_id, relation, commitments, range_table(self._ledger, relation))
+        table = range_table(self._ledger, relation)
+        statement = studies.statement(query_id, relation, commitments, table, query.minimum_group)
         return statement, decode_proof(relation, proof)

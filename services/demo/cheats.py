@@ -91,8 +91,14 @@ class Verifiers:
             raise DemoFailedError("the honest proof was not published after the cheats")
 
 
-def cheat_on_opened_sum(verifiers: Verifiers, query: ApprovedQuery) -> CheatReport:
-    """The proof shows how many rows a sum is over; claim one more."""
+def cheat_on_guard(verifiers: Verifiers, query: ApprovedQuery) -> CheatReport:
+    """The proof shows that a sum is over enough rows, or over how many: with other bits, or claim one more."""
+    relation, proof = query.statement.relation, query.proof
+    if relation.hidden_guards:
+        place = relation.bits_index - relation.round1_indices().start
+        changed = (*proof.round1[:place], proof.quotient, *proof.round1[place + 1 :])
+        what = f"another number behind a sum that is proved to rest on at least {query.statement.minimum} rows"
+        return verifiers.judge(what, query.statement, replace(proof, round1=changed))
     rows = ((query.proof.rows[0] + 1) % FR_MODULUS, *query.proof.rows[1:])
     what = f"a changed opened sum: {query.proof.rows[0]} rows proved, {rows[0]} claimed"
     return verifiers.judge(what, query.statement, replace(query.proof, rows=rows))
@@ -140,7 +146,9 @@ def cheat_on_rows(agency: Studies, regulator: LedgerAccess, statement: Statement
     half = replace(statement.relation, log_rows=statement.relation.log_rows - 1)
     nonce = secrets.randbits(256)
     query_id = agency.query_id(agency.client.address, nonce, half)
-    forged = Statement(half, statement.domain, query_id, statement.commitments, statement.table)
+    forged = Statement(
+        half, statement.domain, query_id, statement.commitments, statement.table, statement.minimum
+    )
     what = f"half the rows: 2^{half.log_rows} instead of the registered 2^{statement.relation.log_rows}"
     return make_attempts(what, (
         Attempt("contract", "number of rows",

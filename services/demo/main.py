@@ -249,7 +249,7 @@ class _Demo:
             note("has the question proved")
             query = cheats.ApprovedQuery(statement, rogue.proved(statement))
         note("forges")
-        yield cheats.cheat_on_opened_sum(verifiers, query)
+        yield cheats.cheat_on_guard(verifiers, query)
         yield replay
         yield cheats.cheat_on_commitment(verifiers, query, self._other_commitment(agency, statement.commitments))
         yield cheats.cheat_on_rows(agency.ledger.studies, coordinator, query.statement, query.proof)

@@ -19,6 +19,7 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
+from query.audit.regressions import smallest_group
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -173,7 +174,7 @@ class Proving:
         relation, registry = query.relation, self._ledger.registry
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
-        statement = self._ledger.studies.statement(query.query_id, relation, commitments, table)
+        statement = self._ledger.studies.statement(query.query_id, relation, commitments, table, query.minimum_group)
         if statement.hash != query.statement_hash:
             raise RecordInvalidError("the directory's commitments are not those the query was proposed for")
         owners = {dataset: self._owner(dataset) for dataset in {column.dataset for column in relation.registered}}
@@ -254,9 +255,10 @@ class Proving:
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
         self._store.mark_spent(query_id, plan.attempt)
-        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
+        smallest = smallest_group(plan.statement.relation, plan.minimum)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), smallest)
         verify_proof(plan.tau_g2, plan.statement, proof)
-        verify_guards(plan.statement.relation, proof, plan.minimum)
+        verify_guards(plan.statement, proof, plan.minimum)
         self._audit_alone(query_id, plan, proof)
         encoded = encode_proof(proof)
         self._store.keep_result(query_id, StoredResult(plan.attempt, encoded, b"", b""))

@@ -1,6 +1,7 @@
 """Three parties produce one proof: the joint session of PROTOCOL §5, in order, over any channel and any prover.
 
-    seeds → shares of the columns that meet → columns of several owners → sums sealed → round 1, its shares bound →
+    seeds → shares of the columns that meet → columns of several owners → sums sealed → bits of hidden guards → round 1,
+    its shares bound →
     shares of round 2 → round 2, its shares and cells bound → [A] → [t] → digests compared → SPENT → opened columns →
     batch opening checked unless all are shared → r(ζ) = 0 tested → A(ωζ) → proof without rows → verified → shares
     bound to it → disclosure checked on those shares, cell by cell → guards of the cells released opened → final proof →
@@ -20,11 +21,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mpc.bits import shared_bits
 from mpc.channel import Channel
 from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
+from query.audit.regressions import smallest_group
 from services.convert import released_rows
 from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
@@ -43,6 +46,7 @@ from zk.proof import Proof
 from zk.statement import Statement, opened_rows
 from zk.transcript import FR_MODULUS, hash_words
 from zk.verifier import verify_guards, verify_proof
+from zk.witness import OPENED_BLINDERS
 
 __all__ = [
     "STAGES",
@@ -114,7 +118,8 @@ class JointSession:
         audit: finds the gaps beside earlier answers.
 
     Raises:
-        RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1).
+        RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1); or
+            its hidden guards are proved for another minimum group than the plan's.
     """
 
     def __init__(
@@ -133,6 +138,8 @@ class JointSession:
         self._party = channel.party
         if self._relation.plain:
             raise RelationInvalidError("sums of a joint proof are sealed (M1)")
+        if plan.statement.minimum not in (None, plan.minimum):
+            raise RelationInvalidError("the statement names another minimum group than the plan")
 
     def run(self) -> SessionResult:
         """Run every step in order.
@@ -160,6 +167,7 @@ class JointSession:
         self._progress("shares")
         columns.share()
         self._seal_sums()
+        self._hide_guards()
         self._progress("commitments")
         columns.commit_first()
         columns.commit_second()
@@ -174,7 +182,8 @@ class JointSession:
         release = self._releasable()
         self._close_gaps(release)
         rows = opened_rows(self._relation, release)
-        shown = tuple(FR.to_integers(self._engine.open(_pick(self._sums, rows), "guards/opened")))
+        # where guards are hidden, their top bits are known: the release word says that they are 1
+        shown = tuple(FR.to_integers(self._engine.open(_pick(self._sums, rows), "guards/opened"))) if rows else ()
         self._progress("final")
         return self._finish(release, shown)
 
@@ -186,6 +195,18 @@ class JointSession:
         self._sums = self._engine.reshare(parts, "sums")
         self._blinder = self._engine.random(1, "sums/blinder")
         self._prover.accept_sums(self._sums.first, self._blinder.first)
+
+    def _hide_guards(self) -> None:
+        """Compute shares of the bits of hidden guards, and blinders that nobody chose. Nothing is opened, and every
+        product is checked before [b] is committed: whether that succeeds does not depend on what is counted (M13)."""
+        minimum = self._plan.statement.minimum
+        if minimum is None:
+            return
+        shift = FR.from_integers([self._relation.rows - minimum])
+        guards = self._engine.add_public(_pick(self._sums, self._relation.guard_rows), shift)
+        bits = shared_bits(self._engine, guards, self._relation.log_rows + 1, "guards/bits")
+        blinders = self._engine.random(OPENED_BLINDERS, "guards/bits/blinders")
+        self._prover.accept_bits((bits.first, bits.second), (blinders.first, blinders.second))
 
     def _quotient(self) -> None:
         self._progress("quotient")
@@ -249,10 +270,8 @@ class JointSession:
             DisclosureRefusedError: there is no such cell.
         """
         cells = self._relation.cells
-        guards = [guard * cells + cell for guard in sorted(set(self._relation.guards)) for cell in range(cells)]
-        risks = open_disclosure_risks(
-            self._engine, _pick(self._sums, guards), cells, self._plan.minimum, "guards"
-        )
+        guards, least = _pick(self._sums, self._relation.guard_rows), smallest_group(self._relation, self._plan.minimum)
+        risks = open_disclosure_risks(self._engine, guards, cells, least, "guards")
         if risks.all():
             raise DisclosureRefusedError()
         released = sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
@@ -274,7 +293,7 @@ class JointSession:
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)
         verify_proof(self._plan.tau_g2, self._plan.statement, proof)
-        verify_guards(self._relation, proof, self._plan.minimum)
+        verify_guards(self._plan.statement, proof, self._plan.minimum)
         rows = () if self._plan.public else released_rows(release)
         zero = self._messages.zero
         values, quotients = self._prover.row_opening_parts(

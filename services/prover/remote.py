@@ -153,6 +153,16 @@ class RemoteProver:
         """Hand over our component of s."""
         self._step(accept_sums=_component(part, blinder))
 
+    def accept_bits(self, bits: tuple[Words, Words], blinders: tuple[Words, Words]) -> None:
+        """Hand over our components of the bits of hidden guards and of their blinders."""
+        message = prover_pb2.GuardBits(
+            first=encode_elements(bits[0]),
+            second=encode_elements(bits[1]),
+            first_blinders=encode_elements(blinders[0]),
+            second_blinders=encode_elements(blinders[1]),
+        )
+        self._step(accept_bits=message)
+
     def commit_round1(self, masks: Words) -> Words:
         """Our parts of the commitments of round 1 and of [s]."""
         return self._points(round1_commitments(self.relation), commit_round1=_masks(masks))

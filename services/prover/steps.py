@@ -14,9 +14,11 @@ from services.convert import (
 from services.errors import RequestInvalidError
 from zk.curve import points_to_bytes
 from zk.field import Words
+from zk.guards import bit_rows
 from zk.proof import encode_proof
 from zk.prover import Contributor
 from zk.relation import Relation
+from zk.witness import OPENED_BLINDERS
 
 _Reply = prover_pb2.StepReply
 
@@ -58,6 +60,8 @@ def _take_in(name: str, contributor: Contributor, relation: Relation, request: p
     match name:
         case "accept_sums":
             contributor.accept_sums(*_component(request.accept_sums, relation))
+        case "accept_bits":
+            contributor.accept_bits(*_guard_bits(request.accept_bits, relation))
         case "absorb_round1":
             points = decode_points_array("points", request.absorb_round1.points, round1_commitments(relation))
             contributor.absorb_round1(points)
@@ -172,6 +176,18 @@ def _column_values(message: prover_pb2.ColumnValues, relation: Relation) -> dict
 def _component(message: prover_pb2.SumsComponent, relation: Relation) -> tuple[Words, Words]:
     part = decode_elements("part", message.part, relation.sum_rows)
     return part, decode_elements("blinder", message.blinder, 1)
+
+
+def _guard_bits(
+    message: prover_pb2.GuardBits, relation: Relation
+) -> tuple[tuple[Words, Words], tuple[Words, Words]]:
+    if not relation.hidden_guards:
+        raise RequestInvalidError("step", "the guards of this relation are opened")
+    count = len(bit_rows(relation))
+    bits = [decode_elements("bits", data, count) for data in (message.first, message.second)]
+    given = (message.first_blinders, message.second_blinders)
+    blinders = [decode_elements("blinders", data, OPENED_BLINDERS) for data in given]
+    return (bits[0], bits[1]), (blinders[0], blinders[1])
 
 
 def _points(points: Words) -> prover_pb2.StepReply:

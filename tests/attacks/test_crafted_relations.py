@@ -36,7 +36,8 @@ def header(words: list[int], field: int, change: Callable[[int], int]) -> list[i
 
 @pytest.mark.parametrize(("field", "value", "reason"), [
     (0, 0, "relation version"), (0, 1, "relation version"), (0, 3, "relation version"),
-    (14, 1, "relation version"), (14, 3, "relation version"), (14, 2 << 8 | 2, "relation version"),
+    (14, 1, "relation version"), (14, 3, "relation version"), (14, 3 << 8 | 2, "relation version"),
+    (14, 4 << 8 | 2, "relation version"), (14, 2 << 8 | 2, "hidden guards"),
     (4, 65, "relation limits"), (4, 4, "relation limits"), (12, 129, "relation limits"),
     (12, 1 << 8, "relation limits"),
     (12, 129 << 8 | 1, "relation limits"), (12, 1, "relation limits"), (13, 1, "relation limits"),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 
 import pytest
-from relations import KINDS
+from relations import ALL_KINDS
 from samples import DOMAIN, SUBJECT, R, Sample, masked_sum_sample, release_word
 
 from zk.decoding import decode_relation
@@ -24,7 +24,7 @@ from zk.verifier import verify_proof
 
 P = FQ.modulus
 REFUSALS = (ProofRejectedError, RelationInvalidError, NonCanonicalEncodingError)
-SAMPLES: dict[str, Callable[[], Sample]] = {"masked sum": masked_sum_sample, **KINDS}
+SAMPLES: dict[str, Callable[[], Sample]] = {"masked sum": masked_sum_sample, **ALL_KINDS}
 QUICK, THOROUGH = 600, 12_000
 """Random mutations of each kind of relation; thorough ones are at least 100,000 together."""
 

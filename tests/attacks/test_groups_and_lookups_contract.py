@@ -54,7 +54,7 @@ class Asked(Scene):
         self.nonce = 0
 
     def register_table(self) -> None:
-        self.verifier.send("registerTable", *table_arguments(self.table), sender=STRANGER)
+        self.registry.send("registerTable", *table_arguments(self.table), sender=STRANGER)
 
     def relation(self, ask: Ask, plain: bool = False, owners: int = 1) -> Relation:
         builder = RelationBuilder(LOG_ROWS, BITS)
@@ -244,13 +244,13 @@ def test_m1_plain_sums_of_one_owner(scene: Asked) -> None:
     scene.send(query, statement, message)
 
 
-def test_plain_or_grouped_registration(scene: Asked) -> None:
+def test_plain_hidden_or_grouped_registration(scene: Asked) -> None:
     data = Table(b"c" * 32, [PRESENT, X], 1)
     made = scene.registration(OWNER_A, data)
-    for bits in (1 << 232, 1 << 192):
+    for bits in (1 << 232, 1 << 233, 1 << 192):
         head = (int.from_bytes(made.statement[:32], "big") ^ bits).to_bytes(32, "big")
         changed = replace(made, statement=head + made.statement[32:])
-        with pytest.raises(Reverted, match=r"plain or grouped registration|relation"):
+        with pytest.raises(Reverted, match=r"plain, hidden or grouped registration|relation|hidden guards"):
             scene.registry.send("register", *changed.values(), sender=OWNER_A)
 
 
@@ -304,5 +304,5 @@ def test_table_of_other_rows(scene: Asked) -> None:
     for rows in ([i % 8 for i in range(ROWS)], [15 - i for i in range(ROWS)], [1] * ROWS, [*range(15), 14]):
         forged = table_proof(scene.srs, BITS, rows=rows)
         with pytest.raises(Reverted, match=r"pairing|point"):  # a constant's quotients are the point at infinity
-            scene.verifier.send("registerTable", *table_arguments(forged), sender=account(99))
+            scene.registry.send("registerTable", *table_arguments(forged), sender=account(99))
     scene.register_table()

@@ -99,7 +99,7 @@ def test_m5_a_suppressed_cell_stays_closed_with_all_its_sums() -> None:
     assert {row % cells for row in released} == set(range(cells)) - set(small)
     assert len(released) == 3 * (cells - len(small))
     assert proof.rows == tuple(counts[cell] for cell in range(cells) if cell not in small)
-    verify_guards(sample.relation, proof, minimum)
+    verify_guards(sample.statement, proof, minimum)
     for cell in small:
         with pytest.raises(ProofRejectedError):
             sample.verify(dataclasses.replace(proof, release=proof.release | 1 << cell))
@@ -117,4 +117,4 @@ def test_m5_a_record_that_releases_nothing_is_none() -> None:
     proof = Forger(target, 0).prove()
     verify_proof(target.srs.tau_g2, target.statement, proof)  # a valid proof, without any number
     with pytest.raises(ProofRejectedError, match="nothing released"):
-        verify_guards(target.relation, proof, 0)
+        verify_guards(target.statement, proof, 0)

@@ -48,7 +48,7 @@ def test_m12_an_honest_registration_shows_the_number_of_rows_and_nothing_else() 
     target = registration()
     proof = target.prove(0b1)
     target.verify(proof)
-    verify_guards(RELATION, proof, 3)
+    verify_guards(target.statement, proof, 3)
     assert proof.rows == (3,)
 
 

@@ -113,7 +113,7 @@ def test_a_query_stands_once_in_a_batch(scene: ApprovedQuery) -> None:
 def test_calls_that_are_no_publications(scene: ApprovedQuery) -> None:
     """Anything but `publish` would let the sender choose the verifier's answer."""
     good = call(scene, scene.query, scene.statement, scene.message)
-    other = scene.verifier.calldata("table", 4, 4) + bytes(400)
+    other = scene.registry.calldata("table", 4, 4) + bytes(400)
     for calls, reasons in (
         ([], "calldata length"), ([other], "unknown function"), ([good, other], "unknown function"),
         ([good[:-32]], "calldata length"), ([good + bytes(32)], "calldata length"), ([good[:40]], "Revert"),
@@ -125,7 +125,7 @@ def test_calls_that_are_no_publications(scene: ApprovedQuery) -> None:
     for changed in (data[:-32], data + bytes(32)):
         with pytest.raises(Reverted):
             scene.machine.execute(STRANGER, scene.studies.address, changed)
-    for data in (b"", good[:3], scene.verifier.calldata("table", 4, 4), sha(word(1))):
+    for data in (b"", good[:3], scene.registry.calldata("table", 4, 4), sha(word(1))):
         with pytest.raises(Reverted):
             scene.machine.execute(STRANGER, scene.studies.address, data)
     assert scene.state(scene.query) == 2

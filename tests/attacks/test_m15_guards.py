@@ -37,7 +37,7 @@ def target() -> Sample:
 
 def check(target: Sample, proof: Proof) -> None:
     verify_proof(target.srs.tau_g2, target.statement, proof)
-    verify_guards(target.relation, proof, MINIMUM)
+    verify_guards(target.statement, proof, MINIMUM)
 
 
 def test_m15_the_large_group_is_released_with_its_guard_alone(target: Sample) -> None:
@@ -82,7 +82,7 @@ class Sealed(Forger):
 @pytest.mark.parametrize("forger", [Borrowed, Sealed])
 def test_m15_another_guards_value_does_not_serve(target: Sample, forger: type[Forger]) -> None:
     proof = forger(target, 0b1000).prove()
-    verify_guards(target.relation, proof, MINIMUM)  # the number shown is large enough, and false
+    verify_guards(target.statement, proof, MINIMUM)  # the number shown is large enough, and false
     with pytest.raises(ProofRejectedError, match="pairing"):
         check(target, proof)
 
@@ -122,8 +122,8 @@ def test_m15_a_guard_above_the_rows_is_refused(target: Sample) -> None:
     proof = target.prove(0b0010)
     for value in (9, R - 1):
         with pytest.raises(ProofRejectedError, match="guard"):
-            verify_guards(target.relation, replace(proof, rows=(value,)), MINIMUM)
-    verify_guards(target.relation, replace(proof, rows=(8,)), MINIMUM)
+            verify_guards(target.statement, replace(proof, rows=(value,)), MINIMUM)
+    verify_guards(target.statement, replace(proof, rows=(8,)), MINIMUM)
 
 
 def test_m15_one_proof_serves_one_query(target: Sample) -> None:

@@ -40,16 +40,16 @@ COLUMNS = tuple(
 )
 
 
-def plaintext() -> list[list[int]]:
+def plaintext(log_rows: int = LOG_ROWS) -> list[list[int]]:
     """Columns present, value (below 1000) and code (1 to 3); the last rows are absent."""
-    present = [int(i < 24) for i in range(1 << LOG_ROWS)]
+    present = [int(i < 24) for i in range(1 << log_rows)]
     values = [p * (37 * i % 1000) for i, p in enumerate(present)]
     return [present, values, [p * (1 + i % 3) for i, p in enumerate(present)]]
 
 
-def registration() -> Relation:
+def registration(log_rows: int) -> Relation:
     """Booleans are boolean, absent rows are zero, values and codes within their bounds; sum 0 counts the rows."""
-    builder = RelationBuilder(LOG_ROWS)
+    builder = RelationBuilder(log_rows, LOG_ROWS)
     present, value, code = (builder.registered(column) for column in COLUMNS)
     builder.sum([(1, 0, present)])
     builder.vanish([(1, present, present), (-1, 0, present)])
@@ -60,26 +60,27 @@ def registration() -> Relation:
     return builder.build()
 
 
-def question() -> Relation:
+def question(log_rows: int, hidden: bool) -> Relation:
     """Count and sum of the value for each code."""
-    builder = RelationBuilder(LOG_ROWS)
+    builder = RelationBuilder(log_rows, LOG_ROWS)
     present, value, code = (builder.registered(column) for column in COLUMNS)
     group = builder.group({code: 1}, CODES)
     guard = builder.sum([(1, group, present)])
     builder.sum([(1, group, value)], guard)
-    return builder.build()
+    return builder.build(hidden_guards=hidden)
 
 
-def made_bundle(srs: Srs, claimed: Srs | None = None) -> AuditBundle:
-    """A bundle proved over one string that claims the id of another, for those who do not pin [τ]_2."""
-    srs_id = (claimed or srs).id
-    columns = plaintext()
+def made_bundle(srs: Srs, claimed: Srs | None = None, hidden: bool = False) -> AuditBundle:
+    """A bundle proved over one string, whose rows it has, that claims the id of another, for those who do not pin
+    [τ]_2; its guards are opened or hidden."""
+    srs_id, log_rows = (claimed or srs).id, srs.log_rows
+    columns = plaintext(log_rows)
     secrets = {j: RegisteredSecret(FR.from_integers(column), FR.random(1)) for j, column in enumerate(columns, start=1)}
     points = tuple(commit_registered(srs, secrets[j]) for j in secrets)
-    demanded, asked = registration(), question()
+    demanded, asked = registration(log_rows), question(log_rows, hidden)
     kinds = sum(int(column.kind) << column.column for column in COLUMNS)
     entry = BundleDataset(
-        DATASET, 1, 1, OWNER, NAME_HASH, LOG_ROWS, sum(columns[0]), len(columns), kinds, SCHEMA_HASH,
+        DATASET, 1, 1, OWNER, NAME_HASH, log_rows, sum(columns[0]), len(columns), kinds, SCHEMA_HASH,
         relation_hash(demanded),
     )  # fmt: skip
     identity = query_id(20260, STUDIES, AGENCY, 9, relation_hash(asked))
@@ -97,7 +98,8 @@ def made_bundle(srs: Srs, claimed: Srs | None = None) -> AuditBundle:
     )
     proof, _ = prove(srs, registered, secrets, 1 | 1 << RELEASE_BITS)
     tables = sorted({(r.log_rows, r.table_bits) for r in (demanded, asked) if r.lookups})
-    statement = Statement(asked, bundle.domain(STUDIES), identity, points, relation_table(srs, asked))
+    minimum = MINIMUM if hidden else None
+    statement = Statement(asked, bundle.domain(STUDIES), identity, points, relation_table(srs, asked), minimum)
     answer, _ = prove(srs, statement, secrets, (1 << asked.sum_rows) - 1)
     assert answer.sums is not None
     return replace(

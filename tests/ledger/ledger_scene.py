@@ -67,7 +67,7 @@ class LedgerScene:
         return Studies(self.clients[name], self.deployment.studies)
 
     def register_table(self, bits: int) -> None:
-        tables = RangeTables(self.clients["agency"], self.deployment.verifier)
+        tables = RangeTables(self.clients["agency"], self.deployment.registry)
         if tables.proof(self.log_rows, bits) is None:
             tables.register(prove_table(self.srs, self.log_rows, bits))
 
@@ -90,10 +90,12 @@ class LedgerScene:
         self.owners[dataset] = owner
         return columns
 
-    def relation(self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False) -> Relation:
+    def relation(
+        self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False, hidden: bool = False
+    ) -> Relation:
         builder = RelationBuilder(self.log_rows)
         ask(builder, [builder.registered(column) for column in columns])
-        return builder.build(plain=plain)
+        return builder.build(plain=plain, hidden_guards=hidden)
 
     def answer(self, relation: Relation, *, public: bool = False) -> Answer:
         """Propose, approve and prove; every sum released, and opened on the ledger on request."""

@@ -55,7 +55,7 @@ def test_limits_are_those_of_the_language() -> None:
     source = (SOURCES / "RelationShape.vy").read_text()
     limits = dict(re.findall(r"^(M\w+|PAIRS_PER_WORD): constant\(uint256\) = (\d+)$", source, re.MULTILINE))
     assert int(limits.pop("MAX_PROOF_WORDS")) == MAX_PROOF_WORDS
-    assert len(limits) == 15
+    assert len(limits) == 16
     for name, value in limits.items():
         assert getattr(relation, name, None) == int(value) or getattr(encoding, name) == int(value), name
 

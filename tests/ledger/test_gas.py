@@ -15,15 +15,16 @@ from zk.proof import encode_proof
 from zk.range_table import verify_table
 from zk.relation import RegisteredColumn
 
-LOG_ROWS = 7
+LOG_ROWS, WIDE_LOG_ROWS = 7, 10
 CODES = list(range(1, 21))
 JOINT, JOINT_LOOKUP, PLAIN, GROUPED = 262_000, 300_000, 240_000, 295_000
+HIDDEN, HIDDEN_LOOKUP, HIDDEN_GROUPED = 280_000, 320_000, 320_000  # guards not opened
 BATCHED = 156_000  # of each of eight
 
 
-def tables() -> tuple[Table, Table]:
-    """A: present, x, code of a group of 20; B: present, y. 128 rows, the last ones absent."""
-    here = [1] * 120 + [0] * 8
+def tables(rows: int) -> tuple[Table, Table]:
+    """A: present, x, code of a group of 20; B: present, y. The last eight rows are absent."""
+    here = [1] * (rows - 8) + [0] * 8
     x = [(7 * i * i + 3) % 50 * p for i, p in enumerate(here)]
     code = [(i % 20 + 1) * p for i, p in enumerate(here)]
     return Table(b"a" * 32, [here, x, code], 1), Table(b"b" * 32, [here, code], 1)
@@ -34,12 +35,14 @@ class Questions:
 
     def __init__(self, scene: LedgerScene) -> None:
         self.scene = scene
-        a, b = tables()
+        a, b = tables(1 << scene.log_rows)
         self.a, self.b = scene.register("a", a), scene.register("b", b)
 
-    def gas(self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False) -> tuple[int, int]:
+    def gas(
+        self, columns: Sequence[RegisteredColumn], ask: Ask, plain: bool = False, hidden: bool = False
+    ) -> tuple[int, int]:
         """Gas and bytes of the proof."""
-        answer = self.scene.answer(self.scene.relation(columns, ask, plain))
+        answer = self.scene.answer(self.scene.relation(columns, ask, plain, hidden))
         receipt, cost = self.scene.publish(answer), relation_cost(answer.statement.relation)
         assert abs(cost.gas - receipt.gas_used) <= 0.02 * receipt.gas_used  # EXPLAIN says about that much
         assert len(encode_proof(answer.proof)) == cost.proof_bytes
@@ -51,13 +54,19 @@ def questions(node: NodeProcess) -> Questions:
     return Questions(LedgerScene(node.url, LOG_ROWS, "gas "))
 
 
+@pytest.fixture(scope="module")
+def wide_questions(node: NodeProcess) -> Questions:
+    """Tables of 2^10 rows: twenty guards need as many rows as N/32."""
+    return Questions(LedgerScene(node.url, WIDE_LOG_ROWS, "wide gas "))
+
+
 def test_joint(questions: Questions) -> None:
     """Three columns of two owners, a copy and a product, four sealed sums, one guard; whatever the directory does."""
     scene = questions.scene
     relation = joint_relation(LOG_ROWS, [questions.a[0], questions.b[0], questions.a[1]])
     gas = scene.publish(scene.answer(relation)).gas_used
     answer = scene.answer(relation)
-    other = scene.register("a", Table(b"o" * 32, tables()[0].columns[:2], 1))
+    other = scene.register("a", Table(b"o" * 32, tables(1 << LOG_ROWS)[0].columns[:2], 1))
     scene.registry("a").set_policy(other[0].dataset, POLICY_HASH, 5)
     after = scene.publish(answer).gas_used
     print(f"joint: {gas}, after another dataset changed: {after}, proof {len(encode_proof(answer.proof))} bytes")
@@ -74,16 +83,30 @@ def test_joint_with_a_lookup(questions: Questions) -> None:
     verify_table(scene.srs.tau_g2, table)
     assert scene.registry("b").table_proof(LOG_ROWS, LOG_ROWS - 1) is None
 
-    def ask(b: RelationBuilder, column: Sequence[int]) -> None:
-        both = b.product(column[0], column[1])
-        b.lookup({column[2]: 1})
-        b.sum([(1, 0, both)])
-        for left, right in ((both, column[2]), (column[0], column[2]), (both, column[0])):
-            b.sum([(1, left, right)], 0)
+    columns = [questions.a[0], questions.b[0], questions.a[1]]
+    gas, size = questions.gas(columns, with_a_lookup)
+    hidden, more = questions.gas(columns, with_a_lookup, hidden=True)
+    print(f"joint with a lookup: {gas}, proof {size} bytes; guard hidden: {hidden}, {more} bytes")
+    assert gas <= JOINT_LOOKUP and hidden <= HIDDEN_LOOKUP
 
-    gas, size = questions.gas([questions.a[0], questions.b[0], questions.a[1]], ask)
-    print(f"joint with a lookup: {gas}, proof {size} bytes")
-    assert gas <= JOINT_LOOKUP
+
+def test_hidden_guard(questions: Questions) -> None:
+    """The joint question with its guard proved to be large enough and not opened."""
+    gas, size = questions.gas([questions.a[0], questions.b[0], questions.a[1]], joint, hidden=True)
+    print(f"joint, guard hidden: {gas}, proof {size} bytes")
+    assert gas <= HIDDEN
+
+
+def joint(b: RelationBuilder, column: Sequence[int]) -> None:
+    both = b.product(column[0], column[1])
+    b.sum([(1, 0, both)])
+    for left, right in ((both, column[2]), (column[0], column[2]), (both, column[0])):
+        b.sum([(1, left, right)], 0)
+
+
+def with_a_lookup(b: RelationBuilder, column: Sequence[int]) -> None:
+    b.lookup({column[2]: 1})
+    joint(b, column)
 
 
 def single(b: RelationBuilder, column: Sequence[int]) -> None:
@@ -101,8 +124,8 @@ def test_single_contributor(questions: Questions) -> None:
     assert gas <= PLAIN and size <= 512
 
 
-def test_groups(questions: Questions) -> None:
-    """Twenty groups, count and sum: forty cells, twenty guards opened."""
+def test_groups(questions: Questions, wide_questions: Questions) -> None:
+    """Twenty groups, count and sum: forty cells, twenty guards opened, or hidden."""
 
     def ask(b: RelationBuilder, column: Sequence[int]) -> None:
         k = b.group({column[2]: 1}, CODES)
@@ -112,6 +135,9 @@ def test_groups(questions: Questions) -> None:
     gas, size = questions.gas(questions.a, ask)
     print(f"twenty groups: {gas}, proof {size} bytes")
     assert gas <= GROUPED
+    gas, size = wide_questions.gas(wide_questions.a, ask, hidden=True)
+    print(f"twenty groups, guards hidden: {gas}, proof {size} bytes")
+    assert gas <= HIDDEN_GROUPED
 
 
 def test_batches(questions: Questions) -> None:

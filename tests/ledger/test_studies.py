@@ -172,7 +172,7 @@ def test_anyone_can_verify_away_from_the_chain(ledger: Ledger) -> None:
     statement, proof = ledger.studies("a").published_proof(ledger.query)
     assert (statement, proof) == (ledger.statement, ledger.proof)
     verify_proof(ledger.srs.tau_g2, statement, proof)
-    verify_guards(statement.relation, proof, ledger.studies("a").query(ledger.query).minimum_group)
+    verify_guards(statement, proof, ledger.studies("a").query(ledger.query).minimum_group)
     with pytest.raises(ProofRejectedError):
         verify_proof(ledger.srs.tau_g2, statement, replace(proof, rows=(proof.rows[0] + 1,)))
 

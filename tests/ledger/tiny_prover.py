@@ -99,7 +99,7 @@ class Header:
 
     @property
     def plain(self) -> bool:
-        return bool(self.field(14) >> 8)
+        return bool(self.field(14) >> 8 & 1)
 
     @property
     def guards(self) -> list[int]:

@@ -20,7 +20,7 @@ from zk.prover import RegisteredSecret, commit_registered
 from zk.range_table import prove_table, relation_table
 from zk.relation import Relation
 from zk.single import prove
-from zk.srs import development_srs
+from zk.srs import Srs, development_srs
 from zk.statement import Statement
 from zk.transcript import proof_domain
 
@@ -38,24 +38,28 @@ class Question:
 
 
 class VerifierScene:
-    """A verifier for one reference string of 2^log_rows rows."""
+    """A verifier for one reference string, of 2^log_rows rows, and a registry for its range tables."""
 
-    def __init__(self, log_rows: int) -> None:
-        self.srs = development_srs(log_rows)
+    def __init__(self, log_rows: int, srs: Srs | None = None) -> None:
+        self.srs = srs or development_srs(log_rows)
         self.machine = Machine()
         setup = (CHAIN_ID, self.srs.id, tau_words(self.srs.tau_g2), True, False)
         self.contract = Contract(self.machine, "ProofVerifier", *setup, sender=account(1))
+        self.registry = Contract(self.machine, "Registry", self.contract.address, sender=account(1))
         self.domain = proof_domain(CHAIN_ID, int(CALLER, 16), self.srs.id)
 
     def register_table(self, log_rows: int, bits: int) -> None:
         arguments = table_arguments(prove_table(self.srs, log_rows, bits))
-        self.contract.send("registerTable", *arguments, sender=account(5))
+        self.registry.send("registerTable", *arguments, sender=account(5))
 
-    def question(self, relation: Relation, columns: Mapping[int, Sequence[int]], release: int) -> Question:
+    def question(
+        self, relation: Relation, columns: Mapping[int, Sequence[int]], release: int, minimum: int = 3
+    ) -> Question:
         """Register columns in the clear and prove a relation about them."""
         secrets = {i: RegisteredSecret(FR.from_integers(list(v)), FR.random(1)) for i, v in columns.items()}
         points = tuple(commit_registered(self.srs, secrets[i]) for i in sorted(secrets))
-        statement = Statement(relation, self.domain, SUBJECT, points, relation_table(self.srs, relation))
+        asked = minimum if relation.hidden_guards else None
+        statement = Statement(relation, self.domain, SUBJECT, points, relation_table(self.srs, relation), asked)
         return Question(statement, *prove(self.srs, statement, secrets, release))
 
     def arguments(self, question: Question, minimum: int = 3) -> list[Any]:

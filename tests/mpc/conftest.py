@@ -87,11 +87,6 @@ def ring(request: pytest.FixtureRequest) -> Ring:
     return request.param
 
 
-@pytest.fixture
-def mersenne() -> Ring:
-    return MERSENNE
-
-
 @pytest.fixture(params=FIELDS, ids=lambda ring: ring.name)
 def prime_field(request: pytest.FixtureRequest) -> Ring:
     return request.param

@@ -1,8 +1,4 @@
-"""What an alignment gives away, and attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11).
-
-A toy group whose tags are the exponents carries the many runs; what is compared here are numbers of equal tags, orders
-and rows, which do not depend on the group.
-"""
+"""What an alignment gives away, and attacks on it: union-size oracle, multiplicity watermark, row order (M10, M11)."""
 
 from __future__ import annotations
 
@@ -18,16 +14,17 @@ from mpc import align as align_module
 from mpc.dummies import DummyPlan
 from mpc.errors import DuplicateIdentifierError
 from mpc.tag_group import classes_of
+from zk.field import FR
 
 TARGET = 999_999
 
 
 @pytest.fixture
-def run(parties, mersenne):
+def run(parties):
     """One alignment in a session of its own."""
 
     def run_once(lists, plan):
-        trio = parties(mersenne, session=secrets.token_bytes(32))
+        trio = parties(FR, session=secrets.token_bytes(32))
         return trio.run(lambda engine: align_lists(engine, lists, plan))
 
     return run_once
@@ -56,11 +53,11 @@ def test_what_dummies_hide_is_as_promised():
     assert 0.5 < best < np.exp(0.5) / (1 + np.exp(0.5)) + 0.03
 
 
-def test_a_list_with_repetitions_marks_nobody(parties, mersenne):
+def test_a_list_with_repetitions_marks_nobody(parties):
     """The watermark of d7 recovered 40 of 40 memberships; now the list is refused before it meets another."""
     targets = [5, 6, 7]
     marked = [target for place, target in enumerate(targets) for _ in range(2 * (place + 1) + 2)]
-    trio = parties(mersenne)
+    trio = parties(FR)
     for outcome in trio.outcomes(lambda engine: align_lists(engine, [marked, [6, 9]], plan_of([marked, [6, 9]]))):
         assert isinstance(outcome, DuplicateIdentifierError) and outcome.owner == 0
 

@@ -167,6 +167,24 @@ def test_sums_are_shared_with_the_other_aggregates() -> None:
     assert len(booleans.sums) == 5  # the square of a boolean is the boolean
 
 
+def test_indicators_of_one_category_exclude_each_other(twin: Twin) -> None:
+    """Their product has no sum: it would be a guard of 0, and nothing could ever be released beside it."""
+    west, other = ("CASE WHEN region = 'west' THEN 1 ELSE 0 END", "CASE WHEN region IN ('north') THEN 1 ELSE 0 END")
+    plan = compile_question(f"SELECT MOMENTS({west}, {other}, age) AS m {ONE}", DIRECTORY)
+    evaluation = evaluate_plan(plan, ENCODED)
+    assert evaluation.holds
+    assert len(plan.sums) == 1 + 3 + 2 + 1  # both times age, and its square; their own squares are themselves
+    matrix = finish_plan(plan, evaluation.sums)[0].value
+    assert isinstance(matrix, MomentMatrix)
+    count, totals, products = pooled(twin, [west, other, "age"], ONE)
+    assert (matrix.count, [matrix.total(i) for i in range(3)]) == (count, totals)
+    assert [[matrix.product(i, j) for j in range(3)] for i in range(3)] == products
+    both = "CASE WHEN region IN ('west', 'north') THEN 1 ELSE 0 END"
+    assert len(compile_question(f"SELECT MOMENTS({west}, {both}) AS m {ONE}", DIRECTORY).sums) == 1 + 2 + 1
+    scored = "CASE WHEN region = 'north' THEN 2 ELSE 0 END"
+    assert len(compile_question(f"SELECT MOMENTS({west}, {scored}) AS m {ONE}", DIRECTORY).sums) == 1 + 2 + 2
+
+
 REFUSED = [
     ("MOMENTS()", SqlUnsupportedError), ("MOMENTS(region)", ColumnKindError), ("MOMENT(age)", SqlUnsupportedError),
     ("MOMENTS(CASE WHEN abnormal THEN age END)", SqlUnsupportedError),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from query_tables import HOSPITAL, LABORATORY, registered
 
@@ -10,6 +12,7 @@ from query.errors import BoundExceededError, DirectoryInvalidError, UnknownTable
 from query.explain import explain_plan
 from query.plan import SUM_LIMIT, Plan, check_bound, compile_question
 from query.policy import Policy
+from query.publication import Publication
 from zk.decoding import decode_relation
 from zk.encoding import encode_relation, relation_hash
 
@@ -133,7 +136,7 @@ def test_disclosures_are_plain_and_complete(directory: Directory) -> None:
     plan = compile_question(f"SELECT CORR(age, chol) {J} WHERE smoker", directory)
     rows = "patients in hospital and in laboratory where hospital.smoker"
     assert plan.disclosures == (
-        f"the number of {rows}: opened on the ledger, where everyone sees it, and only if at least 10",
+        f"the number of {rows}: to the agency alone, and only if at least 10, which is proved to everyone",
         f"the sum of hospital.age over {rows}: to the agency alone",
         f"the sum of laboratory.chol over {rows}: to the agency alone",
         f"the sum of squares of hospital.age over {rows}: to the agency alone",
@@ -141,7 +144,7 @@ def test_disclosures_are_plain_and_complete(directory: Directory) -> None:
         f"the sum of products of hospital.age and laboratory.chol over {rows}: to the agency alone",
     )
     known = compile_question("SELECT SUM(bmi) FROM hospital", directory)
-    assert known.disclosures[0].startswith("the number of patients in hospital where hospital.bmi is known: opened")
+    assert known.disclosures[0].startswith("the number of patients in hospital where hospital.bmi is known: to the")
 
 
 def test_explain_names_everything(directory: Directory) -> None:
@@ -172,3 +175,21 @@ def test_directory_refuses_what_does_not_fit(directory: Directory) -> None:
     for tables in twice:
         with pytest.raises(DirectoryInvalidError):
             Directory(tables)
+
+
+def test_guards_are_hidden_unless_the_agency_wants_them_opened_or_they_do_not_fit(directory: Directory) -> None:
+    sql = f"SELECT AVG(age) {J}"
+    hidden = compile_question(sql, directory)
+    counts = compile_question(sql, directory, publication=Publication.COUNTS)
+    public = compile_question(sql, directory, publication=Publication.PUBLIC)
+    assert [plan.relation.hidden_guards for plan in (hidden, counts, public)] == [True, False, False]
+    assert replace(hidden.relation, hidden_guards=False, opened=counts.relation.opened) == counts.relation
+    assert hidden.sums == counts.sums
+    assert counts.disclosures[0].endswith("opened on the ledger, where everyone sees it, and only if at least 10")
+    assert "guards     hidden: proved to count at least 10 rows, and not opened" in explain_plan(hidden)
+    assert "guards     opened on the ledger\n" in explain_plan(counts) and "\nguards     opened" in explain_plan(public)
+    small = Directory([registered(HOSPITAL, 1, log_rows=4, rows=10), registered(LABORATORY, 2, log_rows=4, rows=10)])
+    unfit = compile_question(sql, small)
+    assert not unfit.relation.hidden_guards
+    assert "guards     opened on the ledger: to be hidden they need more rows" in explain_plan(unfit)
+    assert not compile_question(sql, directory, (1 << hidden.relation.log_rows) + 1).relation.hidden_guards

@@ -166,7 +166,7 @@ def check_success(sample: Sample, outcome: Outcome, minimum: int, suppressed: fr
     released = [row for row in range(relation.sum_rows) if row % relation.cells not in suppressed]
     assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
     verify_proof(sample.srs.tau_g2, sample.statement, proof)
-    verify_guards(relation, proof, minimum)
+    verify_guards(sample.statement, proof, minimum)
     assert proof.release == sum(1 << row for row in released)
     sums, quotients = totals(outcome)
     assert sums == [expected[row] for row in released]

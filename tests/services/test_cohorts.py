@@ -216,6 +216,7 @@ def test_the_command_line_makes_joins_aligns_lists_and_proves(deployment: LocalD
     assert absent.exit_code == 1 and "create it" in absent.stderr
 
 
+@pytest.mark.slow  # restarts a party twice
 def test_an_owner_that_fails_before_it_confirms_does_so_later(
     deployment: LocalDeployment, agency: Tallystick, parties: list[PartyClient]
 ) -> None:
@@ -236,3 +237,22 @@ def test_an_owner_that_fails_before_it_confirms_does_so_later(
     assert run_alignment(parties, "late", version) == ()
     assert agency.ledger.cohorts.cohort("late", version).state is CohortState.ACTIVE
     assert agency.prove_cohort("late", version).guards[0] == 22
+
+
+@pytest.mark.slow  # restarts a party twice
+def test_a_party_that_deviates_gives_nobody_a_row_and_the_next_attempt_works(
+    deployment: LocalDeployment, agency: Tallystick, parties: list[PartyClient]
+) -> None:
+    version, _ = parties[BUREAU].propose_cohort("bent", ["hospital", "bureau"], LOG_ROWS, EPSILON)
+    parties[HOSPITAL].join_cohort("bent", version, listed(CLINIC), "name")
+    parties[BUREAU].join_cohort("bent", version, listed(LOANS), "name")
+    deployment.restart_party(LABORATORY, module="tests.services.bending_party")
+    try:
+        with pytest.raises(RemoteError) as caught:
+            run_alignment(parties, "bent", version)
+    finally:
+        deployment.restart_party(LABORATORY)
+    assert caught.value.code == "ALIGNMENT_ABORTED" and "tags/check" in caught.value.message
+    assert not any(parties[owner].align_cohort("bent", version, 0).aligned for owner in (HOSPITAL, BUREAU))
+    assert sum(run_alignment(parties, "bent", version)) > 0
+    assert agency.ledger.cohorts.cohort("bent", version).state is CohortState.ACTIVE

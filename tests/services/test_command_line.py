@@ -26,7 +26,12 @@ def test_the_command_line_asks_verifies_and_explains(deployment: LocalDeployment
     string = ["--srs", str(deployment.srs_path)]
     verified = runner.invoke(app, ["verify", answer["query"], *pinned, *string, "--json", *config])
     assert verified.exit_code == 0, verified.output
-    assert json.loads(verified.stdout)["guards"] == {"0": len(SAMPLES.hospital)}
+    assert (json.loads(verified.stdout)["hidden_guards"], json.loads(verified.stdout)["guards"]) == (True, {})
+    told = runner.invoke(app, ["verify", answer["query"], *pinned])
+    assert f"every released sum rests on at least {MINIMUM} rows: proved, the counts stay closed" in told.stdout
+    counted = runner.invoke(app, ["query", "run", COUNT, "--counts", "--purpose", "cli", "--json", *config])
+    shown = runner.invoke(app, ["verify", json.loads(counted.stdout)["query"], *pinned, "--json"])
+    assert json.loads(shown.stdout)["guards"] == {"0": len(SAMPLES.hospital)}
     explained = runner.invoke(app, ["query", "explain", f"SELECT AVG(l.hba1c) AS x {JOIN}", *config])
     assert f"only if at least {MINIMUM}" in explained.stdout
     assert f"2^{LOG_ROWS}" in explained.stdout

@@ -78,9 +78,10 @@ def test_a_join_equals_the_plaintext_and_verifies_everywhere(agency: Tallystick,
 
 
 def test_a_joint_proof_of_four_columns_and_four_sums_is_published_within_its_gas(agency: Tallystick) -> None:
-    result = agency.query(f"SELECT COVAR_POP(h.age, l.sodium) AS c {JOIN}", purpose="gas")
-    assert (len(result.plan.relation.registered), len(result.sums), len(result.guards)) == (4, 4, 1)
-    assert result.gas <= 300_000
+    for publish, guards, gas in (("counts", 1, 300_000), ("agency", 0, 315_000)):
+        result = agency.query(f"SELECT COVAR_POP(h.age, l.sodium) AS c {JOIN}", purpose="gas", publish=publish)
+        assert (len(result.plan.relation.registered), len(result.sums), len(result.guards)) == (4, 4, guards)
+        assert result.gas <= gas
 
 
 def test_relations_never_seen_before_verify_in_the_same_contracts(agency: Tallystick) -> None:
@@ -111,10 +112,13 @@ def test_filters_and_groups_equal_the_plaintext_and_small_groups_stay_closed(
     sodium = sum(SAMPLES.laboratory[i][1] for i in common)
     assert result.rows() == [{"rare": False, "n": len(common), "s": sodium}, {"rare": True, "n": None, "s": None}]
     assert result.values == {}
-    assert set(result.guards) == {opening.row for opening in result.opening if opening.value == len(common)} == {0}
+    assert result.plan.relation.hidden_guards and result.guards == {} and result.proof.rows == ()
+    assert {opening.row for opening in result.opening if opening.value == len(common)} == {0}
     assert [opening.row for opening in result.opening] == [0, 2]
     verified = verify_published(deployment.ledger_access(), result.query_id)
-    assert verified.proof == result.proof
+    assert (verified.proof, verified.statement.minimum, verified.guards) == (result.proof, MINIMUM, {})
+    again = agency.query(sql, purpose="groups", publish="counts")
+    assert (again.rows(), again.guards) == (result.rows(), {0: len(common)})
 
 
 def test_m9_the_range_table_stands_on_the_ledger_once_and_is_the_right_one(deployment: LocalDeployment) -> None:

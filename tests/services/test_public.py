@@ -27,6 +27,7 @@ from services.bundle import make_bundle
 from services.cli.main import app
 from services.client import Tallystick
 from services.client_errors import ResultRejectedError
+from services.convert import publication_message
 from services.coordinator.publishing import LedgerPublisher
 from services.deployment import LocalDeployment
 from services.directory import question_hash, text_hash
@@ -151,19 +152,35 @@ def test_a_coordinator_cannot_change_who_sees_the_numbers(
         plan.relation, nonce=secrets.randbits(64), sql_hash=question_hash(asked, salt, plan.sql),
         purpose_hash=text_hash("purpose", salt, "why"),
     )  # fmt: skip
-    (other,) = set(Publication) - {asked}
-    numbers = {Publication.AGENCY: common_pb2.PUBLICATION_AGENCY, Publication.PUBLIC: common_pb2.PUBLICATION_PUBLIC}
 
     def consider(publication: Publication) -> None:
         with deployment.party_client(0, Role.COORDINATOR, "coordinator") as party:
             party.consider(party_pb2.ConsiderRequest(
                 query_id=query_id, sql=plan.sql, purpose="why", salt=salt, proposer="agency",
-                tables=document_messages(agency._coordinator.tables()), publication=numbers[publication],
+                tables=document_messages(agency._coordinator.tables()), publication=publication_message(publication),
             ))  # fmt: skip
 
-    with pytest.raises(RemoteError, match="whose hash stands on the ledger"):
-        consider(other)
+    for other in set(Publication) - {asked}:
+        with pytest.raises(RemoteError, match="whose hash stands on the ledger"):
+            consider(other)
     consider(asked)
+
+
+def test_the_people_between_an_earlier_answer_and_one_proved_alone_are_counted(
+    agency: Tallystick, deployment: LocalDeployment
+) -> None:
+    """Two people are in the first answer and not in the second, which is public; both count enough by themselves."""
+    audited = encode_policy(Policy(minimum_group=MINIMUM, public_release=True))
+    census = encode_schema(dataclasses.replace(HOSPITAL, name="census"))
+    deployment.register(dataclasses.replace(table_inputs(SAMPLES)[0], schema=census, policy=audited))
+    everybody = agency.query("SELECT COUNT(*) AS n FROM census", purpose="all", publish="public")
+    assert everybody.values == {"n": len(ROWS)}
+    with pytest.raises(DisclosureRefusedError):
+        agency.query("SELECT COUNT(*) AS n FROM census WHERE NOT rare", purpose="all others", publish="public")
+    adults = "SELECT COUNT(*) AS n FROM census WHERE NOT diabetic"
+    healthy = sum(not row[1] for row in ROWS.values())
+    assert MINIMUM < healthy < len(ROWS) - MINIMUM
+    assert agency.query(adults, purpose="far enough apart", publish="public").values == {"n": healthy}
 
 
 def test_the_ledger_takes_no_other_sum(agency: Tallystick, deployment: LocalDeployment) -> None:

@@ -12,7 +12,7 @@ import pytest
 for folder in ("zk", "query", "services"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
-from joint_harness import check_success, run_session, totals  # noqa: E402
+from joint_harness import check_success, nothing_released, run_session, totals  # noqa: E402
 from query_oracle import Twin  # noqa: E402
 from query_tables import HOSPITAL, LABORATORY, LOG_ROWS, Record, random_records, registered  # noqa: E402
 from samples import Sample, sample  # noqa: E402
@@ -20,10 +20,12 @@ from samples import Sample, sample  # noqa: E402
 from query.directory import Directory  # noqa: E402
 from query.kinds import Boolean, BoundedInteger, Category  # noqa: E402
 from query.plan import Plan, compile_question  # noqa: E402
+from query.publication import Publication  # noqa: E402
 from query.rows import Columns, encode_rows  # noqa: E402
 from query.schema import ColumnSchema, TableSchema  # noqa: E402
 from query.statistics import finish_plan, result_rows  # noqa: E402
 from services.convert import released_rows  # noqa: E402
+from services.errors import DisclosureRefusedError  # noqa: E402
 
 SEED = 4711
 MINIMUM = 3
@@ -67,9 +69,11 @@ class City:
             self.twin.load(schema, records)
         self.directory = Directory([registered(schema, number + 1) for number, schema in enumerate(SCHEMAS)])
 
-    def asked(self, sql: str) -> tuple[Plan, Sample, dict[int, int]]:
+    def asked(
+        self, sql: str, publication: Publication = Publication.COUNTS
+    ) -> tuple[Plan, Sample, dict[int, int]]:
         """The compiled question, what its prover knows, and who owns its columns."""
-        plan = compile_question(sql, self.directory)
+        plan = compile_question(sql, self.directory, publication=publication)
         columns = {
             place: [int(value) for value in self.encoded[column.table][column.name]]
             for place, column in enumerate(plan.columns, start=1)
@@ -99,12 +103,38 @@ def test_a_question_is_answered_as_the_pooled_rows_answer_it(city: City, name: s
     assert answered == set(city.twin.ask_rows(QUESTIONS[name]))
 
 
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_with_hidden_guards_the_answer_is_the_same_where_groups_are_large_enough(city: City, name: str) -> None:
+    plan, asked, owners = city.asked(QUESTIONS[name], Publication.AGENCY)
+    assert plan.relation.hidden_guards == (max(plan.relation.guard_rows) < 2)  # 64 rows: two guard rows
+    outcome = run_session(asked, owners, minimum=3)
+    proof = outcome.proof()
+    assert proof.rows == () if plan.relation.hidden_guards else proof.rows
+    answered = {row for row in rows_of(plan, released_rows(proof.release), totals(outcome)[0]) if row[-2]}
+    assert answered and answered <= set(city.twin.ask_rows(QUESTIONS[name]))
+
+
 def test_three_tables_are_joined_through_a_column_that_nobody_owns(city: City) -> None:
     plan, asked, owners = city.asked(THREE)
     outcome = run_session(asked, owners, minimum=0)
     check_success(asked, outcome, 0)
     assert "Fr/0/reshare/0/mixed" in " ".join(outcome.tags())
     assert rows_of(plan, released_rows(outcome.proof().release), totals(outcome)[0]) == city.twin.ask_rows(THREE)
+
+
+def test_a_model_of_too_few_people_is_refused_though_the_group_is_large_enough(city: City) -> None:
+    """Twelve people or fewer are enough for a mean and too few for the moments of three numbers."""
+    hospital = city.encoded["hospital"]
+    ages = [int(age) for age, here in zip(hospital["age"], hospital["present"]) if here]
+    limit = max(t for t in range(1, 120) if sum(1 <= age <= t for age in ages) < 13)
+    where = f"WHERE h.age BETWEEN 1 AND {limit}"
+    assert sum(1 <= age <= limit for age in ages) >= MINIMUM
+    _, mean, owners = city.asked(f"SELECT COUNT(*), AVG(h.age) FROM hospital h {where}")
+    check_success(mean, run_session(mean, owners, minimum=MINIMUM), MINIMUM)
+    _, model, owners = city.asked(f"SELECT MOMENTS(h.age, h.age * h.age, h.diabetic + h.age) FROM hospital h {where}")
+    outcome = run_session(model, owners, minimum=MINIMUM)
+    assert all(isinstance(result, DisclosureRefusedError) for result in outcome.results)
+    nothing_released(outcome, {0, 1, 2})
 
 
 def test_small_groups_are_left_out_of_the_table(city: City) -> None:

@@ -8,15 +8,17 @@ a test can weaken it for both sides) and the `Proof` container. Commitments are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from random import Random
 
-from oracle import form_rows, multiplicities, sums, witness_rows
+from oracle import form_rows, guard_bits, multiplicities, sums, witness_rows
 from samples import TAU, R, Sample
 
 from zk.curve import decode_points, multiply_generator
 from zk.expansion import GROUP_CHALLENGES
 from zk.field import FR
 from zk.forms import Challenge, Form
+from zk.guards import equation_rows, shown_bit_rows
 from zk.ntt import root_of_unity
 from zk.proof import Proof
 from zk.statement import Point, Rounds, Statement, opened_rows
@@ -108,6 +110,18 @@ class Forger:
     def sum_rows(self) -> list[int]:
         return sums(self.relation, self.rows)
 
+    def bit_rows(self) -> list[int]:
+        """b: the bits of hidden guards."""
+        return guard_bits(self.relation, self.sums, self.statement.minimum or 0)
+
+    def bit_equations(self) -> dict[int, int]:
+        """Weights of the rows of b in E."""
+        return equation_rows(self.relation, self.rounds.guard_weights())
+
+    def shown_bits(self) -> list[int]:
+        """Rows of b that are opened to 1."""
+        return list(shown_bit_rows(self.relation, self.release))
+
     def inverse_rows(self, column: int, form: Form, challenge: int) -> list[int]:
         """h or k: 1/(challenge + form)."""
         values = form_rows(form, self.rows, self.n)
@@ -174,6 +188,8 @@ class Forger:
             self.poly[relation.table_index] = self.interpolate(self.rows[relation.table_index])
             self.round1.append(self.hold(relation.multiplicity_index, self.multiplicity_rows()))
         self.sums = self.sum_rows()
+        if relation.hidden_guards:
+            self.round1.append(self.hold(relation.bits_index, self.bit_rows()))
         self.sealed: list[Point] = []
         self.s: Polynomial = [0]
         if relation.plain:
@@ -206,13 +222,20 @@ class Forger:
         weights = [] if self.relation.plain else self.rounds.row_weights()
         e = self.interpolate([*weights, *[0] * (self.n - len(weights))])
         forms = (scale(self.form(f), -weight) for weight, f in self.rounds.weighted_sums())
-        return add(*forms, scale(mul(e, self.s), -1), [-self.rounds.constant_share()]), e
+        bits: Polynomial = [0]
+        if self.relation.hidden_guards:
+            weights = self.bit_equations()
+            self.equations = self.interpolate([weights.get(row, 0) for row in range(self.n)])
+            bits = mul(self.equations, self.poly[self.relation.bits_index])
+        return add(*forms, scale(mul(e, self.s), -1), bits, [-self.rounds.constant_share()]), e
 
     def linearised(self, values: Mapping[int, int]) -> Polynomial:
         """r(X) without A(ωζ)."""
         zeta, known = self.rounds.zeta, self.rounds.challenges
         parts = [scale(self.a, -1), scale(self.s, evaluate(self.e, zeta)), scale(self.t, 1 - pow(zeta, self.n, R))]
         parts.append([self.rounds.constant_share()])
+        if self.relation.hidden_guards:
+            parts.append(scale(self.poly[self.relation.bits_index], -evaluate(self.equations, zeta)))
         for weight, form in self.rounds.weighted_forms():
             for t in form:
                 parts.append(scale(self.poly[t.right], weight * t.coefficient * known[t.challenge] * values[t.left]))
@@ -259,6 +282,12 @@ class Forger:
         found = [(f1, rounds.zeta), (f2, self.omega * rounds.zeta % R)]
         for k, (row, value) in enumerate(zip(opened_rows(self.relation, self.release), shown)):
             found.append((scale(add(self.s, [-value]), pow(gamma, m + 2 + k, R)), pow(self.omega, row, R)))
+        # (b − 1)/Π(X − ω^row) in partial fractions
+        points = [pow(self.omega, row, R) for row in self.shown_bits()]
+        for point in points:
+            apart = pow(prod(point - other for other in points if other != point), -1, R)
+            weight = pow(gamma, m + 2 + len(shown), R) * apart
+            found.append((scale(add(self.poly[self.relation.bits_index], [-1]), weight), point))
         return found
 
     def open(

@@ -12,6 +12,7 @@ from samples import Sample
 from zk.curve import add_points
 from zk.errors import WitnessUnsatisfiedError
 from zk.field import FR, Words
+from zk.guards import guard_bits
 from zk.owners import column_owners
 from zk.proof import Proof
 from zk.prover import Contributor
@@ -98,7 +99,17 @@ class Joint:
         self.components = [shared(found), shared(FR.random(1))]
         for party, rows, blinder in zip(self.parties, *self.components):
             party.accept_sums(rows[0], blinder[0])
+        if self.relation.hidden_guards:
+            self.hide(FR.to_integers(found))
         return FR.to_integers(found)
+
+    def hide(self, sums: Sequence[int]) -> None:
+        """Bits of the hidden guards; the dealer stands for `mpc.bits`."""
+        guards = [sums[row] for row in self.relation.guard_rows]
+        bits = FR.from_integers(guard_bits(self.relation, guards, self.target.statement.minimum or 0))
+        parts = shared(bits), shared(FR.random(OPENED_BLINDERS))
+        for party, pair, blinders in zip(self.parties, *parts):
+            party.accept_bits(pair, blinders)
 
     def points(self, name: str, step: Callable[[Contributor, Words], Words], count: int = 1) -> Words:
         """One round of commitments: everybody's masked part, and their sum."""

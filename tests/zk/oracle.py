@@ -89,7 +89,8 @@ def _second_round(relation: Relation, rows: Rows) -> tuple[Rows, list[tuple[int,
     rows = dict(rows)
     codes = [form_rows(group.form, rows, relation.rows) for group in relation.groups]
     one = 1 if relation.lookups else 0
-    at = len(relation.registered) + relation.witness_count + 1 + one + len(relation.lookups) + one
+    bits = 1 if relation.hidden_guards else 0
+    at = len(relation.registered) + relation.witness_count + 1 + one + bits + len(relation.lookups) + one
     for place in range(len(relation.groups)):
         rows[at + place] = [1] * relation.rows
     for place, form in enumerate(relation.products):
@@ -107,6 +108,17 @@ def sums(relation: Relation, rows: Rows) -> list[int]:
         for cell in cell_codes(relation):
             found.append(sum(value for value, code in zip(values, codes) if code == cell) % R)
     return found
+
+
+def guard_bits(relation: Relation, rows: Sequence[int], minimum: int) -> list[int]:
+    """Rows of b from the rows of s: bit 16c + a of g − minimum + N in row v + c·N/32 + a·N/16."""
+    column = [0] * relation.rows
+    for guard in set(relation.guards):
+        for cell in range(len(cell_codes(relation))):
+            row = guard * len(cell_codes(relation)) + cell
+            for j, bit in enumerate(reversed(f"{rows[row] - minimum + relation.rows:b}")):
+                column[row + j // 16 * (relation.rows // 32) + j % 16 * (relation.rows // 16)] = int(bit)
+    return column
 
 
 def outside_counts(relation: Relation, rows: Rows) -> bool:

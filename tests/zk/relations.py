@@ -96,6 +96,27 @@ def everything(log_rows: int = LOG_ROWS) -> Relation:
     )
 
 
+def hidden(log_rows: int = 6) -> Relation:
+    """1 m, 2 q (boolean), 3 x; 4 copy of m, 5 the bits of hidden guards. Guards Σ m and Σ m·q in rows 0 and 1;
+    Σ x, guarded by the first, and Σ m·x by the second."""
+    return relation_of(
+        log_rows, (boolean(1, 0), boolean(1, 1), integer(1, 2)), 1, (4, 5), [[t(1, 0, 1), t(-1, 0, 4)]],
+        [[t(1, 0, 1)], [t(1, 4, 2)], [t(1, 0, 3)], [t(1, 4, 3)]], (0, 1, 0, 1), hidden_guards=True,
+    )
+
+
+def hidden_everything(log_rows: int = 6) -> Relation:
+    """1 m, 2 code, 3 x (below 8), 4 y; 5 copy of m. Lookup x; 6 multiplicities, 7 the bits of hidden guards, 8 inverse,
+    9 the table's side, 10 group inverse, 11 k·y, 12 the table. Guard Σ m in rows
+    0 and 1, Σ m·x and Σ y by the codes 1, 2."""
+    return relation_of(
+        log_rows, (boolean(1, 0), integer(1, 1), integer(1, 2), integer(1, 3)), 1, (5, 7, 8, 10, 11, 12),
+        [[t(1, 0, 1), t(-1, 0, 5)]],
+        [[t(1, 5, 10)], [t(1, 10, 3)], [t(1, 11, 5)]], (0, 0, 0), table_bits=3, lookups=[[t(1, 0, 3)]],
+        groups=(Group((t(1, 0, 2),), (1, 2)),), products=[[t(1, 10, 4)]], hidden_guards=True,
+    )
+
+
 def plain_sample(seed: int = 1) -> Sample:
     rng, relation = Random(seed), plain()
     return sample(relation, {1: [1, 1, 1, 1, *(rng.randrange(2) for _ in range(4))], 2: _numbers(rng, 8, 100)})
@@ -138,12 +159,30 @@ def everything_sample(seed: int = 1) -> Sample:
     })
 
 
+def hidden_sample(seed: int = 1) -> Sample:
+    rng, relation = Random(seed), hidden()
+    mask = _mask(rng, relation.rows)
+    return sample(relation, {1: mask, 2: _mask(rng, relation.rows), 3: _numbers(rng, relation.rows, 100)})
+
+
+def hidden_everything_sample(seed: int = 1) -> Sample:
+    rng, relation = Random(seed), hidden_everything()
+    mask = _mask(rng, relation.rows)
+    return sample(relation, {
+        1: mask, 2: [bit * rng.choice((1, 2)) for bit in mask],
+        3: [bit * rng.randrange(8) for bit in mask], 4: [bit * rng.randrange(100) for bit in mask],
+    })
+
+
+HIDDEN_KINDS = {"hidden guards": hidden_sample, "hidden guards, everything": hidden_everything_sample}
+
 KINDS = {
     "plain": plain_sample, "ranged": ranged_sample, "ranged, form opened": opened_form_sample,
     "ranged, plain": lambda seed=1: ranged_sample(seed, sealed=False),
     "grouped": grouped_sample, "grouped, plain": lambda seed=1: grouped_sample(seed, sealed=False),
     "two groups": two_groups_sample, "everything": everything_sample,
 }
+ALL_KINDS = {**KINDS, **HIDDEN_KINDS}
 
 
 def _mask(rng: Random, n: int) -> list[int]:

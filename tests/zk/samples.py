@@ -105,12 +105,18 @@ class Sample:
         return replace(self.statement, **changes)
 
 
-def sample(relation: Relation, columns: Mapping[int, Sequence[int]], srs: Srs | None = None) -> Sample:
-    """Register columns and state a relation about them."""
+MINIMUM = 3
+
+
+def sample(
+    relation: Relation, columns: Mapping[int, Sequence[int]], srs: Srs | None = None, minimum: int = MINIMUM
+) -> Sample:
+    """Register columns and state a relation about them; the minimum is that of hidden guards."""
     srs = srs or known_srs(relation.log_rows)
     secrets = {i: scalars(values) for i, values in columns.items()}
     commitments = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
-    statement = Statement(relation, DOMAIN, SUBJECT, commitments, relation_table(srs, relation))
+    asked = minimum if relation.hidden_guards else None
+    statement = Statement(relation, DOMAIN, SUBJECT, commitments, relation_table(srs, relation), asked)
     return Sample(srs, statement, secrets, columns)
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from random import Random
 
 import pytest
-from relations import KINDS, t
+from relations import ALL_KINDS, t
 from samples import (
     DOMAIN,
     TAU,
@@ -94,7 +94,8 @@ class Views:
             for i, rows in self.target.columns.items()
         }
         points = tuple(commit_registered(srs, secrets[i]) for i in sorted(secrets))
-        return srs, Statement(self.relation, DOMAIN, bytes([query]) * 32, points, self.target.table), secrets
+        asked = self.target.statement.minimum
+        return srs, Statement(self.relation, DOMAIN, bytes([query]) * 32, points, self.target.table, asked), secrets
 
     def registered(self, blinders: list[int]) -> list[int]:
         """Commitments in the directory."""
@@ -114,7 +115,7 @@ class Views:
         self, srs: RecordingSrs, statement: Statement, secrets: dict[int, RegisteredSecret], randomness: Randomness
     ) -> View:
         relation, none = self.relation, FR.zeros(1)
-        owners = column_owners(relation, dict.fromkeys(range(1, len(relation.registered) + 1), 0))
+        owners = column_owners(relation, dict.fromkeys(range(1, len(relation.registered) + 1), 0), alone=True)
         prover = Contributor(statement, srs, 0, owners, secrets)
         sealed = 0 if relation.plain else 1
         sums = prover.sum_parts()
@@ -122,6 +123,8 @@ class Views:
             prover.publish_sums(FR.to_integers(sums))
         else:
             prover.accept_sums(sums, randomness.take(1))
+        if relation.hidden_guards:
+            prover.derive_bits([FR.to_integers(sums)[row] for row in relation.guard_rows])
         round1 = prover.commit_round1(FR.zeros(relation.round1_count + sealed))
         prover.absorb_round1(round1)
         round2 = prover.commit_round2(FR.zeros(relation.round2_count))
@@ -259,7 +262,7 @@ RELATIONS: dict[str, Callable[[], Sample]] = {
     "masked sum": lambda: sample(masked_sum(3), random_columns(masked_sum(3), Random(5))),
     "two tables": lambda: sample(two_tables(3), random_columns(two_tables(3), Random(5))),
     "by hand": built_by_hand,
-    **KINDS,
+    **ALL_KINDS,
 }
 
 
@@ -273,6 +276,7 @@ def names_of_blinders(relation: Relation) -> list[tuple[str, int]]:
     found = [(f"witness {i}", 2 if i in relation.opened else 1) for i in relation.witness_indices()]
     found += [("m", 1)] * relation.multiplicities
     found += [] if relation.plain else [("s", 1)]
+    found += [("bits of hidden guards", 2)] * relation.bit_columns
     found += [(f"round 2, column {i}", 2 if i in relation.opened else 1) for i in relation.round2_indices()]
     return [*found, ("A(1)", 1), ("A", 3)]
 

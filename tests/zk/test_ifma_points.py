@@ -63,22 +63,26 @@ COUNT, POOL = 32, 128
 
 
 def test_rows_round_trip_and_shift() -> None:
-    load, shifted, store = ifma_layout.load_rows, ifma_layout.load_rows_shifted, ifma_layout.store_rows
+    load, carried, store = ifma_layout.load_rows, ifma_layout.load_rows_carried, ifma_layout.store_rows
+    shifted = ifma_layout.load_rows_shifted
     store_block, transpose = ifma_layout.store_block, ifma_layout.transpose_blocks
 
     @numba.njit
     def copy(out: Words, rows: Words, blocks: Words) -> None:
         store(out, 0, load(rows, 0, 4))
         store(out, 32, load(rows, 0, 0))
+        store(out, 64, carried(rows, 0, 4))
         store_block(blocks, 0, shifted(rows, 0, 4))
 
     rng = np.random.default_rng(SEED)
     rows = rng.integers(0, 1 << 64, 32, dtype=np.uint64)
     rows[:8] = (1 << 64) - 1
-    out, blocks = np.zeros(64, dtype=np.uint64), np.zeros(40, dtype=np.uint64)
+    out, blocks = np.zeros(96, dtype=np.uint64), np.zeros(40, dtype=np.uint64)
     copy(out, rows, blocks)
+    blocks[:32] &= np.uint64((1 << 52) - 1)
     assert np.array_equal(out[:32], rows)
-    assert np.array_equal(out[32:].reshape(8, 4), np.tile(rows[:4], (8, 1)))
+    assert np.array_equal(out[64:], rows)
+    assert np.array_equal(out[32:64].reshape(8, 4), np.tile(rows[:4], (8, 1)))
     shifted_values = [sum(int(limb) << 52 * k for k, limb in enumerate(row)) for row in blocks.reshape(5, 8).T]
     assert shifted_values == [16 * x for x in integers(rows)]
 

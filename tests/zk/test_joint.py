@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joint import Joint
 from oracle import holds
-from relations import everything_sample, grouped_sample, ranged_sample, t, two_groups_sample
+from relations import (
+    everything_sample,
+    grouped_sample,
+    hidden_everything_sample,
+    hidden_sample,
+    ranged_sample,
+    t,
+    two_groups_sample,
+)
 from samples import R, Sample, boolean, integer, release_word, sample, two_tables_sample
 
 from zk.curve import add_points, decode_points, encode_points, multiply_generator
@@ -46,6 +54,9 @@ SPLITS: dict[str, tuple[Sample, dict[int, int]]] = {
     "groups of two owners": (two_groups_sample(), {1: 0, 2: 0, 3: 0, 4: 1, 5: 1}),
     "groups of two owners, the first last": (two_groups_sample(2), {1: 2, 2: 2, 3: 2, 4: 1, 5: 1}),
     "hints, lookups, group, a mixed witness": (everything_sample(), {1: 0, 2: 1, 3: 2, 4: 1}),
+    "hidden guards of two owners": (hidden_sample(), {1: 0, 2: 1, 3: 1}),
+    "hidden guards of one owner who is not the first": (hidden_sample(2), dict.fromkeys(range(1, 4), 1)),
+    "hidden guards, everything": (hidden_everything_sample(), {1: 0, 2: 1, 3: 2, 4: 1}),
     "everything of two owners": (everything_sample(2), {1: 0, 2: 1, 3: 0, 4: 1}),
 }
 

@@ -13,7 +13,14 @@ from random import Random
 import joint
 import pytest
 from joint import Joint, Pair
-from relations import everything_sample, grouped_sample, ranged_sample, two_groups_sample
+from relations import (
+    everything_sample,
+    grouped_sample,
+    hidden_everything_sample,
+    hidden_sample,
+    ranged_sample,
+    two_groups_sample,
+)
 from samples import DOMAIN, TAU, R, Sample, release_word
 from samples import sample as make_sample
 from test_blinders import NAMES, differences, rank
@@ -98,7 +105,7 @@ class JointViews:
             for i, rows in target.columns.items()
         }
         points = tuple(commit_registered(target.srs, secrets[i]) for i in sorted(secrets))
-        statement = Statement(relation, DOMAIN, bytes([query]) * 32, points, target.table)
+        statement = Statement(relation, DOMAIN, bytes([query]) * 32, points, target.table, target.statement.minimum)
         run = Sample(target.srs, statement, secrets, target.columns)
         shared, zero_masks = dealer(query)
         with pytest.MonkeyPatch.context() as patch:
@@ -175,6 +182,8 @@ CASES: dict[str, tuple[Callable[[], Sample], dict[int, int]]] = {
         lambda: make_sample(three_way(), {i: [1, 0, 1, 1, 0, 1, 1, 1] for i in range(1, 5)}), {1: 0, 2: 1, 3: 2, 4: 2},
     ),
     "everything": (everything_sample, {1: 0, 2: 1, 3: 2, 4: 1}),
+    "hidden guards": (hidden_sample, {1: 0, 2: 1, 3: 2}),
+    "hidden guards, everything": (hidden_everything_sample, {1: 0, 2: 1, 3: 2, 4: 1}),
 }
 
 

@@ -15,7 +15,7 @@ from forger import Forger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import holds
-from relations import KINDS, everything_sample, plain_sample, ranged_sample
+from relations import ALL_KINDS, everything_sample, plain_sample, ranged_sample
 from samples import (
     R,
     Sample,
@@ -69,9 +69,9 @@ def test_random_statements_prove_what_plain_arithmetic_says(seed: int, log_rows:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(ALL_KINDS))
 def test_every_kind_of_relation_proves_what_plain_arithmetic_says(kind: str, seed: int) -> None:
-    target = KINDS[kind](seed)
+    target = ALL_KINDS[kind](seed)
     assert holds(target.relation, target.columns)
     proof = target.prove_all()
     assert list(proof.constants or proof.rows) == target.sums()
@@ -348,7 +348,7 @@ def test_cross_columns_are_those_that_meet_another_owner() -> None:
 ])
 def test_what_one_owner_must_hold_alone(kind: str, owners: dict[int, int], fits: bool) -> None:
     """A product of round 2 has one owner; other factors may be anybody's."""
-    relation = KINDS[kind]().relation
+    relation = ALL_KINDS[kind]().relation
     with nullcontext() if fits else pytest.raises(RelationInvalidError, match="mixes the columns of several owners"):
         column_owners(relation, owners)
 

@@ -196,24 +196,25 @@ def test_statements_are_well_formed(target: Sample) -> None:
 def test_guards_lie_between_minimum_and_rows() -> None:
     for count, fits in ((0, False), (2, False), (3, True), (8, True)):
         columns = {1: [1] * count + [0] * (8 - count), 2: list(range(8)), 3: [5] * 8}
-        found = sample(masked_sum(3), columns).prove(0b111)
+        target = sample(masked_sum(3), columns)
+        found = target.prove(0b111)
         if fits:
-            verify_guards(masked_sum(3), found, 3)
+            verify_guards(target.statement, found, 3)
         else:
             with pytest.raises(ProofRejectedError, match="guard"):
-                verify_guards(masked_sum(3), found, 3)
+                verify_guards(target.statement, found, 3)
 
 
 def test_a_guard_above_the_rows_or_nothing_released(target: Sample, proof: Proof) -> None:
-    relation = target.relation
-    verify_guards(relation, proof, 1)
+    statement = target.statement
+    verify_guards(statement, proof, 1)
     for value in (9, R - 1, 2**64):
         with pytest.raises(ProofRejectedError, match="guard"):
-            verify_guards(relation, replace(proof, rows=(value, *proof.rows[1:])), 3)
+            verify_guards(statement, replace(proof, rows=(value, *proof.rows[1:])), 3)
     with pytest.raises(ProofRejectedError, match="nothing released"):
-        verify_guards(relation, replace(proof, release=0, rows=()), 0)
+        verify_guards(statement, replace(proof, release=0, rows=()), 0)
     with pytest.raises(ProofRejectedError, match="release"):
-        verify_guards(relation, replace(proof, release=1 << 3), 3)
+        verify_guards(statement, replace(proof, release=1 << 3), 3)
 
 
 # --- row openings --------------------------------------------------------------------------------------------------

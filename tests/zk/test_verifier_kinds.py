@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from oracle import cell_codes
-from relations import KINDS, everything_sample, grouped_sample, plain_sample, ranged_sample, t, two_groups_sample
+from relations import ALL_KINDS, everything_sample, grouped_sample, plain_sample, ranged_sample, t, two_groups_sample
 from samples import R, Sample, known_srs, release_word
 
 from zk.curve import add_points, decode_points, encode_points
@@ -25,7 +25,7 @@ from zk.verifier import verify_guards, verify_proof
 
 @lru_cache
 def proved(kind: str) -> tuple[Sample, Proof]:
-    target = KINDS[kind]()
+    target = ALL_KINDS[kind]()
     proof = target.prove_all()
     target.verify(proof)
     return target, proof
@@ -48,7 +48,7 @@ def each_changed(values: tuple[Any, ...], other: Any) -> Iterator[tuple[Any, ...
         yield (*values[:place], other(value), *values[place + 1 :])
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(ALL_KINDS))
 def test_every_element_is_bound(kind: str) -> None:
     target, proof = proved(kind)
     for name in ("round1", "round2"):
@@ -75,7 +75,7 @@ def test_every_element_is_bound(kind: str) -> None:
         rejected(target, replace(proof, sums=moved(proof.sums)), "pairing")
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(ALL_KINDS))
 def test_the_shape_comes_from_the_relation(kind: str) -> None:
     target, proof = proved(kind)
     for name in ("constants", "round1", "round2", "values", "rows"):
@@ -91,7 +91,7 @@ def test_the_shape_comes_from_the_relation(kind: str) -> None:
         rejected(target, replace(proof, round1=(*proof.round1, proof.round2[0]), round2=proof.round2[1:]), "shape")
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(ALL_KINDS))
 def test_every_public_input_is_bound(kind: str) -> None:
     target, proof = proved(kind)
     points = target.statement.commitments
@@ -104,7 +104,7 @@ def test_every_public_input_is_bound(kind: str) -> None:
         verify_proof(known_srs(target.relation.log_rows, 987654321).tau_g2, target.statement, proof)
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(ALL_KINDS))
 def test_two_proofs_of_one_statement_share_no_element(kind: str) -> None:
     target, proof = proved(kind)
     again = target.prove_all()
@@ -133,7 +133,7 @@ def other_relations(relation: Relation) -> dict[str, Relation]:
     return found
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if other_relations(KINDS[kind]().relation)])
+@pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if other_relations(ALL_KINDS[kind]().relation)])
 def test_lookups_groups_and_codes_are_bound(kind: str) -> None:
     target, proof = proved(kind)
     for name, other in other_relations(target.relation).items():
@@ -206,14 +206,14 @@ def test_all_guards_of_plain_sums_are_checked(make: Any) -> None:
     proof = target.prove()
     guards = {target.relation.guard_row(row) for row in range(target.relation.sum_rows)}
     smallest = min(proof.constants[row] for row in guards)
-    verify_guards(target.relation, proof, smallest)
+    verify_guards(target.statement, proof, smallest)
     with pytest.raises(ProofRejectedError, match="guard"):
-        verify_guards(target.relation, proof, smallest + 1)
+        verify_guards(target.statement, proof, smallest + 1)
     for row in guards:
         for value in (target.relation.rows + 1, R - 1):
             changed = (*proof.constants[:row], value, *proof.constants[row + 1 :])
             with pytest.raises(ProofRejectedError, match="guard"):
-                verify_guards(target.relation, replace(proof, constants=changed), 0)
+                verify_guards(target.statement, replace(proof, constants=changed), 0)
 
 
 def test_guards_are_checked_cell_by_cell() -> None:
@@ -223,11 +223,11 @@ def test_guards_are_checked_cell_by_cell() -> None:
     large = max(range(cells), key=lambda cell: sums[cell])
     proof = target.prove(release_word(1 << cells + large))
     assert proof.rows == (sums[large],)
-    verify_guards(target.relation, proof, smallest + 1)
+    verify_guards(target.statement, proof, smallest + 1)
     everything = target.prove_all()
-    verify_guards(target.relation, everything, smallest)
+    verify_guards(target.statement, everything, smallest)
     with pytest.raises(ProofRejectedError, match="guard"):
-        verify_guards(target.relation, everything, smallest + 1)
+        verify_guards(target.statement, everything, smallest + 1)
 
 
 @pytest.mark.parametrize("kind", ["ranged", "two groups", "plain"])

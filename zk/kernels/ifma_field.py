@@ -318,22 +318,34 @@ def _lowered(modulus: Modulus, multiple: int, finish: Emit = _settle) -> Any:
 
 
 def _divided(modulus: Modulus) -> Any:
-    """Settled a - q·p, below 1.63·p, of carried p <= a < 84·p.
+    """Raw a - q·p, below 1.63·p, of carried p <= a < 84·p.
 
     q = floor of a's top limb times 84/2^52: at most a/p, since 84 < 2^260/p = 84.63, and at least 0.9924·a/p - 1.0001.
-    Minus q·p is plus q·(2^260 - p) modulo 2^260.
+    Minus q·p is plus q·(2^208 - p mod 2^208), minus q·(1 + p >> 208)·2^208; that factor is below 2^52.
     """
-    opposite = splat((1 << RADIX_BITS) - modulus.p)
+    top = 1 + (modulus.p >> LIMB_BITS * (LIMBS - 1))
+    opposite = splat((top << LIMB_BITS * (LIMBS - 1)) - modulus.p)[:-1]
 
     def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
         out = [*(builder.and_(limb, constant(LIMB_MASK)) for limb in a[:-1]), a[-1]]
         quotient = _high(builder, constant(0), a[LIMBS - 1], constant(84))
         for k, limb in enumerate(opposite):
             out[k] = _low(builder, out[k], quotient, limb)
-            if k < LIMBS - 1:
-                out[k + 1] = _high(builder, out[k + 1], quotient, limb)
-        *low, top = _settle(builder, out)
-        return [*low, builder.and_(top, constant(LIMB_MASK))]
+            out[k + 1] = _high(builder, out[k + 1], quotient, limb)
+        out[-1] = builder.sub(out[-1], _low(builder, constant(0), quotient, constant(top)))
+        return out
+
+    return _operation(emit, 1)
+
+
+def _canonical_carried(modulus: Modulus) -> Any:
+    """The value below p, carried, of raw 0 <= a < 2·p."""
+
+    def emit(builder: Any, a: Sequence[Any]) -> list[Any]:
+        same = _carry(builder, a)
+        smaller = _carry(builder, [builder.sub(x, y) for x, y in zip(a, modulus.limbs, strict=True)])
+        negative = builder.icmp_signed("<", smaller[LIMBS - 1], constant(0))
+        return [builder.select(negative, x, y) for x, y in zip(same, smaller, strict=True)]
 
     return _operation(emit, 1)
 
@@ -438,12 +450,14 @@ fr_mul_carried = _mul(_FR, _carry)
 fr_mul_two = _mul_two(_FR)
 fr_mul_two_raw = _mul_two(_FR, _leave)
 fr_settle_0 = _raised(_FR, 0)
-fr_settle_1 = _raised(_FR, 1)
 fr_carry_32 = _raised(_FR, 32, _carry)
-fr_divide = _divided(_FR)
+fr_raise_1_raw = _raised(_FR, 1, _leave)
+fr_lower_1_raw = _lowered(_FR, 1, _leave)
+fr_divide_raw = _divided(_FR)
 fr_reduce_0 = _reduced(_FR, 0)
 fr_canonical = _canonical(_FR, (2, 1))
 fr_canonical_2 = _canonical(_FR, (1,))  # of values below 2·p
+fr_canonical_carried = _canonical_carried(_FR)
 fr_folded = _folded(_FR)
 fr_uppers = _uppers(_FR)
 sixteen = _constant_elements(16)  # takes a public element x·2^256 to the integer x

@@ -56,8 +56,8 @@ def _funnel(builder: Any, high: Any, low: Any, bits: int) -> Any:
     return builder.call(function, [high, low, constant(bits)])
 
 
-def words_to_limbs(builder: Any, words: Sequence[Any], shift: int = 0) -> list[Any]:
-    """Settled limbs of 2^shift times a number below 2^256, shift 0 or 4."""
+def words_to_limbs(builder: Any, words: Sequence[Any], shift: int = 0, settled: bool = True) -> list[Any]:
+    """Settled, or else carried, limbs of 2^shift times a number below 2^256, shift 0 or 4."""
     out = []
     for k in range(LIMBS):
         bit = LIMB_BITS * k - shift
@@ -70,7 +70,7 @@ def words_to_limbs(builder: Any, words: Sequence[Any], shift: int = 0) -> list[A
             limb = _funnel(builder, words[word + 1], words[word], offset)
         else:
             limb = shift_right(builder, words[word], offset)
-        out.append(builder.and_(limb, constant(LIMB_MASK)) if k < LIMBS - 1 else limb)
+        out.append(builder.and_(limb, constant(LIMB_MASK)) if settled and k < LIMBS - 1 else limb)
     return out
 
 
@@ -220,10 +220,10 @@ fetch_block_to_write = _fetcher(5, to_write=True)
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _row_loader(shift: int) -> Any:
+def _row_loader(shift: int, settled: bool) -> Any:
     @intrinsic
     def load(typing_context: Any, array: Any, offset: Any, stride: Any) -> Any:
-        """Return the eight elements of rows at offset, offset + stride, ..; settled, times 2^shift."""
+        """Return the eight elements of rows at offset, offset + stride, ..; settled or carried, times 2^shift."""
         signature = ELEMENTS(array, types.int64, types.int64)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -233,7 +233,7 @@ def _row_loader(shift: int) -> Any:
                 offset = builder.add(arguments[1], builder.mul(arguments[2], ir.Constant(WORD, k)))
                 rows.append(builder.load(at(builder, data, offset, 0, ROW), align=8))
             pairs = [shuffle(builder, rows[k], rows[k + 4], range(LANES)) for k in range(4)]
-            limbs = words_to_limbs(builder, rows_to_words(builder, pairs), shift)
+            limbs = words_to_limbs(builder, rows_to_words(builder, pairs), shift, settled)
             return pack(context, builder, ELEMENTS, limbs)
 
         return signature, generate
@@ -241,13 +241,14 @@ def _row_loader(shift: int) -> Any:
     return load
 
 
-load_rows = _row_loader(0)
-load_rows_shifted = _row_loader(4)
+load_rows = _row_loader(0, settled=True)
+load_rows_carried = _row_loader(0, settled=False)
+load_rows_shifted = _row_loader(4, settled=False)
 
 
 @intrinsic
 def store_rows(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
-    """Write eight settled elements below 2^256 to array[offset:offset + 32] as consecutive rows."""
+    """Write eight settled or carried elements below 2^256 to array[offset:offset + 32] as consecutive rows."""
     signature = types.void(array, types.int64, ELEMENTS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -262,7 +263,7 @@ def store_rows(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
 
 @intrinsic
 def store_rows_apart(typing_context: Any, array: Any, offset: Any, stride: Any, value: Any) -> Any:
-    """Write eight settled elements below 2^256 to the rows at offset, offset + stride, .."""
+    """Write eight settled or carried elements below 2^256 to the rows at offset, offset + stride, .."""
     signature = types.void(array, types.int64, types.int64, ELEMENTS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -293,7 +294,7 @@ def store_low_limbs(typing_context: Any, array: Any, offset: Any, value: Any) ->
 
 @intrinsic
 def store_words(typing_context: Any, array: Any, offset: Any, stride: Any, value: Any) -> Any:
-    """Write word w of eight settled elements below 2^256 to array[offset + w·stride:][:8]."""
+    """Write word w of eight settled or carried elements below 2^256 to array[offset + w·stride:][:8]."""
     signature = types.void(array, types.int64, types.int64, ELEMENTS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

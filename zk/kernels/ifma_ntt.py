@@ -30,9 +30,9 @@ from zk.kernels import inner, kernel
 from zk.kernels.ifma_field import (
     Elements,
     add_raw,
-    fr_canonical_2,
+    fr_canonical_carried,
     fr_carry_32,
-    fr_divide,
+    fr_divide_raw,
     fr_mul,
     fr_mul_carried,
     fr_mul_raw,
@@ -262,7 +262,7 @@ def transform_rows(
                     fetch_block(tile, BLOCK * (n2 + k))  # of the next rows
                     value = load_block(work, BLOCK * k)
                     if tails.shape[0] > 0:
-                        value = fr_mul(value, broadcast(tails, 5 * k))  # < 1.71
+                        value = fr_mul_raw(value, broadcast(tails, 5 * k))  # < 1.71
                     else:
-                        value = fr_divide(value)  # < 1.5
-                    store_rows(out, 32 * (k * groups + q), fr_canonical_2(value))
+                        value = fr_divide_raw(value)  # < 1.63
+                    store_rows(out, 32 * (k * groups + q), fr_canonical_carried(value))

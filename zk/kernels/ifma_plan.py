@@ -20,13 +20,17 @@ from zk.kernels.workers import run_tasks
 
 MAX_BITS = 17
 KEYS_AT_ONCE = 1 << 14
-"""Buckets summed at a time, or one window's: their sums should stay in the second-level cache."""
+"""Buckets summed at a time, or two windows' if those are at most MOST_KEYS, or one window's.
+
+Their sums should stay in the second-level cache, but every pass over many points costs as much as that is worth.
+"""
+MOST_KEYS = 1 << (MAX_BITS - 1)
 
 _PADDING_ROWS = 2
 _WASTE_ROWS = 16
 _FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
-_MOST_ROWS = 3 * max(KEYS_AT_ONCE, 1 << (MAX_BITS - 1)) + 2 * _BATCH_ROWS
+_MOST_ROWS = 3 * MOST_KEYS + 2 * _BATCH_ROWS
 _SCALARS_AT_ONCE = 1 << 14
 
 
@@ -126,7 +130,8 @@ class Windows:
 
     def split(self, threads: int) -> tuple[int, int]:
         """Return windows per task and threads worth starting; as many tasks as threads, or a multiple."""
-        tasks = -(-self.count // max(1, KEYS_AT_ONCE // self.buckets))
+        at_once = max(1, min(2, MOST_KEYS // self.buckets), KEYS_AT_ONCE // self.buckets)
+        tasks = -(-self.count // at_once)
         tasks = min(self.count, -(-tasks // threads) * threads)
         together = -(-self.count // tasks)
         return together, min(threads, -(-self.count // together))

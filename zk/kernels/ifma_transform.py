@@ -19,6 +19,7 @@ from zk.kernels.workers import run_tasks
 LEAST_LOG_N = 7
 """From here on lanes are faster; both passes need eight columns."""
 PARALLEL_FROM = 1 << 15
+"""From here on a transform is worth a thread per processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,6 @@ def transform(x: Words, root: int, before: int, after: int, scale: int, threads:
     tables = _tables(n.bit_length() - 1, root, before, after, scale)
     n1, n2 = len(tables.places1), len(tables.places2)
     out = fresh(n)
-    threads = threads if n >= PARALLEL_FROM else 1
     room = BLOCK * (n2 + kernels.SPARE)
     with ARENAS.borrow(5 * n + threads * room) as memory:
         tiles = memory[: 5 * n]

@@ -11,18 +11,18 @@ import numpy as np
 from zk.kernels import kernel
 from zk.kernels.ifma_field import (
     add_raw,
-    fr_canonical,
     fr_canonical_2,
-    fr_mul,
-    fr_mul_two,
+    fr_canonical_carried,
+    fr_lower_1_raw,
+    fr_mul_raw,
     fr_mul_two_raw,
+    fr_raise_1_raw,
     fr_reduce_0,
     fr_settle_0,
-    fr_settle_1,
     fr_zero,
     sub_raw,
 )
-from zk.kernels.ifma_layout import load_rows, load_rows_shifted, store_rows
+from zk.kernels.ifma_layout import load_rows, load_rows_carried, load_rows_shifted, store_rows
 from zk.kernels.scalar import Words, fr_add, fr_sub, load, store
 from zk.kernels.scalar import fr_mul as fr_mul_one
 
@@ -37,7 +37,7 @@ def add(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     for i in range(0, 4 * whole, 32):
         total = add_raw(load_rows(a_flat, i * a_step, 4 * a_step), load_rows(b_flat, i * b_step, 4 * b_step))
-        store_rows(flat, i, fr_canonical_2(fr_settle_0(total)))  # < 2 before
+        store_rows(flat, i, fr_canonical_carried(total))  # < 2 before
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_add(load(a, i * a_step, 0), load(b, i * b_step, 0)))
 
@@ -50,7 +50,7 @@ def subtract(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     for i in range(0, 4 * whole, 32):
         difference = sub_raw(load_rows(a_flat, i * a_step, 4 * a_step), load_rows(b_flat, i * b_step, 4 * b_step))
-        store_rows(flat, i, fr_canonical_2(fr_settle_1(difference)))  # in (0, 2) before
+        store_rows(flat, i, fr_canonical_carried(fr_raise_1_raw(difference)))  # in (0, 2) before
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_sub(load(a, i * a_step, 0), load(b, i * b_step, 0)))
 
@@ -63,17 +63,17 @@ def multiply(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     for i in range(0, 4 * pairs, 64):  # two groups at once hide each other's latency
         x0 = load_rows_shifted(a_flat, i * a_step, 4 * a_step)  # < 16
-        y0 = load_rows(b_flat, i * b_step, 4 * b_step)  # < 5.3
+        y0 = load_rows_carried(b_flat, i * b_step, 4 * b_step)  # < 5.3
         x1 = load_rows_shifted(a_flat, (i + 32) * a_step, 4 * a_step)
-        y1 = load_rows(b_flat, (i + 32) * b_step, 4 * b_step)
-        product0, product1 = fr_mul_two(x0, y0, x1, y1)  # < 2.1
-        store_rows(flat, i, fr_canonical(product0))
-        store_rows(flat, i + 32, fr_canonical(product1))
+        y1 = load_rows_carried(b_flat, (i + 32) * b_step, 4 * b_step)
+        product0, product1 = fr_mul_two_raw(x0, y0, x1, y1)  # < 2.1
+        store_rows(flat, i, fr_canonical_carried(fr_lower_1_raw(product0)))
+        store_rows(flat, i + 32, fr_canonical_carried(fr_lower_1_raw(product1)))
     if pairs < whole:
         i = 4 * pairs
         x0 = load_rows_shifted(a_flat, i * a_step, 4 * a_step)
-        y0 = load_rows(b_flat, i * b_step, 4 * b_step)
-        store_rows(flat, i, fr_canonical(fr_mul(x0, y0)))
+        y0 = load_rows_carried(b_flat, i * b_step, 4 * b_step)
+        store_rows(flat, i, fr_canonical_carried(fr_lower_1_raw(fr_mul_raw(x0, y0))))
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_mul_one(load(a, i * a_step, 0), load(b, i * b_step, 0)))
 
@@ -85,9 +85,11 @@ def add_multiple(out: Words, a: Words, b: Words, factor: Words) -> None:
     a_flat, b_flat, flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     c = load_rows_shifted(factor.reshape(-1), 0, 0)  # < 16
     for i in range(0, 4 * whole, 64):
-        product0, product1 = fr_mul_two_raw(load_rows(b_flat, i, 4), c, load_rows(b_flat, i + 32, 4), c)  # < 1.2
-        store_rows(flat, i, fr_canonical(fr_settle_0(add_raw(product0, load_rows(a_flat, i, 4)))))  # < 2.2 before
-        store_rows(flat, i + 32, fr_canonical(fr_settle_0(add_raw(product1, load_rows(a_flat, i + 32, 4)))))
+        b0, b1 = load_rows_carried(b_flat, i, 4), load_rows_carried(b_flat, i + 32, 4)
+        product0, product1 = fr_mul_two_raw(b0, c, b1, c)  # < 1.2
+        sum0, sum1 = add_raw(product0, load_rows(a_flat, i, 4)), add_raw(product1, load_rows(a_flat, i + 32, 4))
+        store_rows(flat, i, fr_canonical_carried(fr_lower_1_raw(sum0)))  # < 2.2 before
+        store_rows(flat, i + 32, fr_canonical_carried(fr_lower_1_raw(sum1)))
     for i in range(whole, out.shape[0]):
         store(out, i, 0, fr_add(load(a, i, 0), fr_mul_one(load(b, i, 0), load(factor, 0, 0))))
 
@@ -99,7 +101,7 @@ def inner_product(out: Words, a: Words, b: Words) -> None:
     a_flat, b_flat = a.reshape(-1), b.reshape(-1)
     total = fr_zero()
     for i in range(0, 4 * whole, 32):
-        product = fr_mul(load_rows_shifted(a_flat, i, 4), load_rows(b_flat, i, 4))  # < 1.2
+        product = fr_mul_raw(load_rows_shifted(a_flat, i, 4), load_rows_carried(b_flat, i, 4))  # < 1.2
         total = fr_reduce_0(fr_settle_0(add_raw(total, product)))  # < 3.8  ->  < 1.98
     rows = np.empty((8, 4), dtype=np.uint64)
     store_rows(rows.reshape(-1), 0, fr_canonical_2(total))
