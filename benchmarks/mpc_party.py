@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mpc_data import Workload, describe_fault
+from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
 from mpc import ordering
 from mpc.computation import Computation
 from mpc.endpoint import Traffic
@@ -124,6 +124,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
     before = after = Traffic()
     for _ in range(runs + 1):
         del result
+        time.sleep(SETTLE_S)
         gc.collect()
         party.barrier()
         before = party.computation.traffic

@@ -19,7 +19,7 @@ import numpy as np
 from spu import api, libspu
 from spu.utils import frontend
 
-from benchmarks.mpc_data import Workload, describe_fault
+from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
 
 jax.config.update("jax_enable_x64", True)
 
@@ -109,6 +109,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
     enter()
     walls, processor, result = [], [], None
     for _ in range(runs + 1):
+        time.sleep(SETTLE_S)
         gc.collect()
         party.link.barrier()
         cpu, wall = time.process_time(), time.perf_counter()
