@@ -6,6 +6,7 @@ argument: rank and ports.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -70,7 +71,7 @@ async def measure(work: Workload, runs: int) -> dict[str, Any]:
         await mpc.gather(inputs)
     walls, processor, result = [], [], None
     for _ in range(runs):
-        time.sleep(SETTLE_S)
+        await asyncio.sleep(SETTLE_S)
         await mpc.barrier("start")
         cpu, wall = time.process_time(), time.perf_counter()
         result = await step(*inputs)
@@ -84,7 +85,7 @@ async def main() -> None:
     """Answer requests until stdin ends."""
     await mpc.start()
     print(json.dumps({"ready": mpc.pid}), flush=True)
-    for line in sys.stdin:
+    while line := await asyncio.to_thread(sys.stdin.readline):  # meanwhile the loop still sends what peers wait for
         request = json.loads(line)
         work = Workload(request["kind"], request["n"], request["value_bits"])
         answer = await measure(work, request["runs"])
