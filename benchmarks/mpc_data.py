@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+SETTLE_S = 0.1
+"""Pause of a party that is done, before it works on anything else: the others share its processor and may not be."""
+
 Vector = npt.NDArray[np.int64]
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mpc_data import Workload, describe_fault
+from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
 from mpc import ordering
 from mpc.computation import Computation
 from mpc.endpoint import Traffic
 from mpc.kernels import warm_up
+from mpc.kernels.memory import keep_freed_memory
 from mpc.rings import RingArray
 from mpc.seeds import agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
@@ -123,6 +124,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
     before = after = Traffic()
     for _ in range(runs + 1):
         del result
+        time.sleep(SETTLE_S)
         gc.collect()
         party.barrier()
         before = party.computation.traffic
@@ -144,6 +146,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Answer requests until stdin ends."""
+    keep_freed_memory()
     warm_up()
     party = Party(json.loads(sys.argv[1]))
     print(json.dumps({"ready": party.number}), flush=True)

@@ -25,7 +25,7 @@ from services.identity import DemoAuthority, Role
 NAMES = ("north", "south", "west")
 PEER_PYTHON = ROOT / ".venv-peers-mpc" / "bin" / "python"
 SPU, MPYC = "spu", "mpyc"
-DESCRIPTIONS = {SPU: "SPU ABY3 FM64, plain TCP", MPYC: "MPyC SecInt, plain TCP"}
+DESCRIPTIONS = {SPU: "SPU ABY3 FM64, TLS", MPYC: "MPyC SecInt, plain TCP"}
 MPYC_SIZES = {"less": 1000, "sort": 64, "median": 64}
 """MPyC would take minutes to hours on the others' sizes; its time is scaled up in proportion to the rows."""
 ONCE = ("sort", "median")
@@ -100,10 +100,15 @@ class Trio:
         raise ContestantFailedError(f"party {number} ended; its message is above")
 
 
-def ours(folder: Path, cores: int, security: Security = "semi-honest") -> Trio:
-    """Start three parties of ours with certificates of their own."""
+def certificates(folder: Path) -> list[dict[str, Any]]:
+    """Return certificate files of three parties, of one authority made for this run."""
     authority = DemoAuthority.create()
-    tls = [TlsConfig.of(authority.issue_files(folder, Role.PARTY, name)).model_dump(mode="json") for name in NAMES]
+    issued = [authority.issue_files(folder, Role.PARTY, name) for name in NAMES]
+    return [TlsConfig.of(files).model_dump(mode="json") for files in issued]
+
+
+def ours(tls: Sequence[dict[str, Any]], cores: int, security: Security = "semi-honest") -> Trio:
+    """Start three parties of ours."""
     parties = [
         PartyEndpoint(name=name, number=number, address=f"127.0.0.1:{port}").model_dump(mode="json")
         for number, (name, port) in enumerate(zip(NAMES, free_ports(3)))
@@ -129,13 +134,13 @@ def summary(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def peer(name: str, cores: int) -> Trio:
-    """Start three parties of a peer."""
-    ports = free_ports(3)
-    module = f"benchmarks.peers.mpc_{name}"
-    return Trio(
-        [[str(PEER_PYTHON), "-m", module, json.dumps({"rank": rank, "ports": ports})] for rank in range(3)], cores
-    )
+def peer(name: str, tls: Sequence[dict[str, Any]], cores: int) -> Trio:
+    """Start three parties of a peer; SPU with the same certificates, MPyC without any."""
+    ports, commands = free_ports(3), []
+    for rank in range(3):
+        given = {"rank": rank, "ports": ports, "tls": tls[rank] if name == SPU else None}
+        commands.append([str(PEER_PYTHON), "-m", f"benchmarks.peers.mpc_{name}", json.dumps(given)])
+    return Trio(commands, cores)
 
 
 def check_peers() -> dict[str, str]:
@@ -166,8 +171,9 @@ def measure_rows(
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-bench-"))
-        trio = stack.enter_context(ours(Path(folder), 1, security))
-        others = {name: stack.enter_context(peer(name, 1)) for name in peers}
+        tls = certificates(Path(folder))
+        trio = stack.enter_context(ours(tls, 1, security))
+        others = {name: stack.enter_context(peer(name, tls, 1)) for name in peers}
         for work in works:
             measured = summary(trio.measure(work, runs))
             for name, contestant in others.items():

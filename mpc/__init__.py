@@ -28,6 +28,7 @@ Modules in dependency order:
     bits        bits of shared integers, as shares, with nothing opened
     circuits    carry trees and conjunctions on bit-sliced shares
     conversion  shared integers to shared bits and back
+    leaves      two bits of a carry tree in one round, for semi-honest parties
     computation the engines of one computation, its mode and its labels
     ordering    less than, equal, select, minimum and maximum of shared integers
     ranking     which rows to compare, and what follows from the answers

@@ -39,28 +39,31 @@ def top_carry(
     Args:
         engine: over ``BITS``.
         generate: x ∧ y, planes in `tree_order`.
-        propagate: x ⊕ y, the same.
+        propagate: x ⊕ y, the same without the lowest plane: nobody carries into that.
         planes: public, at least 1.
         label: public, unique in the round; the levels append to it.
 
     Returns:
         One plane. Rounds: ceil(log2 planes); 2·planes − log2 planes − 2 words per lane word travel, about.
     """
-    if planes < 1 or len(generate) % planes or len(generate) != len(propagate):
+    if planes < 1 or len(generate) % planes or len(propagate) != len(generate) // planes * (planes - 1):
         raise RingValueError(f"{len(generate)} and {len(propagate)} words are no bundles of {planes} planes")
     width = len(generate) // planes
     level = 0
     while planes > 1:
         half, odd = divmod(planes, 2)
-        low, high, rest = slice(0, half * width), slice(half * width, 2 * half * width), slice(2 * half * width, None)
-        pairs = [(propagate[high], generate[low])]
-        if half > 1:  # nobody carries into the lowest group, so what it would propagate is not needed
-            pairs.append((propagate[high][width:], propagate[low][width:]))
+        low, high, rest = generate[: half * width], generate[half * width : 2 * half * width], 2 * half * width
+        passing = propagate[(half - 1) * width : (2 * half - 1) * width]
+        pairs = [(passing, low)]
+        if half > 1:
+            pairs.append((passing[width:], propagate[: (half - 1) * width]))
         products = engine.multiply_many(pairs, f"{label}/{level}", index=index)
-        carried = engine.add(generate[high], products[0])
-        passed = concatenate_shares([propagate[low][:width], *products[1:]])
-        generate = concatenate_shares([carried, generate[rest]]) if odd else carried
-        propagate = concatenate_shares([passed, propagate[rest]]) if odd else passed
+        parts = [engine.add(high, products[0])], products[1:]
+        if odd:
+            parts[0].append(generate[rest:])
+            parts[1].append(propagate[rest - width :])
+        generate = concatenate_shares(parts[0]) if odd else parts[0][0]
+        propagate = concatenate_shares(parts[1]) if len(parts[1]) > 1 else (parts[1] or [generate[:0]])[0]
         planes, level = half + odd, level + 1
     return generate
 

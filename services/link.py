@@ -93,6 +93,10 @@ class PeerLink:
             ChannelClosedError: the link was stopped, its stream broke while waiting, or the session gave up.
         """
         with self._changed:
+            if self._up and not self._stopping and len(self._queue) < MAX_QUEUED_FRAMES and not broken():
+                self._queue.append((key, message))  # the usual case, without a closure
+                self._changed.notify_all()
+                return
             breaks = self._breaks
 
             def gone() -> bool:

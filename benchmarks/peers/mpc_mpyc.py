@@ -6,6 +6,7 @@ argument: rank and ports.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -18,7 +19,7 @@ sys.argv = [sys.argv[0], *HOSTS, "-I", str(GIVEN["rank"]), "--no-log"]
 import numpy as np  # noqa: E402
 from mpyc.runtime import mpc  # noqa: E402
 
-from benchmarks.mpc_data import Workload, describe_fault  # noqa: E402
+from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault  # noqa: E402
 
 END_TO_END = ("inner", "moments")
 
@@ -52,11 +53,17 @@ def program(work: Workload, secure: Any) -> Any:
     async def sort(a: Any, b: Any) -> Any:
         return await mpc.gather(mpc.np_sort(a))
 
-    return {"inner": inner, "moments": moments, "product": product, "less": less, "sort": sort}[work.kind], enter
+    async def median(a: Any, b: Any) -> Any:
+        held = mpc.np_sort(a)[(work.n - 1) // 2 : (work.n - 1) // 2 + 1]
+        return await mpc.gather(held)
+
+    return {"inner": inner, "median": median, "moments": moments, "product": product, "less": less, "sort": sort}[
+        work.kind
+    ], enter
 
 
 async def measure(work: Workload, runs: int) -> dict[str, Any]:
-    """Run a workload after one repetition to warm up."""
+    """Run a workload ``runs`` times; it compiles nothing, so that there is nothing to warm up."""
     secure = mpc.SecInt(max(64, 2 * work.value_bits + 21) if work.kind != "less" else work.value_bits + 2)
     step, enter = program(work, secure)
     inputs = [] if work.kind in END_TO_END else enter()
@@ -64,6 +71,7 @@ async def measure(work: Workload, runs: int) -> dict[str, Any]:
         await mpc.gather(inputs)
     walls, processor, result = [], [], None
     for _ in range(runs):
+        await asyncio.sleep(SETTLE_S)
         await mpc.barrier("start")
         cpu, wall = time.process_time(), time.perf_counter()
         result = await step(*inputs)
@@ -77,7 +85,7 @@ async def main() -> None:
     """Answer requests until stdin ends."""
     await mpc.start()
     print(json.dumps({"ready": mpc.pid}), flush=True)
-    for line in sys.stdin:
+    while line := await asyncio.to_thread(sys.stdin.readline):  # meanwhile the loop still sends what peers wait for
         request = json.loads(line)
         work = Workload(request["kind"], request["n"], request["value_bits"])
         answer = await measure(work, request["runs"])

@@ -1,7 +1,7 @@
-"""One party of SPU (ABY3 over Z_2^64, semi-honest): three real processes with SPU's own links over loopback, no TLS.
+"""One party of SPU (ABY3 over Z_2^64, semi-honest): three real processes, SPU's own links over loopback, mutual TLS.
 
 Runs in `.venv-peers-mpc`. Inputs are shared by the owner with SPU's ``Io`` and travel over SPU's link; the program is
-what JAX compiles for integers. Started with one JSON argument: rank and ports.
+what JAX compiles for integers. Started with one JSON argument: rank, ports, and certificate files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from spu import api, libspu
 from spu.utils import frontend
 
-from benchmarks.mpc_data import Workload, describe_fault
+from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
 
 jax.config.update("jax_enable_x64", True)
 
@@ -38,13 +38,20 @@ SECRET = libspu.Visibility.VIS_SECRET
 class Party:
     """One SPU runtime, its link and its inputs and outputs."""
 
-    def __init__(self, rank: int, ports: list[int]) -> None:
+    def __init__(self, rank: int, ports: list[int], tls: dict[str, str] | None) -> None:
         self.rank = rank
         description = libspu.link.Desc()
         description.recv_timeout_ms = description.http_timeout_ms = 600_000
         description.connect_retry_times, description.connect_retry_interval_ms = 120, 500
         for number, port in enumerate(ports):
             description.add_party(f"party{number}", f"127.0.0.1:{port}")
+        if tls is not None:
+            description.enable_ssl = True
+            for options in (description.client_ssl_opts, description.server_ssl_opts):
+                options.cert.certificate_path = tls["certificate"]
+                options.cert.private_key_path = tls["private_key"]
+                options.verify.ca_file_path = tls["authority"]
+                options.verify.verify_depth = 1
         self.link = libspu.link.create_brpc(description, rank)
         config = libspu.RuntimeConfig(protocol=libspu.ProtocolKind.ABY3, field=libspu.FieldType.FM64)
         self.io, self.runtime = api.Io(3, config), api.Runtime(self.link, config)
@@ -102,6 +109,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
     enter()
     walls, processor, result = [], [], None
     for _ in range(runs + 1):
+        time.sleep(SETTLE_S)
         gc.collect()
         party.link.barrier()
         cpu, wall = time.process_time(), time.perf_counter()
@@ -121,7 +129,7 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
 def main() -> None:
     """Answer requests until stdin ends."""
     given = json.loads(sys.argv[1])
-    party = Party(given["rank"], given["ports"])
+    party = Party(given["rank"], given["ports"], given.get("tls"))
     print(json.dumps({"ready": party.rank}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import threading
 import weakref
@@ -17,9 +18,26 @@ LEAST_WORDS: Final = 1 << 16
 """Below this, malloc keeps what it has."""
 KEPT_BYTES: Final = 1 << 30
 _GRAIN_BYTES: Final = 1 << 18
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
+_KEPT_HEAP_BYTES: Final = 1 << 28
+_MMAP_BYTES: Final = 1 << 25
 
 _LOCK: Final = threading.RLock()  # a garbage collection inside `fresh` may call `_give_back`
 _KEPT: Final[dict[int, Words]] = {}  # by identity, longest unused first
+
+
+def keep_freed_memory() -> bool:
+    """Tell malloc to keep what is freed, for a process whose work is to pass messages of up to 1 MiB.
+
+    glibc otherwise gives each large block back and clears its pages again for the next. For a process's main to call,
+    once; what libraries import must not. Returns whether malloc took the settings: False where it is not glibc's.
+    """
+    try:
+        adjust = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    settings = {_TRIM_THRESHOLD: _KEPT_HEAP_BYTES, _MMAP_THRESHOLD: _MMAP_BYTES}
+    return all([adjust(setting, value) == 1 for setting, value in settings.items()])
 
 
 def fresh(words: int) -> Words:

@@ -6,6 +6,9 @@ import threading
 import time
 from typing import Final
 
+import mpc.kernels
+import zk.kernels
+from mpc.kernels.memory import keep_freed_memory
 from services.channel import PeerNetwork
 from services.config import PartyConfig
 from services.entry import run_process
@@ -24,7 +27,6 @@ from services.party.service import PartyServicer, party_rules
 from services.party.store import PartyStore
 from services.prover.client import ProverClient
 from services.server import build_server
-from zk.kernels import warm_up
 
 _log = get_logger("services.party")
 
@@ -38,6 +40,7 @@ def serve(config: PartyConfig) -> None:
         ServiceError: something of the configuration cannot be used, or the prover has another string than the ledger.
         LedgerError: the ledger does not answer.
     """
+    keep_freed_memory()
     ledger = open_ledger(config.ledger)
     store = PartyStore(config.data_dir / "party.sqlite")
     prover = ProverClient(config.prover, config.tls)
@@ -71,7 +74,7 @@ def serve(config: PartyConfig) -> None:
         grace_s=config.stop_grace_s,
     )
     registrar.recover()
-    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     _check_string(prover, ledger.deployment.srs_id)
     network.start()
     try:
@@ -81,6 +84,12 @@ def serve(config: PartyConfig) -> None:
         prover.close()
         store.close()
         cohort_store.close()
+
+
+def _warm_up() -> None:
+    """Compile what the first session would have to wait for; a session's streams come first."""
+    mpc.kernels.warm_up()
+    zk.kernels.warm_up()
 
 
 def _check_string(prover: ProverClient, srs_id: bytes) -> None:

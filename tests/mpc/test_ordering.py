@@ -151,12 +151,22 @@ def test_tree_order_keeps_pairs_of_every_level_in_two_blocks(planes):
 
 
 def test_the_traffic_of_a_comparison(computations):
-    """What the module says: party 0's message, then three words per plane and lane word, and rounds by the tree."""
+    """What the module says: party 0's message, then two words per plane and lane word, and rounds by the tree."""
     n, bits = 6400, 63
+    planes, width = 64, n // 64
     x = share(Z2_64, np.zeros(n, np.uint64))
     trio = computations()
     trio.run(lambda c: ordering.less_than(c, x[c.party], x[c.party], bits))
     traffic = trio.parts[1].traffic
-    assert traffic.rounds == 1 + 1 + 6  # input, generate, six levels for 63 planes
-    assert traffic.payload_bytes <= 3 * 64 * (n // 64) * 8
-    assert trio.parts[0].traffic.payload_bytes - traffic.payload_bytes == 64 * (n // 64) * 8
+    assert traffic.rounds == 1 + 1 + 5  # input, pairs, five levels for 32 groups
+    assert traffic.payload_bytes <= 2 * planes * width * 8
+    assert trio.parts[0].traffic.payload_bytes - traffic.payload_bytes == (planes + 31) * width * 8
+
+
+def test_the_traffic_of_a_malicious_comparison_before_its_checks(computations):
+    n, bits = 6400, 63
+    x = share(Z2_64, np.zeros(n, np.uint64))
+    trio = computations("malicious")
+    trio.run(lambda c: ordering.less_than(c, x[c.party], x[c.party], bits))
+    for part in trio.parts:
+        assert part.traffic.rounds == 1 + 1 + 6 and part.traffic.payload_bytes <= 4 * 64 * (n // 64) * 8
