@@ -30,6 +30,7 @@ from services.errors import SourceInvalidError
 Kind = Literal["csv", "parquet", "postgres"]
 KINDS: Final = ("csv", "parquet", "postgres")
 MAX_MAPPING_BYTES: Final = 1 << 16
+MAX_DOTS: Final = 1024
 MAX_MAPPED_VALUES: Final = 4096
 MAX_FILTERS: Final = 16
 _IDENTIFIER: Final = re.compile(r"[^\x00-\x1f\x7f]{1,63}")
@@ -100,6 +101,8 @@ def parse_mapping(data: bytes, schema: TableSchema) -> SourceMapping:
     """
     if len(data) > MAX_MAPPING_BYTES:
         raise SourceInvalidError("mapping", f"longer than {MAX_MAPPING_BYTES} bytes")
+    if max(line.count(b".") for line in data.split(b"\n")) > MAX_DOTS:  # the parser's time grows with their square
+        raise SourceInvalidError("mapping", f"a line with more than {MAX_DOTS} dots")
     try:
         raw = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
