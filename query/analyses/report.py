@@ -84,6 +84,18 @@ class Estimate:
 ESTIMATE_HEADER: Final = ("", "estimate", "SE", "low", "high", "statistic", "df", "p", "n")
 
 
+def named_estimate(estimates: Sequence[Estimate], name: str) -> Estimate:
+    """The estimate of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for found in estimates:
+        if found.name == name:
+            return found
+    raise KeyError(name)
+
+
 def estimate_rows(estimates: Iterable[Estimate]) -> tuple[tuple[Shown, ...], ...]:
     """Rows under `ESTIMATE_HEADER`."""
     return tuple((e.name, e.value, e.se, e.low, e.high, e.statistic, e.df, e.p, e.n) for e in estimates)

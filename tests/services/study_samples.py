@@ -62,13 +62,14 @@ def table_inputs(samples: Samples) -> list[TableInput]:
     hospital = [(i, age, str(d).lower(), str(r).lower(), s) for i, (age, d, r, s) in samples.hospital.items()]
     laboratory = [(i, "" if h is None else f"{h // 10}.{h % 10}", s) for i, (h, s) in samples.laboratory.items()]
     return [
-        _input(0, HOSPITAL, hidden, hospital),
-        _input(1, LABORATORY, automatic, laboratory),
-        _input(2, CREDIT, by_hand, [(i, a) for i, (a,) in samples.credit.items()]),
+        table_input(0, HOSPITAL, hidden, hospital),
+        table_input(1, LABORATORY, automatic, laboratory),
+        table_input(2, CREDIT, by_hand, [(i, a) for i, (a,) in samples.credit.items()]),
     ]
 
 
-def _input(party: int, schema: TableSchema, policy: Policy, rows: list[tuple[object, ...]]) -> TableInput:
+def table_input(party: int, schema: TableSchema, policy: Policy, rows: list[tuple[object, ...]]) -> TableInput:
+    """What an owner registers: rows that begin with their number."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(["row", *(column.name for column in schema.columns)])

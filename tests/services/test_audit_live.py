@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 
 import pytest
-from study_samples import LOG_ROWS
+from study_samples import table_input
 
 from query.aggregates import Statistic
 from query.kinds import Boolean, BoundedInteger
 from query.limits import Budget, Limits
-from query.policy import Policy, encode_policy
-from query.schema import ColumnSchema, TableSchema, encode_schema
+from query.policy import Policy
+from query.schema import ColumnSchema, TableSchema
 from services.client import Tallystick
-from services.deployment import LocalDeployment, TableInput
+from services.deployment import LocalDeployment
 from services.errors import DisclosureRefusedError, RefusedError
 
 MINIMUM = 5
@@ -32,21 +30,13 @@ WARDS = _table("wards", "hospital", (ColumnSchema("age", BoundedInteger(0, 120))
 SAVINGS = _table("savings", "laboratory", (ColumnSchema("amount", BoundedInteger(0, 1000)),))
 
 
-def _input(party: int, schema: TableSchema, policy: Policy, rows: list[tuple[object, ...]]) -> TableInput:
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(["row", *(column.name for column in schema.columns)])
-    writer.writerows(rows)
-    return TableInput(party, encode_schema(schema), encode_policy(policy), stream.getvalue().encode(), LOG_ROWS, "row")
-
-
 @pytest.fixture(scope="module")
 def city(deployment: LocalDeployment, agency: Tallystick) -> Tallystick:
     wards = Limits(column_statistics=(("age", (Statistic.COUNT, Statistic.AVG)),), hidden_groups=("smoker",))
     savings = Limits(purposes=("research",), weights=(), budget=Budget(3, 1))
-    deployment.register(_input(0, WARDS, Policy(minimum_group=MINIMUM, limits=wards),
+    deployment.register(table_input(0, WARDS, Policy(minimum_group=MINIMUM, limits=wards),
                                [(row, age, str(smoker).lower()) for row, (age, smoker, _) in enumerate(PEOPLE)]))
-    deployment.register(_input(1, SAVINGS, Policy(minimum_group=MINIMUM, limits=savings),
+    deployment.register(table_input(1, SAVINGS, Policy(minimum_group=MINIMUM, limits=savings),
                                [(row, amount) for row, (_, _, amount) in enumerate(PEOPLE)]))
     return agency
 
