@@ -15,6 +15,7 @@ from benchmarks import kernel_rows as rows
 from benchmarks import proof_rows
 from benchmarks.circuit_files import CircuitFiles
 from benchmarks.kernel_inputs import KernelInputs
+from benchmarks.peers.ours_prover import prove
 from benchmarks.peers.process import OURS, Contestant, ContestantFailedError, PeersMissingError, check_installed
 from benchmarks.proof_questions import QUESTIONS
 from benchmarks.proof_worker import Instance, measure
@@ -53,6 +54,13 @@ def test_different_results_end_the_benchmark(tmp_path: Path) -> None:
     assert rows.measure_job(rows.Job("agree", "ntt", ours, [ours], must_agree=True), 1)
     with pytest.raises(rows.ResultsDifferError):
         rows.measure_job(rows.Job("agree", "ntt", ours, [other], must_agree=True), 1)
+
+
+def test_our_contestant_proves_what_verifies() -> None:
+    prepared = prove({"log_n": 6})
+    told = json.loads(prepared.encode(prepared.run()))
+    assert told["verified"] is True
+    assert told["proof_bytes"] == 512
 
 
 def test_a_contestant_that_ends_is_an_error(tmp_path: Path) -> None:

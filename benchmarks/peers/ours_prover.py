@@ -17,6 +17,7 @@ def prove(inputs: Inputs) -> Prepared:
     """Proofs over 2^log_n rows, the sums public; the setup is a reference string and registered columns."""
     start = time.perf_counter()
     instance = Instance(sums(inputs["log_n"], plain=True))
+    instance.commit_table()
     setup_s = time.perf_counter() - start
 
     def encode(measured: Measured) -> str:
