@@ -138,7 +138,7 @@ def test_digits(bits: int, bit: int) -> None:
 
 @numba.njit
 def _regular(pool: Words, a: Any, b: Any, rows: Any, count: int, stash: Words, lanes: Words) -> bool:
-    return ifma_batch.add_regular(pool, a, b, rows, count, stash, lanes)
+    return ifma_batch.add_regular(pool, a, b, rows, count, b, a, stash, lanes)
 
 
 @numba.njit

@@ -116,51 +116,55 @@ def feed(
     state: NDArray[np.int64],
     pending: References,
     free: References,
-    desk: NDArray[np.uint32],
+    desk: References,
     stash: Words,
     lanes: Words,
 ) -> None:
     """Stream ``count`` entries; with ``drain``, go on until no pair is left.
 
-    state (7): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
+    state (9): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
     there and in the next row, to fill up batches); the first of sixteen rows that nobody reads; the key that is
-    dropped; a table's first row.
-    desk (4, BATCH + SLACK): first and second operands, keys and result rows of the pairs.
+    dropped; a table's first row; pairs of the full batch; the half of ``desk`` where pairs wait.
+    desk (2, 4, BATCH + SLACK): first and second operands, keys and result rows of the pairs. A full batch is added when
+    the next one is full, too, so that its points, asked for during the addition before, are there.
     """
-    m, top = state[0], state[1]
+    m, top, full, side = state[0], state[1], state[7], state[8]
     first, empty, lost = np.uint32(state[2]), np.uint32(state[3]), np.uint32(state[5])
-    a, b, owners, rows = desk[0], desk[1], desk[2], desk[3]
     position = np.int64(0)
     while True:
+        a, b, owners = desk[side, 0], desk[side, 1], desk[side, 2]
         stop = min(count, position + BATCH - m)  # an entry makes at most one pair
         while position < stop:
-            m = pair_up(pool, pending, a, b, owners, m, keys, references, position, empty, lost)
+            m = pair_up(pending, a, b, owners, m, keys, references, position, empty, lost)
             position += 1
         if position < count:
             if m <= BATCH - SLACK:
                 continue
-        elif m == 0 or not drain:
+        elif not drain or m + full == 0:
             break
-        padded = (m + 15) & ~15
-        for k in range(m):
-            rows[k] = free[top - m + k]
-        for k in range(m, padded):
-            a[k], b[k], rows[k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - m)
-        top -= m
-        if not add_regular(pool, a, b, rows, padded, stash, lanes):
-            add_any(pool, a, b, rows, owners, m, lost, stash)
+        side ^= 1
+        made, full, m = full, m, np.int64(0)
+        if made == 0:
+            continue
+        a2, b2, owners2, rows = desk[side, 0], desk[side, 1], desk[side, 2], desk[side, 3]
+        padded = (made + 15) & ~15
+        for k in range(made):
+            rows[k] = free[top - made + k]
+        for k in range(made, padded):
+            a2[k], b2[k], rows[k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - made)
+        top -= made
+        if not add_regular(pool, a2, b2, rows, padded, a, b, stash, lanes):
+            add_any(pool, a2, b2, rows, owners2, made, lost, stash)
         for k in range(0, padded, 16):
-            top += append_from(free, top, a, k, first)
-            top += append_from(free, top, b, k, first)
-        made = m
-        m = np.int64(0)
+            top += append_from(free, top, a2, k, first)
+            top += append_from(free, top, b2, k, first)
         for k in range(made):  # pair m <= k is written after entry k was read
-            if owners[k] == lost:
+            if owners2[k] == lost:
                 free[top] = rows[k]
                 top += 1
             else:
-                m = pair_up(pool, pending, a, b, owners, m, owners, rows, k, empty, lost)
-    state[0], state[1] = m, top
+                m = pair_up(pending, a2, b2, owners2, m, owners2, rows, k, empty, lost)
+    state[0], state[1], state[7], state[8] = m, top, full, side
 
 
 @inner
@@ -242,7 +246,7 @@ def _store_sums(out: Words, pool: Words, pending: References, start: int, count:
 
 @kernel(
     "void(uint64[:,::1], uint64[::1], uint64[:,::1], uint32[::1], int64[::1], int64, int64, int64,"
-    " uint32[::1], uint32[::1], uint32[:,::1], uint32[:,::1], uint64[::1], uint64[::1])"
+    " uint32[::1], uint32[::1], uint32[:,:,::1], uint32[:,::1], uint64[::1], uint64[::1])"
 )
 def sum_stream(
     out: Words, pool: Words, words: Words, flips: References, state: NDArray[np.int64], bits: int, start: int,

@@ -30,7 +30,7 @@ _PADDING_ROWS = 2
 _WASTE_ROWS = 16
 _FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
-_MOST_ROWS = 3 * MOST_KEYS + 2 * _BATCH_ROWS
+_MOST_ROWS = 3 * MOST_KEYS + 3 * _BATCH_ROWS
 _SCALARS_AT_ONCE = 1 << 14
 
 
@@ -142,10 +142,10 @@ class _Desk:
 
     def __init__(self, keys: int, rows: int, entries: int, first: int, empty: int, stash: Words) -> None:
         self.rows = np.arange(first, first + rows, dtype=np.uint32)[::-1]
-        self.state = np.array([0, 0, first, empty, first + rows, 0, empty + _PADDING_ROWS], dtype=np.int64)
+        self.state = np.array([0, 0, first, empty, first + rows, 0, empty + _PADDING_ROWS, 0, 0], dtype=np.int64)
         self.free = np.empty(rows + kernels.SLACK, dtype=np.uint32)
         self.pending = np.empty(keys + 1, dtype=np.uint32)
-        self.pairs = np.empty((4, _BATCH_ROWS), dtype=np.uint32)
+        self.pairs = np.empty((2, 4, _BATCH_ROWS), dtype=np.uint32)
         self.entries = np.empty((2, max(kernels.CHUNK, entries)), dtype=np.uint32)
         self.lanes = np.empty(LANES_WORDS, dtype=np.uint64)
         self.stash = stash
@@ -153,6 +153,7 @@ class _Desk:
     def clear(self) -> None:
         """Take every row back, the lowest on top."""
         self.free[: len(self.rows)] = self.rows
+        self.state[7] = 0
         self.state[:3] = 0, len(self.rows), self.rows[-1]
 
 
@@ -243,7 +244,7 @@ def _work(
 ) -> Iterator[tuple[Words, list[_Desk]]]:
     """Lend a pool that starts with the points and the padding, and desks of shape (keys, rows for sums, entries)."""
     keys, rows, entries = shape
-    rows += 2 * _BATCH_ROWS
+    rows += 3 * _BATCH_ROWS
     with contextlib.ExitStack() as stack:
         memory = None
         if isinstance(points, FixedPool):
