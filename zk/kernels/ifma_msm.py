@@ -83,14 +83,10 @@ def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, s
     return rows
 
 
-@kernel("void(uint64[:,::1], uint64[:,::1], int64, int64, int64)")
-def raise_scalars(words: Words, constant: Words, rows: int, start: int, stop: int) -> None:
-    """Add constant[0] to the first 1 or 4 rows of columns start .. stop - 1, modulo 2^64 or 2^256."""
+@kernel("void(uint64[:,::1], uint64[:,::1], int64, int64)")
+def raise_scalars(words: Words, constant: Words, start: int, stop: int) -> None:
+    """Add constant[0] to the first four rows of columns start .. stop - 1, modulo 2^256."""
     c0, c1, c2, c3 = constant[0, 0], constant[0, 1], constant[0, 2], constant[0, 3]
-    if rows == 1:
-        for i in range(start, stop):
-            words[0, i] += c0
-        return
     for i in range(start, stop):
         w0 = words[0, i] + c0
         carry = np.uint64(w0 < c0)
@@ -122,9 +118,11 @@ def feed(
 ) -> None:
     """Stream ``count`` entries; with ``drain``, go on until no pair is left.
 
-    state (9): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
+    state (12): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
     there and in the next row, to fill up batches); the first of sixteen rows that nobody reads; the key that is
-    dropped; a table's first row; pairs of the full batch; the half of ``desk`` where pairs wait.
+    dropped; a table's first row; pairs of the full batch; the half of ``desk`` where pairs wait; and for
+    ``sum_stream`` the scalars' bit where its windows start, how many of them are wide, and what is still to be added to
+    the scalars' lowest word.
     desk (2, 4, BATCH + SLACK): first and second operands, keys and result rows of the pairs. A full batch is added when
     the next one is full, too, so that its points, asked for during the addition before, are there.
     """
@@ -144,9 +142,13 @@ def feed(
             break
         side ^= 1
         made, full, m = full, m, np.int64(0)
+        a2, b2, owners2, rows = desk[side, 0], desk[side, 1], desk[side, 2], desk[side, 3]
+        if position == count and made + full <= BATCH:  # the last ones: one batch, not two
+            for k in range(full):
+                a2[made + k], b2[made + k], owners2[made + k] = a[k], b[k], owners[k]
+            made, full = made + full, np.int64(0)
         if made == 0:
             continue
-        a2, b2, owners2, rows = desk[side, 0], desk[side, 1], desk[side, 2], desk[side, 3]
         padded = (made + 15) & ~15
         for k in range(made):
             rows[k] = free[top - made + k]
@@ -169,17 +171,20 @@ def feed(
 
 @inner
 def _take_digits(
-    words: Words, flips: References, start: int, count: int, bit: int, bits: int, less: int, base: int, lost: int,
-    keys: References, references: References,
+    words: Words, flips: References, plus: int, start: int, count: int, bit: int, bits: int, less: int, base: int,
+    lost: int, keys: References, references: References,
 ) -> None:  # fmt: skip
     """The entries of a window of scalars start .. start + count - 1; its buckets have keys from base on.
 
     The window's digits are the ``bits`` bits at ``bit``, less ``less``; within ±2^(bits-1). words has five rows, the
-    last of them zero; count a multiple of eight.
+    last of them zero; count a multiple of eight; ``plus`` is added to the word at ``bit``, and not 0 only where all
+    bits in use lie in the first.
     """
     flat, row = words.reshape(-1), words.shape[1]
     low, high = (bit >> 6) * row + start, ((bit >> 6) + 1) * row + start
-    window = (np.int64(bit & 63), np.int64((1 << bits) - 1), np.int64(less), np.int64(base), np.int64(lost))
+    window = (
+        np.int64(bit & 63), np.int64((1 << bits) - 1), np.int64(less), np.int64(base), np.int64(lost), np.int64(plus)
+    )  # fmt: skip
     for i in range(0, count, 8):
         take_eight_digits(keys, references, i, flat, low + i, high + i, flips, start + i, window)
 
@@ -226,7 +231,7 @@ def _take_multiples(
     """
     bits = FIXED_BITS
     less = 1 << (bits - 1) if w < windows - 1 else 0
-    _take_digits(words, flips, start, count, w * bits, bits, less, 1, 0, keys, references)
+    _take_digits(words, flips, 0, start, count, w * bits, bits, less, 1, 0, keys, references)
     for i in range(count):
         digit = keys[i]
         references[i] = (np.uint32(table + (w << bits)) + digit) | (references[i] & np.uint32(NEGATIVE))
@@ -255,13 +260,14 @@ def sum_stream(
 ) -> None:  # fmt: skip
     """Two sums of one shape, in one kernel because compiling its core twice takes seconds.
 
-    bits > 0: out[w] = sum over i of digit w of scalar i times point i, in XYZZ, for start <= w < stop; ``out`` has a
-    row for every window, and pending at least (stop - start)·2^(bits-1) + 1 keys, and rows and columns of as many
-    windows; free, three rows per bucket and two batches; entries (2, >= CHUNK and two for every bucket of a window).
+    bits > 0: out[w] = sum over i of digit w of scalar i times point i, in XYZZ, for start <= w < stop, windows of
+    ``bits`` or, from one on, a bit less; ``out`` has a row for every window, and pending at least
+    (stop - start)·2^(bits-1) + 1 keys, and rows and columns of as many windows; free, three rows per bucket and three
+    batches; entries (2, >= CHUNK and two for every bucket of a window).
 
     bits = 0: out[i] = scalar i times the base whose multiples lie from row state[6] on (see ``_take_multiples``), in
     public affine form, for start <= i < stop, a multiple of eight; pending has stop - start + 1 keys, free as many
-    rows and two batches, entries (2, CHUNK).
+    rows and three batches, entries (2, CHUNK).
 
     state: see ``feed``. Scalars are raised (``raise_scalars``) for these windows.
     """
@@ -297,8 +303,11 @@ def sum_stream(
                         words, flips, start + first, count, w, windows, state[6], first, lost, entries[0], entries[1]
                     )
                 else:
-                    less, bit = half if start + w < out.shape[0] - 1 else 0, (start + w) * bits
-                    _take_digits(words, flips, first, count, bit, bits, less, w * half, lost, entries[0], entries[1])
+                    bit, width = state[9] + w * bits - max(0, w - state[10]), bits - int(w >= state[10])
+                    less = 1 << (width - 1) if start + w < out.shape[0] - 1 else 0
+                    _take_digits(
+                        words, flips, state[11], first, count, bit, width, less, w * half, lost, entries[0], entries[1]
+                    )
             feed(pool, entries[0], entries[1], count, step == steps, state, pending, free, desk, stash, lanes)
     if fixed:
         _store_sums(out, pool, pending, start, n, empty)

@@ -182,12 +182,13 @@ def take_eight_digits(
 ) -> Any:  # fmt: skip
     """Write the stream's entries k to k + 7: one window of the scalars i to i + 7.
 
-    words[low:] and words[high:] hold the two words the window may straddle. window is (offset, mask, less, base, lost):
-    a digit d is the bits from ``offset`` on, under ``mask``, minus ``less``; its key is base + |d| - 1, or lost for
-    d = 0; its reference is i negated if exactly one of d and flips[i] is negative.
+    words[low:] and words[high:] hold the two words the window may straddle. window is (offset, mask, less, base, lost,
+    plus): once ``plus`` is added to the first word, a digit d is the bits from ``offset`` on, under ``mask``, minus
+    ``less``; its key is base + |d| - 1, or lost for d = 0; its reference is i negated if exactly one of d and flips[i]
+    is negative.
     """
     signature = types.void(
-        keys, references, types.int64, words, types.int64, types.int64, flips, types.int64, _uniform(types.int64, 5)
+        keys, references, types.int64, words, types.int64, types.int64, flips, types.int64, _uniform(types.int64, 6)
     )
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -200,8 +201,8 @@ def take_eight_digits(
             lone = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(HALF_WORD, 0))
             return shuffle(builder, lone, lone, [0] * LANES)
 
-        offset, mask, less, base, lost = (everywhere(value) for value in unpack(builder, arguments[8]))
-        lower = builder.load(at(builder, word_data, arguments[4]), align=8)
+        offset, mask, less, base, lost, plus = (everywhere(value) for value in unpack(builder, arguments[8]))
+        lower = builder.add(builder.load(at(builder, word_data, arguments[4]), align=8), plus)
         higher = builder.load(at(builder, word_data, arguments[5]), align=8)
         rest = builder.sub(constant(63), offset)
         bits = builder.or_(builder.lshr(lower, offset), builder.shl(builder.shl(higher, constant(1)), rest))
