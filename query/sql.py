@@ -253,7 +253,8 @@ class _Reader(SourceReader):
         statistic, position = _statistic(node), self.position(node)
         if node is None or statistic is None:
             hint = _QUANTILES if isinstance(node, _NO_SUMS) else f"select {_LIST}"
-            raise SqlUnsupportedError(construct(node), position, hint)
+            shown = construct(node.this if isinstance(node, exp.WithinGroup) else node)
+            raise SqlUnsupportedError(shown, position, hint)
         if statistic.binned:
             return self._binned(node, statistic, alias)
         if statistic is Statistic.QUANTILE:
@@ -297,9 +298,7 @@ class _Reader(SourceReader):
             column = order.expressions[0].this
         else:
             self.only(node, {"this", "quantile"})
-            number, column = node.args.get("quantile"), node.this
-        if number is None:
-            raise SqlUnsupportedError("QUANTILE of 1 arguments", position, "write QUANTILE(v, p)")
+            number, column = node.args["quantile"], node.this
         quantile = self._probability(number, position)
         if Fraction(quantile).denominator > MAX_DENOMINATOR:
             raise SqlUnsupportedError(f"the quantile {quantile:f}", position, "write at most four decimals")
