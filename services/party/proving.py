@@ -19,7 +19,6 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
-from query.audit.regressions import smallest_group
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -263,8 +262,7 @@ class Proving:
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
         self._store.mark_spent(query_id, plan.attempt)
-        smallest = smallest_group(plan.statement.relation, plan.minimum)
-        proof = self._prover.prove_public(plan.statement, self._secrets(plan), smallest)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
         verify_proof(plan.tau_g2, plan.statement, proof)
         verify_guards(plan.statement, proof, plan.minimum)
         self._audit_alone(query_id, plan, proof)

@@ -27,7 +27,7 @@ from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
 from mpc.seeds import PairwiseSeeds, agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
-from query.audit.regressions import smallest_group
+from query.audit.regressions import smallest_groups
 from services.convert import released_rows
 from services.disclosure import everywhere
 from services.errors import ContributionRejectedError, DisclosureRefusedError
@@ -277,7 +277,8 @@ class JointSession:
             DisclosureRefusedError: there is no such cell.
         """
         cells = self._relation.cells
-        guards, least = _pick(self._sums, self._relation.guard_rows), smallest_group(self._relation, self._plan.minimum)
+        guards = _pick(self._sums, self._relation.guard_rows)
+        least = smallest_groups(self._relation, self._plan.minimum)
         risks = open_disclosure_risks(self._engine, guards, cells, least, "guards")
         if risks.all():
             raise DisclosureRefusedError()
