@@ -59,8 +59,9 @@ __all__ = [
     "session_id",
 ]
 
-STAGES = ("seeds", "shares", "sums", "commitments", "quotient", "evaluations", "opening", "checks", "ranks",
-          "final")
+STAGES = ("seeds", "shares", "sums", "commitments", "quotient", "evaluations", "opening", "checks", "final")
+RANKS_STAGE = "ranks"
+"""Before the last, where order statistics are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +303,7 @@ class JointSession:
         """Compute the order statistics, now that the answer may be let out (`services.party.rank_session`)."""
         if self._ranks is None:
             return None
-        self._progress("ranks")
+        self._progress(RANKS_STAGE)
         plan = self._plan
         session = RankSession(
             self._channel, seeds, plan.session, plan.attempt, plan.timeout_s, self._engine, self._messages
