@@ -80,12 +80,13 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
 
 
 def open_disclosure_risks(
-    engine: Engine, counts: ReplicatedShare, cells: int, minimum: int, label: str, *, index: int = 0
+    engine: Engine, counts: ReplicatedShare, cells: int, minimums: Sequence[int], label: str, *, index: int = 0
 ) -> npt.NDArray[np.bool_]:
     """Tell for every cell whether releasing its counts, with the sums they guard, would show too small a group.
 
-    That is so if a count of the cell is below the minimum, or if two of its counts differ by 1 to minimum − 1: where
-    one group contains the other, the difference of two released sums is then the sum over the few people between them.
+    That is so if a count of the cell is below its guard's minimum, or if two of its counts differ, by less than the
+    smaller of their minimums: where one group contains the other, the difference of two released sums is then the sum
+    over the few people between them.
     (Counts of unrelated groups may come as close by chance; they are refused, too.) Cells are disjoint groups of
     people, so that counts of different cells are not compared. One bit is opened for each cell.
 
@@ -93,32 +94,33 @@ def open_disclosure_risks(
         engine: over a prime field of more than 64 bits.
         counts: guards · cells shared integers in [0, 2^40), guard by guard, secret.
         cells: public, number of cells.
-        minimum: public, at most 4096; at or below 1 there is nothing to protect and the answer is False throughout.
+        minimums: public, one for each guard, at most 4096; where all are at or below 1 there is nothing to protect and
+            the answer is False throughout.
         label: public, unique in the round.
 
     Returns:
         One public boolean for each cell: True if it must not be released.
 
     Raises:
-        RingValueError: the counts are no whole number of guards; or as `open_below`.
+        RingValueError: the counts are not one for each guard and cell; or as `open_below`.
         ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
     """
     ring = engine.ring
     field_modulus(ring)
-    if minimum > MAX_BOUND:
-        raise RingValueError(f"a minimum is at most {MAX_BOUND}, got {minimum}")
-    if cells < 1 or len(counts) % cells:
-        raise RingValueError(f"{len(counts)} counts are not those of {cells} cells")
-    guards = len(counts) // cells
-    if minimum <= 1 or guards == 0:
+    if max(minimums, default=0) > MAX_BOUND:
+        raise RingValueError(f"a minimum is at most {MAX_BOUND}, got {max(minimums)}")
+    if cells < 1 or len(counts) != cells * len(minimums):
+        raise RingValueError(f"{len(counts)} counts are not those of {cells} cells and {len(minimums)} guards")
+    if max(minimums, default=0) <= 1:
         return np.zeros(cells, np.bool_)
-    pairs = [(i, j) for i in range(guards) for j in range(i)]
-    left = [i * cells + cell for i, _ in pairs for cell in range(cells)]
-    right = [j * cells + cell for _, j in pairs for cell in range(cells)]
-    gaps = engine.sub(_rows(counts, left), _rows(counts, right)) if pairs else counts[:0]
-    near = [offset for offset in range(1 - minimum, minimum) if offset]
-    forbidden = [(counts, range(minimum)), (gaps, near)]
-    factors = [_differences(engine, values, roots) for values, roots in forbidden if len(values)]
+    forbidden: list[tuple[ReplicatedShare, Sequence[int]]] = []
+    for guard, least in enumerate(minimums):
+        own = _guard(counts, guard, cells)
+        forbidden.append((own, range(least)))
+        for other, bound in enumerate(minimums[:guard]):
+            near = [offset for offset in range(1 - min(least, bound), min(least, bound)) if offset]
+            forbidden.append((engine.sub(own, _guard(counts, other, cells)), near))
+    factors = [_differences(engine, values, roots) for values, roots in forbidden if len(roots)]
     opened = _open_masked_products(engine, concatenate_shares(factors), cells, label, index)
     return np.array([value == 0 for value in opened], np.bool_)
 
@@ -170,6 +172,10 @@ def _open_masked_products(engine: Engine, factors: ReplicatedShare, m: int, labe
 
 def _rows(shares: ReplicatedShare, rows: list[int]) -> ReplicatedShare:
     return ReplicatedShare(shares.party, shares.first[rows], shares.second[rows])
+
+
+def _guard(counts: ReplicatedShare, guard: int, cells: int) -> ReplicatedShare:
+    return _rows(counts, list(range(guard * cells, (guard + 1) * cells)))
 
 
 def _differences(engine: Engine, values: ReplicatedShare, roots: Sequence[int]) -> ReplicatedShare:

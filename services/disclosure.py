@@ -8,23 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from query.audit.regressions import smallest_groups
 from services.errors import DisclosureRefusedError
 from zk.relation import Relation
 from zk.statement import RELEASE_BITS
 
 
 def cells_at_risk(relation: Relation, sums: Sequence[int], minimum: int) -> list[bool]:
-    """For every cell whether a guard is below the minimum, or two guards differ by less than it without being equal.
+    """For every cell whether a guard is below its minimum, or two guards differ by less than the smaller of theirs
+    without being equal.
 
     Args:
         sums: all rows of s; secret, and so is the result.
-        minimum: smallest count that may be shown.
+        minimum: smallest count that may be shown; more beside many moments (`query.audit.regressions`).
     """
-    found = []
+    found, least = [], smallest_groups(relation, minimum)
     for cell in range(relation.cells):
         counts = [sums[guard * relation.cells + cell] for guard in sorted(set(relation.guards))]
-        near = any(0 < abs(a - b) < minimum for a, b in combinations(counts, 2))
-        found.append(near or min(counts) < minimum)
+        small = any(count < bound for count, bound in zip(counts, least, strict=True))
+        pairs = combinations(zip(counts, least, strict=True), 2)
+        found.append(small or any(0 < abs(a - b) < min(first, second) for (a, first), (b, second) in pairs))
     return found
 
 

@@ -17,11 +17,19 @@ RESIDUAL_DEGREES: Final = 10
 SMALLEST_MODEL: Final = 3  # two predictors and an outcome; means, variances and correlations keep the minimum group
 
 
-def smallest_group(relation: Relation, minimum: int) -> int:
-    """The smallest count a guard of a relation may have: the minimum group or, with the moments of three or more
-    numbers under one guard, ten more than there are numbers."""
+def smallest_groups(relation: Relation, minimum: int) -> tuple[int, ...]:
+    """The smallest count of every guard of a relation, in the order of their rows: the minimum group or, with the
+    moments of three or more numbers under that guard, ten more than there are numbers.
+
+    The people between two guards are known by what stands under both, so that a difference of two counts needs the
+    smaller of their two numbers.
+    """
     guarded = Counter(guard for number, guard in enumerate(relation.guards) if number != guard)
-    numbers = max((_numbers(count) for count in guarded.values()), default=0)
+    return tuple(_smallest(guarded[guard], minimum) for guard in sorted(set(relation.guards)))
+
+
+def _smallest(sums: int, minimum: int) -> int:
+    numbers = _numbers(sums)
     return max(minimum, numbers + RESIDUAL_DEGREES) if numbers >= SMALLEST_MODEL else minimum
 
 

@@ -19,7 +19,6 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
-from query.audit.regressions import smallest_group
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -30,6 +29,8 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
+from services.party.rank_reading import RankReader
+from services.party.rank_session import rank_bytes
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredResult
@@ -102,6 +103,7 @@ class Proving:
         store, ledger, network, prover: this party's.
         approver: ends a query on the ledger that the data refused.
         history: finds the gaps between an answer and earlier ones.
+        ranks: reads what this party enters for order statistics.
         timeout_s: how long to wait for one message of a peer.
     """
 
@@ -115,6 +117,7 @@ class Proving:
         prover: ProverClient,
         approver: Approver,
         history: AnswerHistory,
+        ranks: RankReader,
         timeout_s: float,
     ) -> None:
         self._number = number
@@ -125,6 +128,7 @@ class Proving:
         self._prover = prover
         self._approver = approver
         self._history = history
+        self._ranks = ranks
         self._timeout_s = timeout_s
         self._running: dict[threading.Thread, Attempt] = {}
         self._lock = threading.Lock()
@@ -235,7 +239,8 @@ class Proving:
         number = plan.attempt
         query = self._approver.open_query(query_id)
         with channel, self._history.proving(query):
-            secrets = self._secrets(plan)
+            secrets, known = self._secrets(plan), self._store.query(query_id)
+            ranks = None if known is None else self._ranks.step(query, known)
             with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
                 session = JointSession(
                     plan,
@@ -244,19 +249,20 @@ class Proving:
                     lambda: self._store.mark_spent(query_id, number),
                     lambda stage: attempt.note(stage=stage),
                     audit=lambda guards: self._history.tests(query, guards),
+                    ranks=ranks,
                 )
                 result = session.run()
             proof = encode_proof(result.proof)
             parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
-            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards))
+            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards),
+                                rank_bytes(result.ranks))
             self._store.keep_result(query_id, kept)
         return proof
 
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
         self._store.mark_spent(query_id, plan.attempt)
-        smallest = smallest_group(plan.statement.relation, plan.minimum)
-        proof = self._prover.prove_public(plan.statement, self._secrets(plan), smallest)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
         verify_proof(plan.tau_g2, plan.statement, proof)
         verify_guards(plan.statement, proof, plan.minimum)
         self._audit_alone(query_id, plan, proof)

@@ -172,9 +172,11 @@ def test_disclosure_risk_of_counts_and_their_differences(prime_field, parties, c
 
 
 def risks(parties, ring, counts, cells, minimum):
+    """What is told with one minimum, or one for each guard."""
+    minimums = minimum if isinstance(minimum, list) else [minimum] * (len(counts) // cells)
     dealt = share(ring, ring.from_integers(counts))
     return parties(ring).run(
-        lambda engine: open_disclosure_risks(engine, dealt[engine.party], cells, minimum, "guards").tolist()
+        lambda engine: open_disclosure_risks(engine, dealt[engine.party], cells, minimums, "guards").tolist()
     )
 
 
@@ -192,6 +194,21 @@ def risks(parties, ring, counts, cells, minimum):
 def test_disclosure_risk_cell_by_cell(prime_field, parties, guards, risky):
     counts = [count for row in guards for count in row]
     assert risks(parties, prime_field, counts, len(guards[0]), 10) == [risky] * 3
+
+
+@pytest.mark.parametrize(
+    ("counts", "risky"),
+    [
+        ([20, 10], False),
+        ([19, 10], True),  # below its own minimum, though not below the other's
+        ([20, 9], True),
+        ([29, 20], True),  # a difference needs the smaller of the two minimums
+        ([30, 20], False),
+        ([20, 20], False),
+    ],
+)
+def test_disclosure_risk_by_each_guards_minimum(prime_field, parties, counts, risky):
+    assert risks(parties, prime_field, counts, 1, [20, 10]) == [[risky]] * 3
 
 
 def test_disclosure_risk_equals_plain_comparison(prime_field, parties):
@@ -222,7 +239,7 @@ def test_disclosure_risk_opens_one_bit(prime_field, parties):
 
         engine.open = tap
     dealt = share(prime_field, prime_field.from_integers([500, 300, 299]))
-    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 1, 10, "guards"))
+    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 1, [10, 10, 10], "guards"))
     assert [len(values) for _, values in opened] == [1] * 9
     assert [values for label, values in opened if label == "guards/masked"] == [[0]] * 3
 
@@ -241,7 +258,7 @@ def test_disclosure_risk_opens_one_bit_a_cell(prime_field, parties):
 
         engine.open = tap
     dealt = share(prime_field, prime_field.from_integers([500, 500, 3, 300, 300, 300]))
-    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 3, 10, "guards"))
+    trio.run(lambda engine: open_disclosure_risks(engine, dealt[engine.party], 3, [10, 10], "guards"))
     masked = [values for label, values in opened if label == "guards/masked"]
     assert len(opened) == 9
     for values in masked:
@@ -253,13 +270,13 @@ def test_disclosure_risk_opens_one_bit_a_cell(prime_field, parties):
 def test_disclosure_risk_refuses_what_it_cannot_check(parties, prime_field):
     trio = parties(prime_field)
     dealt = share(prime_field, prime_field.from_integers([5]))
-    assert open_disclosure_risks(trio.engines[0], dealt[0], 1, 1, "guards").tolist() == [False]
+    assert open_disclosure_risks(trio.engines[0], dealt[0], 1, [1], "guards").tolist() == [False]
     assert trio.engines[0].traffic.messages == 0
     with pytest.raises(RingValueError, match="at most 4096"):
-        open_disclosure_risks(trio.engines[0], dealt[0], 1, MAX_BOUND + 1, "guards")
-    for cells in (0, -1, 2):
+        open_disclosure_risks(trio.engines[0], dealt[0], 1, [MAX_BOUND + 1], "guards")
+    for cells, minimums in ((0, [10]), (-1, [10]), (2, [10]), (1, [10, 10]), (1, [])):
         with pytest.raises(RingValueError, match="not those of"):
-            open_disclosure_risks(trio.engines[0], dealt[0], cells, 10, "guards")
+            open_disclosure_risks(trio.engines[0], dealt[0], cells, minimums, "guards")
 
 
 @pytest.mark.parametrize(

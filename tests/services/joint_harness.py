@@ -11,6 +11,7 @@ from samples import Sample
 
 from mpc.channel import FramedChannel, LoopbackNetwork
 from services.party.gap_tests import EarlierGuards, GapTests
+from services.party.rank_session import RankStep
 from services.party.session import Auditor, JointSession, SessionPlan, SessionResult, session_id
 from zk.curve import add_points, decode_points
 from zk.field import FR, Words
@@ -84,6 +85,7 @@ def run_session(
     timeout_s: float = TIMEOUT_S,
     attempt: int = 1,
     audit: Auditor = no_history,
+    ranks: Callable[[int], RankStep | None] = lambda party: None,
 ) -> Outcome:
     """Run one attempt.
 
@@ -94,6 +96,7 @@ def run_session(
         tamper: changes messages on their way.
         absent: parties that never start.
         audit: gaps beside earlier answers.
+        ranks: a party's part in order statistics.
     """
     outcome = Outcome()
     identifier = session_id(sample.statement.subject, attempt)
@@ -107,7 +110,7 @@ def run_session(
         outcome.provers[party] = prover
         stages, spent = outcome.stages[party], outcome.spent[party]
         joint = session(party)(plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))),
-                               stages.append, audit=audit)
+                               stages.append, audit=audit, ranks=ranks(party))
         try:
             outcome.results[party] = joint.run()
         except Exception as error:  # the test looks at it

@@ -13,6 +13,7 @@ from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
 from mpc.shares import share
+from query.audit.regressions import smallest_groups
 from services.disclosure import cells_at_risk, everywhere, public_release
 from services.errors import DisclosureRefusedError
 from zk.builder import RelationBuilder
@@ -48,7 +49,8 @@ def by_the_parties(found: Relation, sums: list[int]) -> list[bool]:
 
     def run(party: int) -> None:
         engine = Engine(FR, network.channels[party], agree_seeds(network.channels[party], b"d" * 32), b"d" * 32, 0)
-        answers[party] = open_disclosure_risks(engine, dealt[party], found.cells, MINIMUM, "guards").tolist()
+        least = smallest_groups(found, MINIMUM)
+        answers[party] = open_disclosure_risks(engine, dealt[party], found.cells, least, "guards").tolist()
 
     threads = [threading.Thread(target=run, args=(party,)) for party in range(3)]
     for thread in threads:
