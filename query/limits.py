@@ -1,4 +1,5 @@
-"""The finer clauses of a policy: purposes, groups, statistics by column, weights, budgets, and audits against history.
+"""The finer clauses of a policy: purposes, groups, statistics by column, weights, budgets, audits against history, and
+dominance rules (`query.dominance`).
 
 They are absent from a policy's canonical text where they are at their defaults, so that policies written before they
 existed keep their hashes.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from query.aggregates import Statistic
 from query.audit.weights import value_partners
 from query.canonical import Fields, JsonValue, as_json_texts
+from query.dominance import DominanceClause, clause_as_json, clause_from_json
 from query.errors import PolicyInvalidError, PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Limits:
     maximum_weighted: int | None = None
     budget: Budget | None = None
     audited: bool = True
+    dominance: DominanceClause | None = None
 
     def __post_init__(self) -> None:
         for pattern, texts in (
@@ -100,6 +103,8 @@ def limits_as_json(limits: Limits) -> JsonValue:
         found["budget"] = {"questions": limits.budget.questions, "days": limits.budget.days}
     if limits.audited != default.audited:
         found["audited"] = limits.audited
+    if limits.dominance is not None:
+        found["dominance"] = clause_as_json(limits.dominance)
     return found
 
 
@@ -121,8 +126,9 @@ def limits_from_json(fields: Fields) -> Limits:
         budget = Budget(inner.integer("questions"), inner.integer("days"))
         inner.end()
     audited = fields.boolean("audited") if fields.has("audited") else True
+    dominance = clause_from_json(fields.nested("dominance")) if fields.has("dominance") else None
     fields.end()
-    return Limits(purposes, groups, maximum, columns, weights, weighted, budget, audited)
+    return Limits(purposes, groups, maximum, columns, weights, weighted, budget, audited, dominance)
 
 
 def _column_statistics(fields: Fields) -> tuple[tuple[str, tuple[Statistic, ...]], ...]:
