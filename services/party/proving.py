@@ -29,9 +29,10 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
+from services.party.recompiled import dominance_of
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
-from services.party.store import PartyStore, StoredResult
+from services.party.store import PartyStore, StoredQuery, StoredResult
 from services.party.verdict import Verdict
 from services.prover.client import ProverClient
 from services.range_tables import range_table
@@ -142,7 +143,8 @@ class Proving:
         """Begin an attempt in a thread of its own.
 
         Raises:
-            StateConflictError: the query is not approved here and on the ledger, or the attempt's number was used.
+            StateConflictError: the query is not approved here and on the ledger, its text does not mean its relation
+                any more, or the attempt's number was used.
             RecordInvalidError: the ledger lacks the range table that the query looks up.
             LedgerError: the ledger does not answer.
         """
@@ -152,7 +154,7 @@ class Proving:
         query = self._approver.open_query(query_id)
         if query.state is not QueryState.APPROVED or query.relation_hash != known.relation_hash:
             raise StateConflictError("the query is not approved by all owners on the ledger")
-        plan = self._plan(query, number, known.publication)
+        plan = self._plan(query, number, known)
         self._store.begin_attempt(query_id, number)
         channel = None if self._proves_alone(plan) else self._network.channel(plan.session, number)
         attempt = Attempt(channel)
@@ -169,7 +171,7 @@ class Proving:
         registered = range(1, len(plan.statement.relation.registered) + 1)
         return plan.public and all(plan.owners[place] == self._number for place in registered)
 
-    def _plan(self, query: QueryRecord, attempt: int, publication: Publication) -> SessionPlan:
+    def _plan(self, query: QueryRecord, attempt: int, asked: StoredQuery) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
@@ -186,7 +188,8 @@ class Proving:
             attempt,
             self._ledger.tau_g2,
             self._timeout_s,
-            publication is Publication.PUBLIC,
+            asked.publication is Publication.PUBLIC,
+            dominance_of(self._store, registry, query, asked),
         )
 
     def _owner(self, dataset: int) -> int:
@@ -254,7 +257,7 @@ class Proving:
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
         self._store.mark_spent(query_id, plan.attempt)
-        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum, plan.dominance)
         verify_proof(plan.tau_g2, plan.statement, proof)
         verify_guards(plan.statement, proof, plan.minimum)
         self._audit_alone(query_id, plan, proof)
