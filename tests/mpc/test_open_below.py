@@ -228,7 +228,7 @@ def test_disclosure_risk_equals_plain_comparison(prime_field, parties):
 
 @pytest.mark.parametrize("minimum", [1, 10])
 def test_further_factors_close_cells(prime_field, parties, minimum):
-    """Two more rules over three cells: the first closes the first cell, the second the last; a small count the middle."""
+    """Two more rules over three cells: one closes the first, the other the last; a small count closes the middle."""
     counts = share(prime_field, prime_field.from_integers([500, 9, 500]))
     factors = share(prime_field, prime_field.from_integers([0, 1, 1, 5, 1, 0]))
     for safe, expected in ((factors, [True, minimum == 10, True]), (None, [False, minimum == 10, False])):

@@ -27,8 +27,8 @@ def signs(parties, ring, values, width):
 def test_equals_plain_comparison_at_every_edge(prime_field, width, parties):
     width = width or widest(prime_field)
     half = 1 << width - 1
-    values = sorted({-half, 1 - half, -half // 2, -1, 0, min(1, half - 1), half // 2, half - 1} & set(range(-half, half))
-                    if width < 20 else {-half, 1 - half, -half // 2, -1, 0, 1, half // 2, half - 1})
+    edges = {-half, 1 - half, -half // 2, -1, 0, 1, half // 2, half - 1}
+    values = sorted(value for value in edges if -half <= value < half)
     assert signs(parties, prime_field, values, width) == [[int(value >= 0) for value in values]] * 3
 
 
