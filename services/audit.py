@@ -167,7 +167,7 @@ def _plan_for(
     """The plan whose relation is the proved one, without dominance rules or with them for some columns; else why not.
 
     A bundle has no policies. Which columns a rule is for decides what closed sums a question needs, and which rules
-    they are does not; so sets of columns are tried, all of them first.
+    they are does not; so sets of columns are tried, all of them first. What was let out was not closed.
     """
     least, proved = verified.bundle.query.minimum_group, verified.statement.relation
 
@@ -196,6 +196,11 @@ def _plan_for(
                 except QueryError:
                     continue  # with so many closed sums it cannot be asked
                 found = next((plan for plan in plans if plan.relation == proved), None)
-                if found is not None:
+                if found is not None and not _lets_out_closed(found, verified.proof.release):
                     return found, ""
     raise BundleContradictedError("question", "the SQL text means another relation than the one proved")
+
+
+def _lets_out_closed(plan: Plan, release: int) -> bool:
+    """Whether a release word names a sum that serves a dominance rule: then the question was another one."""
+    return any(release >> row & 1 for row, spec in enumerate(plan.sums) if spec.closed)
