@@ -123,7 +123,7 @@ def joint_rows(options: argparse.Namespace, peers: dict[str, str]) -> Iterator[d
     """Yield the rows of three parties as they are measured."""
     chosen = [work for work in WORKLOADS if not options.only or work.name.startswith(tuple(options.only))]
     if options.malicious:  # inner and moments open sums of local products, which only trusting parties do
-        chosen = [work for work in chosen if work.kind not in ("inner", "moments")]
+        chosen = [work for work in chosen if work.kind not in ("inner", "moments") and work.security != SEMI_HONEST]
     yield from measure_rows(chosen, options.runs, peers, MALICIOUS if options.malicious else SEMI_HONEST)
 
 

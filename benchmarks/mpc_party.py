@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import gc
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
+from benchmarks.mpc_align_party import prepare_alignment
+from benchmarks.mpc_data import ALIGN, LONG, SETTLE_S, WARM_UP_ROWS, Workload, describe_fault
 from mpc import ordering
 from mpc.computation import Computation
 from mpc.endpoint import Traffic
@@ -29,7 +32,7 @@ from services.channel import PeerNetwork
 from services.config import PartyEndpoint, TlsConfig
 from services.server import build_server
 
-WAIT_S = 120.0
+WAIT_S = 600.0
 FAREWELL_S = 0.5
 Run = Callable[[], Any]
 """One repetition; what it returns is opened, untimed, unless it is public already."""
@@ -69,8 +72,15 @@ class Party:
         self.server.stop()
 
 
-def prepare(computation: Computation, work: Workload) -> tuple[Run, Callable[[Any], Any]]:
-    """Return one repetition of a workload, and what opens its result.
+def prepare(party: Party, work: Workload) -> tuple[Run, Callable[[Any], Any]]:
+    """Return one repetition of any workload, and what opens its result."""
+    if work.kind == ALIGN:
+        return prepare_alignment(party.computation, party.channel, work)
+    return prepare_statistic(party.computation, work)
+
+
+def prepare_statistic(computation: Computation, work: Workload) -> tuple[Run, Callable[[Any], Any]]:
+    """Return one repetition of a workload over integers, and what opens its result.
 
     ``inner`` and ``moments`` begin with plain columns at their owners and end with a public result; the others begin
     and end with shares.
@@ -119,10 +129,13 @@ def prepare(computation: Computation, work: Workload) -> tuple[Run, Callable[[An
 
 def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
     """Run a workload ``runs`` times after one to warm up; times between barriers, traffic of one repetition."""
-    run, reveal = prepare(party.computation, work)
+    if work.kind in LONG:
+        prepare(party, replace(work, n=min(work.n, WARM_UP_ROWS)))[0]()
+    run, reveal = prepare(party, work)
     walls, processor, result = [], [], None
     before = after = Traffic()
-    for _ in range(runs + 1):
+    unmeasured = 0 if work.kind in LONG else 1
+    for _ in range(runs + unmeasured):
         del result
         time.sleep(SETTLE_S)
         gc.collect()
@@ -136,8 +149,9 @@ def measure(party: Party, work: Workload, runs: int) -> dict[str, Any]:
         processor.append(time.process_time() - cpu)
     found = np.asarray(reveal(result)).astype(np.uint64).view(np.int64)
     return {
-        "wall_s": walls[1:],
-        "cpu_s": processor[1:],
+        "wall_s": walls[unmeasured:],
+        "cpu_s": processor[unmeasured:],
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "bytes": after.payload_bytes - before.payload_bytes,
         "rounds": after.rounds - before.rounds,
         "fault": describe_fault(found, work.expected()),
@@ -152,7 +166,8 @@ def main() -> None:
     print(json.dumps({"ready": party.number}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        answer = measure(party, Workload(request["kind"], request["n"], request["value_bits"]), request["runs"])
+        runs = request.pop("runs")
+        answer = measure(party, Workload(**request), runs)
         print(json.dumps(answer), flush=True)
     party.stop()
 

@@ -11,12 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.mpc_data import Workload
+from benchmarks.mpc_data import ALIGN, LONG, Workload
 from benchmarks.peers.process import ROOT, ContestantFailedError, PeersMissingError, environment, pinned
 from mpc.computation import Security
 from services.config import PartyEndpoint, TlsConfig
@@ -26,6 +26,8 @@ NAMES = ("north", "south", "west")
 PEER_PYTHON = ROOT / ".venv-peers-mpc" / "bin" / "python"
 SPU, MPYC = "spu", "mpyc"
 DESCRIPTIONS = {SPU: "SPU ABY3 FM64, TLS", MPYC: "MPyC SecInt, plain TCP"}
+ALIGN_PEER = "SPU RR22 PSI of two parties, TLS"
+ALIGN_NOTE = "RR22 shows who is in both lists, ours shows nobody"
 MPYC_SIZES = {"less": 1000, "sort": 64, "median": 64}
 """MPyC would take minutes to hours on the others' sizes; its time is scaled up in proportion to the rows."""
 ONCE = ("sort", "median")
@@ -84,7 +86,7 @@ class Trio:
 
     def measure(self, work: Workload, runs: int) -> list[dict[str, Any]]:
         """Return what each party measured."""
-        request = {"kind": work.kind, "n": work.n, "value_bits": work.value_bits, "runs": runs}
+        request = {**asdict(work), "runs": runs}
         for process in self._processes:
             if process.stdin is not None:
                 process.stdin.write(json.dumps(request) + "\n")
@@ -129,6 +131,7 @@ def summary(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "best_s": max(min(answer["wall_s"]) for answer in answers),
         "cpu_s": sum(statistics.median(answer["cpu_s"]) for answer in answers),
         "bytes_per_party": [answer.get("bytes") for answer in answers],
+        "peak_bytes": max(answer.get("peak_bytes") or 0 for answer in answers),
         "rounds": max(answer.get("rounds") or 0 for answer in answers),
         "wrong": faults[0] if faults else "",
     }
@@ -136,9 +139,11 @@ def summary(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def peer(name: str, tls: Sequence[dict[str, Any]], cores: int) -> Trio:
     """Start three parties of a peer; SPU with the same certificates, MPyC without any."""
-    ports, commands = free_ports(3), []
+    ports, commands = free_ports(5), []  # SPU's intersection has two parties and a link of its own
     for rank in range(3):
-        given = {"rank": rank, "ports": ports, "tls": tls[rank] if name == SPU else None}
+        given: dict[str, Any] = {"rank": rank, "ports": ports[:3]}
+        if name == SPU:
+            given |= {"tls": tls[rank], "pair_ports": ports[3:]}
         commands.append([str(PEER_PYTHON), "-m", f"benchmarks.peers.mpc_{name}", json.dumps(given)])
     return Trio(commands, cores)
 
@@ -175,13 +180,14 @@ def measure_rows(
         trio = stack.enter_context(ours(tls, 1, security))
         others = {name: stack.enter_context(peer(name, tls, 1)) for name in peers}
         for work in works:
-            measured = summary(trio.measure(work, runs))
-            for name, contestant in others.items():
+            measured = summary(trio.measure(work, 1 if work.kind in LONG else runs))
+            beside = {SPU: others[SPU]} if work.kind == ALIGN and others else others
+            for name, contestant in beside.items():
                 size = MPYC_SIZES.get(work.kind, work.n) if name == MPYC else work.n
                 repeated = 1 if work.kind in ONCE or size != work.n else min(runs, 3)
                 theirs = summary(contestant.measure(replace(work, n=size), repeated))
                 scale = work.n / size
-                again = summary(trio.measure(work, runs))
+                again = measured if work.kind in LONG else summary(trio.measure(work, runs))
                 yield _row(
                     work, min(measured, again, key=lambda found: found["wall_s"]), name, peers[name], theirs, scale
                 )
@@ -199,6 +205,7 @@ def _row(
         "ours_cpu_s": measured["cpu_s"],
         "bytes_per_party": measured["bytes_per_party"],
         "rounds": measured["rounds"],
+        "peak_bytes": measured["peak_bytes"],
         "ours_wrong": measured["wrong"],
         "peer": "",
         "peer_s": 0.0,
@@ -206,7 +213,8 @@ def _row(
     }
     if theirs is not None:
         row |= {
-            "peer": f"{DESCRIPTIONS[name]} {version}",
+            "peer": f"{ALIGN_PEER if work.kind == ALIGN else DESCRIPTIONS[name]} {version}",
+            "note": ALIGN_NOTE if work.kind == ALIGN else "",
             "peer_s": theirs["wall_s"] * scale,
             "peer_cpu_s": theirs["cpu_s"] * scale,
             "peer_scaled_by": scale,
@@ -226,6 +234,8 @@ def print_row(row: dict[str, Any]) -> None:
         if row["peer_scaled_by"] != 1:
             line += f"   (peer's time scaled by {row['peer_scaled_by']:g})"
     line += f"   {row['rounds']} rounds, bytes {row['bytes_per_party']}"
+    if row.get("note"):
+        line += f"   {row['note']}"
     for who in ("ours", "peer"):
         if row.get(f"{who}_wrong"):
             line += f"   {who.upper()} WRONG: {row[f'{who}_wrong']}"

@@ -87,8 +87,9 @@ async def main() -> None:
     print(json.dumps({"ready": mpc.pid}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):  # meanwhile the loop still sends what peers wait for
         request = json.loads(line)
-        work = Workload(request["kind"], request["n"], request["value_bits"])
-        answer = await measure(work, request["runs"])
+        runs = request.pop("runs")
+        work = Workload(**request)
+        answer = await measure(work, runs)
         held = answer.pop("result")
         opened = held if isinstance(held, list) else await mpc.output(held)
         found = np.array([int(value) for value in np.asarray(opened).reshape(-1)], np.int64)

@@ -1,7 +1,8 @@
 """One party of SPU (ABY3 over Z_2^64, semi-honest): three real processes, SPU's own links over loopback, mutual TLS.
 
 Runs in `.venv-peers-mpc`. Inputs are shared by the owner with SPU's ``Io`` and travel over SPU's link; the program is
-what JAX compiles for integers. Started with one JSON argument: rank, ports, and certificate files.
+what JAX compiles for integers. The intersection of lists is `benchmarks.peers.mpc_spu_psi`. Started with one JSON
+argument: rank, ports, two ports for the intersection, and certificate files.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 from spu import api, libspu
 from spu.utils import frontend
 
-from benchmarks.mpc_data import SETTLE_S, Workload, describe_fault
+from benchmarks.mpc_data import ALIGN, SETTLE_S, Workload, describe_fault
+from benchmarks.peers.mpc_spu_psi import Intersection
 
 jax.config.update("jax_enable_x64", True)
 
@@ -35,24 +37,29 @@ END_TO_END = ("inner", "moments")
 SECRET = libspu.Visibility.VIS_SECRET
 
 
+def connect(rank: int, ports: list[int], tls: dict[str, str] | None) -> Any:
+    """Return a link among as many parties as there are ports."""
+    description = libspu.link.Desc()
+    description.recv_timeout_ms = description.http_timeout_ms = 600_000
+    description.connect_retry_times, description.connect_retry_interval_ms = 120, 500
+    for number, port in enumerate(ports):
+        description.add_party(f"party{number}", f"127.0.0.1:{port}")
+    if tls is not None:
+        description.enable_ssl = True
+        for options in (description.client_ssl_opts, description.server_ssl_opts):
+            options.cert.certificate_path = tls["certificate"]
+            options.cert.private_key_path = tls["private_key"]
+            options.verify.ca_file_path = tls["authority"]
+            options.verify.verify_depth = 1
+    return libspu.link.create_brpc(description, rank)
+
+
 class Party:
     """One SPU runtime, its link and its inputs and outputs."""
 
     def __init__(self, rank: int, ports: list[int], tls: dict[str, str] | None) -> None:
         self.rank = rank
-        description = libspu.link.Desc()
-        description.recv_timeout_ms = description.http_timeout_ms = 600_000
-        description.connect_retry_times, description.connect_retry_interval_ms = 120, 500
-        for number, port in enumerate(ports):
-            description.add_party(f"party{number}", f"127.0.0.1:{port}")
-        if tls is not None:
-            description.enable_ssl = True
-            for options in (description.client_ssl_opts, description.server_ssl_opts):
-                options.cert.certificate_path = tls["certificate"]
-                options.cert.private_key_path = tls["private_key"]
-                options.verify.ca_file_path = tls["authority"]
-                options.verify.verify_depth = 1
-        self.link = libspu.link.create_brpc(description, rank)
+        self.link = connect(rank, ports, tls)
         config = libspu.RuntimeConfig(protocol=libspu.ProtocolKind.ABY3, field=libspu.FieldType.FM64)
         self.io, self.runtime = api.Io(3, config), api.Runtime(self.link, config)
 
@@ -130,10 +137,14 @@ def main() -> None:
     """Answer requests until stdin ends."""
     given = json.loads(sys.argv[1])
     party = Party(given["rank"], given["ports"], given.get("tls"))
+    pair = given["pair_ports"]
+    apart = Intersection(party.rank, connect(party.rank, pair, given.get("tls")) if party.rank < len(pair) else None)
     print(json.dumps({"ready": party.rank}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        answer = measure(party, Workload(request["kind"], request["n"], request["value_bits"]), request["runs"])
+        runs = request.pop("runs")
+        work = Workload(**request)
+        answer = apart.measure(work, runs, party.link.barrier) if work.kind == ALIGN else measure(party, work, runs)
         print(json.dumps(answer), flush=True)
     sys.stdout.flush()
     os._exit(0)  # its link's threads outlive the interpreter otherwise

@@ -3,17 +3,24 @@ both sides and shows a forgery that then verifies, and then shows the same forge
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from forger import Forger, Polynomial, add, commit, divide_linear, evaluate, scale, solve_linear
 from oracle import form_rows
 from samples import R, Sample, masked_sum_sample, release_word
 
+from zk.curve import GENERATOR, decode_points, encode_points
 from zk.errors import ProofRejectedError
-from zk.statement import Point, Rounds, flatten
-from zk.verifier import verify_proof
+from zk.field import FR
+from zk.msm import msm
+from zk.proof import Proof, release_rows, replay
+from zk.statement import Point, Rounds, Statement, flatten
+from zk.transcript import Transcript
+from zk.verifier import _coefficients, verify_proof
 
 PUBLIC = release_word(0b111, 0b111)
 
@@ -241,6 +248,58 @@ def test_m7_absorption_a_forgery_that_a_weaker_transcript_accepts_is_refused(nam
         verify_proof(target.srs.tau_g2, target.statement, Forger(target, PUBLIC).prove())
         assert accepted(target, forger)
     assert not accepted(target, forger)
+
+
+def without_statement(patch: pytest.MonkeyPatch) -> None:
+    def transcript(self: Statement, constants: Sequence[int] = ()) -> Transcript:
+        return Transcript(self.domain, self.subject, bytes(32), [*constants])
+
+    patch.setattr(Statement, "transcript", transcript)
+
+
+def with_a_commitment_chosen_last(target: Sample) -> tuple[Statement, Proof]:
+    """A proof of a wrong sum, and the statement whose first commitment solves the verifier's equation for it: with
+    [V] = [1] that is combined + w·([c'] − [c]) = [τ]. Nobody knows what it commits to."""
+    proof = dataclasses.replace(WrongSum(target, PUBLIC).prove(), final=(1, 2))
+    statement = target.statement
+    rounds = replay(statement, proof)
+    generator, coefficients = _coefficients(target.relation, proof, rounds, release_rows(target.relation, PUBLIC))
+    named = [*proof.round1, *proof.round2, *proof.sealed, proof.accumulator, proof.quotient, proof.opening, proof.final]
+    points = np.concatenate([encode_points([*statement.commitments, *named]), GENERATOR, target.srs.powers[1:2]])
+    inverse = pow(coefficients[0], -1, R)
+    scalars = [-value * inverse % R for value in (*coefficients, generator, -1)]
+    scalars[0] = 0  # [c] − w/w·[c]
+    (chosen,) = decode_points(msm(points, FR.from_integers(scalars)))
+    assert chosen is not None
+    return dataclasses.replace(statement, commitments=(chosen, *statement.commitments[1:])), proof
+
+
+def test_m7_absorption_no_commitment_of_the_statement_is_chosen_after_the_challenges() -> None:
+    """An owner chooses the commitments that its registration is about."""
+    target = masked_sum_sample()
+    with pytest.MonkeyPatch.context() as patch:
+        without_statement(patch)
+        statement, proof = with_a_commitment_chosen_last(target)
+        assert proof.rows != tuple(target.sums())
+        verify_proof(target.srs.tau_g2, statement, proof)
+    statement, proof = with_a_commitment_chosen_last(target)
+    with pytest.raises(ProofRejectedError, match="pairing"):
+        verify_proof(target.srs.tau_g2, statement, proof)
+
+
+class OtherResidue(Forger):
+    """A true value, written as itself plus r."""
+
+    def values(self) -> list[int]:
+        values = super().values()
+        return [values[0] + R, *values[1:]]
+
+
+def test_a_proof_has_one_form() -> None:
+    """A number that is not reduced is refused even if everything else was made for it."""
+    target = masked_sum_sample()
+    with pytest.raises(ProofRejectedError, match="canonical"):
+        verify_proof(target.srs.tau_g2, target.statement, OtherResidue(target, PUBLIC).prove())
 
 
 def test_the_forger_without_lies_is_accepted() -> None:

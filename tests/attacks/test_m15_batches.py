@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 from contract_machine import Reverted
 from contract_scene import STRANGER, ApprovedQuery
 from py_ecc.optimized_bn128 import G1, add, multiply, normalize
-from tiny_prover import Challenges, Header, Message, points_bytes
-from tiny_string import R, sha, word
+from tiny_prover import Challenges, Header, Message, points_bytes, statement_bytes
+from tiny_string import R, register_column, sha, word
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,16 @@ def test_errors_that_cancel_in_a_plain_sum(scene: ApprovedQuery) -> None:
     with pytest.raises(Reverted, match="pairing"):
         publish(scene, *spoilt)
     publish(scene, call(scene, *first), call(scene, *second))
+
+
+def test_another_statement_than_the_one_asked_does_not_pass_in_a_batch(scene: ApprovedQuery) -> None:
+    """A proof about a column of the sender's choice, true as it is."""
+    mine = [register_column(scene.srs, [1] * 8), *scene.committed[1:]]
+    statement = statement_bytes(scene.relation, [column.point for column in mine])
+    forged = scene.message_for(scene.prove(scene.relation, scene.query, registered=mine), statement=statement)
+    with pytest.raises(Reverted, match="statement"):
+        publish(scene, call(scene, scene.query, statement, forged))
+    assert scene.state(scene.query) == 2
 
 
 def test_a_query_stands_once_in_a_batch(scene: ApprovedQuery) -> None:
