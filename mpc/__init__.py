@@ -35,6 +35,8 @@ Modules in dependency order:
     ranking     which rows to compare, and what follows from the answers
     sorting     shared rows in order, or those of given ranks: shuffle, then open comparisons
     split_quantiles   quantiles of values that lie with several owners, by halving their range
+    counting    how many shared bits are one
+    hidden_quantiles  quantiles of a secret part of the rows, with nothing opened at all
     group_quantiles   quantiles of a secret part of the rows, if it is large enough
     reed_solomon      which of n received shares are wrong, and what the right ones say
     shamir_shares     shares of n parties with a threshold, and masks of zero

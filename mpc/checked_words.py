@@ -70,6 +70,11 @@ class CheckedWords(Engine):
         self._products: list[ReplicatedShare] = []
         self._verifications = 0
 
+    @property
+    def pending_words(self) -> int:
+        """How many products `verify` has still to check."""
+        return sum(len(product) for product in self._products)
+
     def multiply_many(
         self, pairs: Sequence[tuple[ReplicatedShare, ReplicatedShare]], label: str, *, index: int = 0
     ) -> list[ReplicatedShare]:

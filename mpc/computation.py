@@ -76,6 +76,12 @@ class Computation:
                 engine.verify()
 
     @property
+    def pending_words(self) -> int:
+        """How many words of products were not checked yet; 0 among parties that follow the protocol."""
+        engines = (self.words, self.bits)
+        return sum(engine.pending_words for engine in engines if isinstance(engine, CheckedWords))
+
+    @property
     def traffic(self) -> Traffic:
         """What this party has sent so far over all engines."""
         engines = (self.words, self.bits)

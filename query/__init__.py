@@ -31,6 +31,8 @@
     moment_sums   sums under one mask, with few columns: MOMENTS, and values over several tables
     dominance_parts, dominance_sums   the totals that a rule is for, and the closed sums that decide it
     compiler      the sums of a question, written into a relation
+    ranks, rank_inputs, rank_cost   order statistics, which no proof covers: what owners enter for them, and their cost
+    unproved      their values, labelled
     sums          what a plan says of its sums, outputs and cells
     plan          the compiler's front
     disclosure    what is disclosed, in plain words

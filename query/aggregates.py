@@ -33,6 +33,10 @@ class Statistic(StrEnum):
     MOMENTS = "MOMENTS"
     HISTOGRAM = "HISTOGRAM"
     QUANTILE_INTERVAL = "QUANTILE_INTERVAL"
+    MIN = "MIN"
+    MAX = "MAX"
+    MEDIAN = "MEDIAN"
+    QUANTILE = "QUANTILE"
 
     @property
     def arguments(self) -> tuple[int, int]:
@@ -50,6 +54,11 @@ class Statistic(StrEnum):
     def binned(self) -> bool:
         """Whether it is finished from counts per bin."""
         return self in (Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether no sum expresses it: it comes from the parties' computation alone, and is labelled UNPROVED."""
+        return self in (Statistic.MIN, Statistic.MAX, Statistic.MEDIAN, Statistic.QUANTILE)
 
 
 class Moment(StrEnum):
@@ -75,6 +84,7 @@ _NEEDED: Final[dict[Statistic, tuple[Moment, ...]]] = {
     Statistic.REGR_SLOPE: (_X, _Y, _YY, _XY), Statistic.REGR_INTERCEPT: (_X, _Y, _YY, _XY),
     Statistic.REGR_R2: (_X, _Y, _XX, _YY, _XY), Statistic.MOMENTS: (),
     Statistic.HISTOGRAM: (), Statistic.QUANTILE_INTERVAL: (),
+    Statistic.MIN: (), Statistic.MAX: (), Statistic.MEDIAN: (), Statistic.QUANTILE: (),
 }
 _PAIRS: Final = frozenset({
     statistic for statistic in Statistic

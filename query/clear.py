@@ -80,6 +80,26 @@ def released_in_clear(plan: Plan, sums: Sequence[int]) -> tuple[int | None, ...]
     return tuple(found)
 
 
+def forms_in_clear(relation: Relation, registered: Sequence[Integers]) -> list[Integers]:
+    """The sum forms of a relation without groups, row by row.
+
+    Args:
+        relation: over columns the caller may see.
+        registered: its registered columns in its order: int64, (rows,).
+
+    Raises:
+        SumsInvalidError: another number of columns or rows, groups, or values beyond 63 bits.
+    """
+    fitting = all(values.dtype == np.int64 and values.shape == (relation.rows,) for values in registered)
+    if relation.groups or len(registered) != len(relation.registered) or not fitting:
+        raise SumsInvalidError(f"expected {len(relation.registered)} columns of {relation.rows} rows, and no groups")
+    evaluator = _Evaluator(relation, registered)
+    found = [evaluator.rows(form) for form in relation.sum_forms]
+    if any(values.dtype != np.int64 for values in found):
+        raise SumsInvalidError("a form has values beyond 63 bits")
+    return found
+
+
 class _Evaluator:
     def __init__(self, relation: Relation, registered: Sequence[Integers]) -> None:
         self._relation = relation
@@ -100,6 +120,10 @@ class _Evaluator:
                     totals[cell] += term.coefficient * total
             found += totals
         return tuple(found)
+
+    def rows(self, form: Form) -> npt.NDArray[Any]:
+        """A form on every row."""
+        return self._value(form).values
 
     # --- sums -----------------------------------------------------------------------------------------------------
 

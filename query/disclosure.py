@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from query.aggregates import Statistic
 from query.masks import Key, Product, TableProducts
 from query.schema import PRESENT_INDEX
 
+_RANKED = {Statistic.MIN: "smallest value", Statistic.MAX: "largest value", Statistic.MEDIAN: "median",
+           Statistic.QUANTILE: "quantile"}
 _POWERS = {1: "", 2: "squares of "}
 
 
@@ -66,6 +69,20 @@ def describe_sum(
         return f"the sum of products of {' and '.join(names)} over {shown}"
     power = _POWERS[next(iter(values.values()))]
     return f"the sum of {power}{names[0]} over {shown}"
+
+
+def describe_rank(statistic: Statistic, title: str, counted: str) -> str:
+    """An order statistic in words.
+
+    Args:
+        statistic: which.
+        title: the column.
+        counted: words of the sum that counts its rows.
+    """
+    persons = "two persons" if statistic is Statistic.MEDIAN else "one person"
+    rows = counted.removeprefix("the number of ")
+    return (f"the {_RANKED[statistic]} of {title} over {rows}, made of the values of {persons}: to the agency alone, "
+            "UNPROVED: computed by the parties on shares, and covered by no proof")
 
 
 def _name(side: TableProducts, number: int) -> str:

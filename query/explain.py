@@ -9,6 +9,7 @@ from query.directory import Directory
 from query.errors import PolicyRefusedError
 from query.plan import Plan
 from query.policy import Asker, check_policy
+from query.rank_cost import rank_cost
 from zk.cost import RelationCost, relation_cost
 
 JOINT_FACTOR = 2  # the busiest of three provers works about twice as much as a single one (docs/performance.md)
@@ -52,12 +53,27 @@ def explain_plan(plan: Plan, decisions: Sequence[str] = ()) -> str:
         words = "is its own guard" if guard == number else f"guarded by sum {guard}"
         words += ", never let out" if spec.closed else ""
         lines.append(f"sum {number:<6} {spec.name.split('|')[0]}, below 2^{spec.bound.bit_length()}, {words}")
-    lines += [f"output     {output.name}: {output.statistic}" for output in plan.outputs]
+    for output in plan.outputs:
+        label = ", UNPROVED" if output.statistic.ranked else ""
+        lines.append(f"output     {output.name}: {output.statistic}{label}")
+    lines += _ranks(plan)
     lines += [f"dominance  {test.words}: at least {float(test.effective):.3g} effective contributors; a comparison of "
               f"{test.bits} bits" for test in plan.dominance.tests]
     lines += [f"discloses  {line}" for line in plan.disclosures]
     lines += [f"policy     {line}" for line in decisions]
     return "\n".join(lines)
+
+
+def _ranks(plan: Plan) -> list[str]:
+    """What is computed besides the proof, and what that costs."""
+    if plan.ranks is None:
+        return []
+    cost = rank_cost(plan.ranks)
+    titles = ", ".join(column.title for column in plan.ranks.columns)
+    return [f"unproved   order statistics of {titles}: computed by the parties on shares, over as many rows as the "
+            "proof counts; no proof shows which rows and values were entered",
+            f"unproved   about {_seconds(cost.seconds)}, {cost.rounds} round trips and {cost.bytes_sent} bytes sent by "
+            "each party, besides the proof"]
 
 
 def estimated_seconds(plan: Plan, cost: RelationCost) -> float:

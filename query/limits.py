@@ -169,12 +169,17 @@ def check_limits(plan: Plan, table: RegisteredTable, limits: Limits, purpose: st
         refuse_if(group.table == name and group.column in limits.hidden_groups, "group",
                   f"{group.column} may not be grouped by")
     allowed = dict(limits.column_statistics)
+    values = {column for use in plan.uses if use.table == name for column in use.values}
     for output in plan.outputs:
         for operand in output.operands:
             for column, statistics in allowed.items():
                 named = operand.table == name and re.search(rf"(?<![a-z0-9_]){column}(?![a-z0-9_])", operand.column)
                 refuse_if(bool(named) and output.statistic not in statistics, "column_statistic",
                           f"{output.statistic} of {column} is not allowed")
+        for operand in output.operands if output.statistic.ranked else ():
+            covered = limits.dominance is not None and limits.dominance.covers(operand.column)
+            refuse_if(covered and operand.column in values, "dominance",
+                      f"{output.statistic} of {operand.column} shows one contribution to its totals")
     if limits.weights is not None:
         names = {(c.registered.dataset, c.registered.column): f"{c.table}.{c.name}" for c in plan.columns}
         for partner in value_partners(plan.relation, table.dataset):

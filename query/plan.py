@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from query.aggregates import Statistic
 from query.arranging import Arrangement, OutputKind, check_arrangement
-from query.binding import BoundColumn, BoundPerson, BoundQuestion, bind_question
+from query.binding import BoundAggregate, BoundColumn, BoundPerson, BoundQuestion, bind_question
 from query.compiler import SumCompiler
 from query.directory import Directory
-from query.disclosure import disclosure_lines
+from query.disclosure import describe_rank, disclosure_lines
 from query.dominance import DominanceChecks
-from query.errors import BoundExceededError, QuestionTooLargeError
+from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.publication import Publication
+from query.ranks import RankCompiler, RankPlan
 from query.sql import parse_question
 from query.sums import (
     SUM_LIMIT,
@@ -96,6 +97,7 @@ class Plan:
         cells: the labels of every cell, in order; one empty cell without GROUP BY.
         arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
         publication: who sees the sums.
+        ranks: order statistics, which the parties compute besides; no proof covers them.
         dominance: what the tables' dominance rules demand of the sums, and which of them serve that alone.
     """
 
@@ -112,6 +114,7 @@ class Plan:
     cells: tuple[Cell, ...] = ((),)
     arrangement: Arrangement = field(default_factory=Arrangement)
     publication: Publication = Publication.AGENCY
+    ranks: RankPlan | None = None
     dominance: DominanceChecks = field(default_factory=DominanceChecks)
 
     @property
@@ -151,9 +154,11 @@ def compile_question(
     public = publication is Publication.PUBLIC
     plain = public and len({table.owner for table in question.tables}) == 1 and not question.groups
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
+    _check_ranked(question, public)
     try:
-        compiler = SumCompiler(question)
-        outputs = tuple(compiler.output(aggregate) for aggregate in question.aggregates)
+        compiler, ranks = SumCompiler(question), RankCompiler(question)
+        outputs = tuple(_output(aggregate, compiler, ranks) for aggregate in question.aggregates)
+        ranked = ranks.plan()
         dominance = compiler.dominance()
         plain = plain and not dominance.tests
         hidden = publication.hides_guards and smallest <= 1 << question.tables[0].log_rows
@@ -173,7 +178,8 @@ def compile_question(
         _plan_columns(relation, compiler.sides),
         compiler.sums(),
         outputs,
-        disclosure_lines(compiler.counts, smallest, groups, public, relation.hidden_guards),
+        (*disclosure_lines(compiler.counts, smallest, groups, public, relation.hidden_guards),
+         *_rank_lines(outputs, ranked, compiler.sums())),
         _uses(question),
         smallest,
         tuple(compiler.groups),
@@ -181,8 +187,33 @@ def compile_question(
         compiler.cells,
         arrangement,
         publication,
+        ranked,
         dominance,
     )
+
+
+def _check_ranked(question: BoundQuestion, public: bool) -> None:
+    """Refuse order statistics among public numbers: they are given to the agency by the parties, not by the ledger."""
+    for aggregate in question.aggregates:
+        if aggregate.statistic.ranked and public:
+            hint = "it is unproved, so it does not go to the ledger; ask for it without"
+            raise SqlUnsupportedError(f"{aggregate.statistic} in a public result", aggregate.position, hint)
+
+
+def _output(aggregate: BoundAggregate, compiler: SumCompiler, ranks: RankCompiler) -> OutputSpec:
+    output = compiler.output(aggregate)
+    if not aggregate.statistic.ranked:
+        return output
+    return replace(output, rank=ranks.output(aggregate, output.moments.count))
+
+
+def _rank_lines(outputs: Sequence[OutputSpec], ranked: RankPlan | None, sums: Sequence[SumSpec]) -> list[str]:
+    found = []
+    for output in outputs:
+        if ranked is not None and output.rank is not None:
+            counted = ranked.columns[ranked.outputs[output.rank].column]
+            found.append(describe_rank(output.statistic, counted.title, sums[counted.count].words))
+    return found
 
 
 def _label_kind(labels: Sequence[Label]) -> OutputKind:

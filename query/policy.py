@@ -40,7 +40,8 @@ class Policy:
         automatic: whether the party approves by itself; otherwise a person does.
         members: who may ask.
         roles: in which role.
-        statistics: which statistics.
+        statistics: which statistics; None means all that are proved. Order statistics, which no proof covers and each
+            of which shows single persons' values, have to be named.
         partners: owners whose tables it may be joined with.
         hidden_values: columns that may not be aggregated.
         hidden_filters: columns that may not stand in WHERE.
@@ -153,6 +154,8 @@ def check_policy(plan: Plan, table: RegisteredTable, asker: Asker, now_s: int) -
     refuse_if(plan.minimum_group < max(policy.minimum_group, table.minimum_group), "minimum_group",
               f"groups below {policy.minimum_group} stay closed")
     for statistic in plan.statistics:
+        refuse_if(policy.statistics is None and statistic.ranked, "statistic",
+                  f"{statistic} is unproved and shows single values, so it has to be allowed by name")
         refuse_if(policy.statistics is not None and statistic not in policy.statistics, "statistic",
                   f"{statistic} is not allowed")
     for column in use.values:

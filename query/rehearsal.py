@@ -18,6 +18,7 @@ from query.errors import SchemaInvalidError
 from query.kinds import Category
 from query.plan import compile_question
 from query.policy import DEFAULT_MINIMUM_GROUP, Policy
+from query.rank_inputs import ranks_in_clear
 from query.registration import minimum_log_rows
 from query.schema import KNOWN_SUFFIX, PRESENT, TableSchema, physical_columns
 from zk.relation import MAX_LOG_ROWS
@@ -52,7 +53,8 @@ class Rehearsal:
         """
         plan = compile_question(sql, self.directory)
         sums = released_in_clear(plan, evaluate_in_clear(plan, self._tables))
-        return Answer(plan, sums, Evidence(sql, "", "", True))
+        ranks = None if plan.ranks is None else ranks_in_clear(plan.ranks, self._tables)
+        return Answer(plan, sums, Evidence(sql, "", "", True), ranks)
 
     def run(self, analysis: Analysis[R]) -> R:
         """Ask and finish an analysis.

@@ -9,8 +9,9 @@
     output:    COUNT(*), COUNT(v), COUNT([DISTINCT] key), SUM(v), AVG(v), VAR_POP(v), VAR_SAMP(v) (also VARIANCE),
                STDDEV_POP(v), STDDEV_SAMP(v) (also STDDEV), COVAR_POP(v, v), COVAR_SAMP(v, v), CORR(v, v), REGR_COUNT,
                REGR_AVGX, REGR_AVGY, REGR_SXX, REGR_SYY, REGR_SXY, REGR_SLOPE, REGR_INTERCEPT, REGR_R2 (all of (v, v)),
-               MOMENTS(v, ...), or a value of GROUP BY; by itself HISTOGRAM(v, lo, hi, bins) or
-               QUANTILE_INTERVAL(v, p, lo, hi, bins)
+               MOMENTS(v, ...), MIN(column), MAX(column), MEDIAN(column), QUANTILE(column, p),
+               PERCENTILE_DISC(p) WITHIN GROUP (ORDER BY column), or a value of GROUP BY; by itself
+               HISTOGRAM(v, lo, hi, bins) or QUANTILE_INTERVAL(v, p, lo, hi, bins)
     v:         column, number, v + v, v - v, v * v, CASE WHEN condition THEN v [WHEN ...] [ELSE v] END,
                WIDTH_BUCKET(v, lo, hi, bins)
     condition: boolean column, v = v, <>, <, <=, >, >=, v BETWEEN v AND v, v IN (literal, ...), v IS [NOT] NULL,
@@ -27,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import sqlglot
@@ -59,12 +61,15 @@ _STATISTICS: Final[dict[type[exp.Expr], Statistic]] = {
     exp.RegrCount: Statistic.REGR_COUNT, exp.RegrAvgx: Statistic.REGR_AVGX, exp.RegrAvgy: Statistic.REGR_AVGY,
     exp.RegrSxx: Statistic.REGR_SXX, exp.RegrSyy: Statistic.REGR_SYY, exp.RegrSxy: Statistic.REGR_SXY,
     exp.RegrSlope: Statistic.REGR_SLOPE, exp.RegrIntercept: Statistic.REGR_INTERCEPT, exp.RegrR2: Statistic.REGR_R2,
+    exp.Min: Statistic.MIN, exp.Max: Statistic.MAX, exp.Median: Statistic.MEDIAN, exp.Quantile: Statistic.QUANTILE,
 }
 _NAMED: Final = {str(s): s for s in (Statistic.MOMENTS, Statistic.HISTOGRAM, Statistic.QUANTILE_INTERVAL)}
 _BINNED: Final = {Statistic.HISTOGRAM: "v, lo, hi, bins", Statistic.QUANTILE_INTERVAL: "v, p, lo, hi, bins"}
 _LIST: Final = ", ".join(Statistic)
-_NO_SUMS: Final = (exp.Median, exp.Quantile, exp.PercentileCont, exp.PercentileDisc, exp.WithinGroup, exp.Min, exp.Max)
-_QUANTILES: Final = "it is no sum; QUANTILE_INTERVAL(v, p, lo, hi, bins) gives an interval for it"
+_NO_SUMS: Final = (exp.PercentileCont, exp.PercentileDisc, exp.WithinGroup)
+_QUANTILES: Final = ("QUANTILE(v, p) or PERCENTILE_DISC(p) WITHIN GROUP (ORDER BY v) is a value that occurs, unproved; "
+                     "QUANTILE_INTERVAL(v, p, lo, hi, bins) a proved interval")
+MAX_DENOMINATOR: Final = 1 << 16  # of a quantile, in lowest terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Aggregate:
 
     Args:
         bins: of HISTOGRAM and QUANTILE_INTERVAL.
-        quantile: p of QUANTILE_INTERVAL.
+        quantile: p of QUANTILE_INTERVAL and QUANTILE.
     """
 
     statistic: Statistic
@@ -87,7 +92,8 @@ class Aggregate:
     @property
     def meaning(self) -> tuple[str, ...]:
         """What it computes, without its name."""
-        return (self.statistic, str(self.distinct), *(text_of(argument, str) for argument in self.arguments))
+        p = "" if self.quantile is None else str(Fraction(self.quantile))
+        return (self.statistic, str(self.distinct), p, *(text_of(argument, str) for argument in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +253,12 @@ class _Reader(SourceReader):
         statistic, position = _statistic(node), self.position(node)
         if node is None or statistic is None:
             hint = _QUANTILES if isinstance(node, _NO_SUMS) else f"select {_LIST}"
-            raise SqlUnsupportedError(construct(node), position, hint)
+            shown = construct(node.this if isinstance(node, exp.WithinGroup) else node)
+            raise SqlUnsupportedError(shown, position, hint)
         if statistic.binned:
             return self._binned(node, statistic, alias)
+        if statistic is Statistic.QUANTILE:
+            return self._quantile(node, alias)
         distinct = isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)
         if distinct:
             self.only(node, {"this", "big_int"})
@@ -271,12 +280,38 @@ class _Reader(SourceReader):
             raise SqlUnsupportedError(f"{statistic} of {len(parts)} arguments", position, hint)
         value = self.value(parts.pop(0))
         if statistic is Statistic.QUANTILE_INTERVAL:
-            quantile = self.constant(parts.pop(0))
-            if not 0 <= quantile <= 1:
-                raise SqlUnsupportedError(f"the quantile {quantile:f}", position, "write a number from 0 to 1")
+            quantile = self._probability(parts.pop(0), position)
         bins = self.bucket(value, parts, position)
         name = alias or f"{statistic.lower()}({text_of(value, str)})"
         return Aggregate(statistic, (value,), name, position, bins=bins, quantile=quantile)
+
+    def _quantile(self, node: exp.Expr, alias: str | None) -> Aggregate:
+        """QUANTILE(v, p), or PERCENTILE_DISC(p) WITHIN GROUP (ORDER BY v)."""
+        position = self.position(node)
+        if isinstance(node, exp.WithinGroup):
+            self.only(node, {"this", "expression"})
+            self.only(node.this, {"this"})
+            number, order = node.this.this, node.expression
+            if not isinstance(order, exp.Order) or len(order.expressions) != 1:
+                raise SqlUnsupportedError("a quantile of other than one column", position, "write ORDER BY v")
+            self.only(order.expressions[0], {"this"})
+            column = order.expressions[0].this
+        else:
+            self.only(node, {"this", "quantile"})
+            number, column = node.args["quantile"], node.this
+        quantile = self._probability(number, position)
+        if Fraction(quantile).denominator > MAX_DENOMINATOR:
+            raise SqlUnsupportedError(f"the quantile {quantile:f}", position, "write at most four decimals")
+        value = self.value(column)
+        name = f"quantile({text_of(value, str)}, {quantile.normalize():f})"
+        return Aggregate(Statistic.QUANTILE, (value,), alias or name, position, quantile=quantile)
+
+    def _probability(self, node: exp.Expr, position: Position | None) -> Decimal:
+        """A number from 0 to 1."""
+        quantile = self.constant(node)
+        if not 0 <= quantile <= 1:
+            raise SqlUnsupportedError(f"the quantile {quantile:f}", position, "write a number from 0 to 1")
+        return quantile
 
     def _arguments(self, node: exp.Expr, statistic: Statistic) -> tuple[Expression, ...]:
         if isinstance(node, exp.Anonymous):
@@ -300,6 +335,8 @@ class _Reader(SourceReader):
 
 
 def _statistic(node: exp.Expr | None) -> Statistic | None:
+    if isinstance(node, exp.WithinGroup):
+        return Statistic.QUANTILE if isinstance(node.this, exp.PercentileDisc) else None
     if isinstance(node, exp.Anonymous) and isinstance(node.this, str):
         return _NAMED.get(node.this.upper())
     return None if node is None else _STATISTICS.get(type(node))

@@ -21,8 +21,9 @@ from query.moments import MomentMatrix, moment_matrix
 from query.plan import Plan
 from query.regressions import PairSums, finish_regression, spread
 from query.sums import Cell, Label, Operand, OutputSpec
+from query.unproved import Unproved, unproved
 
-Value = int | Decimal | float | MomentMatrix | Histogram | Interval | None
+Value = int | Decimal | float | MomentMatrix | Histogram | Interval | Unproved | None
 
 _ROOTS: Final = Context(prec=60)  # a double has 17 digits; sums have at most 45, so 60 leaves the last double bit right
 
@@ -35,11 +36,12 @@ class Result:
         name: the output's name.
         statistic: what it is.
         value: int for COUNT and for SUM of integers, Decimal for SUM of decimals, a matrix for MOMENTS, a histogram or
-            an interval for statistics of bins, else the nearest float; None is NULL.
+            an interval for statistics of bins, `Unproved` for order statistics, else the nearest float; None is NULL.
         exact: the value as a fraction where it is rational and not NULL.
         count: rows it is over; None where suppressed.
         suppressed: whether a sum it needs was not released; the value is then None.
         cell: the group's values, one for each column of GROUP BY; empty without.
+        proved: whether it follows from the proved sums.
     """
 
     name: str
@@ -49,14 +51,18 @@ class Result:
     count: int | None
     suppressed: bool = False
     cell: Cell = ()
+    proved: bool = True
 
 
-def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
-    """Turn the proved sums into the results.
+def finish_plan(
+    plan: Plan, sums: Sequence[int | None], ranks: Sequence[int | None] | None = None
+) -> tuple[Result, ...]:
+    """Turn the proved sums, and what was computed besides, into the results.
 
     Args:
         plan: the compiled question.
         sums: one for each sum of the plan, in order: the field element as an integer, or None where not released.
+        ranks: one for each order statistic of the plan, None over no rows; without them their values are not known.
 
     Returns:
         One result for each output, in order; with GROUP BY the outputs of the first cell, of the second, and so on. A
@@ -71,14 +77,37 @@ def finish_plan(plan: Plan, sums: Sequence[int | None]) -> tuple[Result, ...]:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if value is not None and not (whole and 0 <= value <= spec.bound):
             raise SumsInvalidError(f"the sum {spec.name} is outside its bound")
+    if ranks is not None:
+        _check_ranks(plan, ranks)
     cells = len(plan.cells)
     if plan.collected:
         return (_collect(plan, plan.outputs[0], sums),)
     return tuple(
-        _finish_output(output, sums[place::cells], cell)
+        _finish_output(output, sums[place::cells], cell) if output.rank is None else _ranked(output, sums, ranks)
         for place, cell in enumerate(plan.cells)
         for output in plan.outputs
     )
+
+
+def _check_ranks(plan: Plan, ranks: Sequence[int | None]) -> None:
+    bounds = () if plan.ranks is None else plan.ranks.bounds
+    if len(ranks) != len(bounds):
+        raise SumsInvalidError(f"the plan has {len(bounds)} order statistics, not {len(ranks)}")
+    for value, bound in zip(ranks, bounds, strict=True):
+        if value is not None and not 0 <= value <= bound:
+            raise SumsInvalidError("an order statistic is outside its bound")
+
+
+def _ranked(output: OutputSpec, sums: Sequence[int | None], ranks: Sequence[int | None] | None) -> Result:
+    """An order statistic; NULL over no rows, as any other."""
+    count, (operand,) = sums[output.moments.count], output.operands
+    if count is None:
+        return Result(output.name, output.statistic, None, None, None, True, proved=False)
+    found = None if ranks is None or output.rank is None else ranks[output.rank]
+    if count == 0:
+        return Result(output.name, output.statistic, None, None, 0, proved=False)
+    value, exact = unproved(output.statistic, operand, found)
+    return Result(output.name, output.statistic, value, exact, count, proved=False)
 
 
 def result_rows(plan: Plan, results: Sequence[Result]) -> tuple[dict[str, Value | Label], ...]:

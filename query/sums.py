@@ -79,6 +79,7 @@ class OutputSpec:
     Args:
         table: the sums of MOMENTS.
         bins: of HISTOGRAM and QUANTILE_INTERVAL, which are finished from all cells together.
+        rank: number of an order statistic among those of `Plan.ranks`; no proof covers it.
     """
 
     name: str
@@ -87,6 +88,7 @@ class OutputSpec:
     moments: Moments
     table: MomentTable | None = None
     bins: Bins | None = None
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

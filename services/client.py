@@ -56,7 +56,8 @@ from services.errors import (
 from services.identity import Role, parse_identity
 from services.ledger_access import load_account, open_ledger
 from services.party.client import PartyClient, ReleasedParts
-from services.results import Result, RowOpening, combine_parts, finish
+from services.ranks import combine_ranks
+from services.results import Result, combine_parts, finish
 from services.verify import VerifiedQuery, verify_published
 from zk.encoding import relation_hash
 
@@ -288,8 +289,10 @@ class Tallystick(StatisticsByName):
         began = time.monotonic()
         if verified.public and not set(released_rows(verified.published.release)) <= set(verified.public):
             raise ResultRejectedError("only some of the released sums were made public")
-        opening = () if verified.public else self._opened(verified, query_id)
-        sums, outputs = finish(plan, verified.public or {row.row: row.value for row in opening})
+        parts = () if verified.public else self._parts(query_id)
+        opening = combine_parts(self.ledger.tau_g2, verified, parts) if parts else ()
+        ranks = combine_ranks(plan, parts) if parts else None
+        sums, outputs = finish(plan, verified.public or {row.row: row.value for row in opening}, ranks)
         stages["release"] = time.monotonic() - began
         if not verified.public:
             self._acknowledge(query_id)
@@ -437,10 +440,10 @@ class Tallystick(StatisticsByName):
                 return plan
         raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
 
-    def _opened(self, verified: VerifiedQuery, query_id: bytes) -> tuple[RowOpening, ...]:
+    def _parts(self, query_id: bytes) -> tuple[ReleasedParts, ...]:
+        """What every party gives of a published result, by number."""
         with ThreadPoolExecutor(len(self._parties)) as pool:
-            parts = list(pool.map(lambda party: self._released(party, query_id), self._parties))
-        return combine_parts(self.ledger.tau_g2, verified, parts)
+            return tuple(pool.map(lambda party: self._released(party, query_id), self._parties))
 
     def _released(self, party: PartyClient, query_id: bytes) -> ReleasedParts:
         for attempt in range(RELEASE_ATTEMPTS):

@@ -40,7 +40,8 @@ class Result:
     """A verified result.
 
     What it shows: each sum is exactly the agreed one over exactly the registered data, if one contributor to the setup
-    ceremony was honest. What it does not show: that the registered data is true.
+    ceremony was honest. What it does not show: that the registered data is true; and anything about `unproved` outputs,
+    which the parties computed on shares.
 
     Args:
         sql: the question.
@@ -76,6 +77,11 @@ class Result:
     def publication(self) -> Publication:
         """Who sees the sums."""
         return self.plan.publication
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """Names of the outputs that no proof covers."""
+        return tuple(output.name for output in self.outputs if not output.proved)
 
     @property
     def values(self) -> dict[str, Value]:
@@ -126,14 +132,17 @@ def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedP
     return tuple(openings)
 
 
-def finish(plan: Plan, values: Mapping[int, int]) -> tuple[tuple[int | None, ...], tuple[Output, ...]]:
+def finish(
+    plan: Plan, values: Mapping[int, int], ranks: Sequence[int] | None = None
+) -> tuple[tuple[int | None, ...], tuple[Output, ...]]:
     """Return the sums in the plan's order and the statistics finished from them.
 
     Args:
         values: released sums by row.
+        ranks: order statistics, which the parties computed besides (`services.ranks`).
 
     Raises:
         SumsInvalidError: the sums cannot be this plan's.
     """
     sums = tuple(values.get(number) for number in range(len(plan.sums)))
-    return sums, finish_plan(plan, sums)
+    return sums, finish_plan(plan, sums, ranks)

@@ -763,8 +763,14 @@ class ReleaseReply(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
+    RANKS_FIELD_NUMBER: _builtins.int
     values: _builtins.bytes
     points: _builtins.bytes
+    ranks: _builtins.bytes
+    """This party's shares of the order statistics, modulo 2^64: of each statistic component number `party`, then of each
+    component number `party` + 1, 8 bytes each, little-endian. Each component comes from two parties, who must agree; the
+    three sum to the result, which no proof covers. Empty where none were asked for.
+    """
     @_builtins.property
     def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The rows of the sealed column that are released, and one field element and one point for each."""
@@ -775,10 +781,11 @@ class ReleaseReply(_message.Message):
         rows: _abc.Iterable[_builtins.int] | None = ...,
         values: _builtins.bytes = ...,
         points: _builtins.bytes = ...,
+        ranks: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "rows", b"rows", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "ranks", b"ranks", "rows", b"rows", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

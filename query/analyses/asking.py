@@ -33,15 +33,17 @@ class Answer:
         plan: the question's meaning.
         sums: in the plan's order, None where not released.
         evidence: where the proof stands.
+        ranks: order statistics, which are not proved; None where they are not known.
     """
 
     plan: Plan = field(repr=False)
     sums: tuple[int | None, ...]
     evidence: Evidence
+    ranks: tuple[int | None, ...] | None = None
 
     def cells(self) -> list[tuple[Labels, dict[str, Result]]]:
         """For every cell its labels, in the order of GROUP BY, and its outputs by name."""
-        results, width = finish_plan(self.plan, self.sums), len(self.plan.outputs)
+        results, width = finish_plan(self.plan, self.sums, self.ranks), len(self.plan.outputs)
         return [
             (cell, {result.name: result for result in results[place * width : (place + 1) * width]})
             for place, cell in enumerate(self.plan.cells)
@@ -49,7 +51,7 @@ class Answer:
 
     def rows(self) -> list[dict[str, Value | Label]]:
         """The result table; what was not released is None."""
-        return list(result_rows(self.plan, finish_plan(self.plan, self.sums)))
+        return list(result_rows(self.plan, finish_plan(self.plan, self.sums, self.ranks)))
 
     def only(self) -> dict[str, Result]:
         """The outputs of a question without groups, by name.

@@ -11,6 +11,7 @@ from services.cli.output import JsonOption, one_line_errors, print_json, print_l
 
 if TYPE_CHECKING:
     from query.directory import RegisteredTable
+    from query.plan import Plan
     from services.coordinator.client import StudyUpdate
     from services.results import Result
 
@@ -155,10 +156,12 @@ def explain(
                 "minimum_group": plan.minimum_group,
                 "sums": [spec.name for spec in plan.sums],
                 "policy": list(decisions),
+                "unproved": [output.name for output in plan.outputs if output.statistic.ranked],
                 "estimate": {
                     "seconds": round(estimated_seconds(plan, cost), 3),
                     "proof_bytes": cost.proof_bytes,
                     "gas": cost.gas,
+                    **_rank_estimate(plan),
                 },
             }
         )
@@ -233,6 +236,17 @@ def cancel(query: QueryId, config: ConfigFile) -> None:
         with Tallystick.connect(config) as tallystick:
             update = tallystick.cancel(parse_query_id(query))
     print_line(update.state.value)
+
+
+def _rank_estimate(plan: Plan) -> dict[str, Any]:
+    """What the order statistics cost besides."""
+    from query.rank_cost import rank_cost
+
+    if plan.ranks is None:
+        return {}
+    cost = rank_cost(plan.ranks)
+    found = {"seconds": round(cost.seconds, 3), "bytes_sent_by_each_party": cost.bytes_sent, "rounds": cost.rounds}
+    return {"unproved": found}
 
 
 def _parameters(given: list[str] | None) -> dict[str, Any]:
@@ -318,6 +332,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "sql": result.sql,
         "rows": [{name: _value(value) for name, value in row.items()} for row in result.rows()],
         "sums": {spec.name: value for spec, value in zip(result.plan.sums, result.sums)},
+        "unproved": list(result.unproved),
         "public": result.publication.value == "public",
         "proof_bytes": result.proof_bytes,
         "tx": result.tx,
@@ -329,8 +344,9 @@ def _as_json(result: Result) -> dict[str, Any]:
 def _value(value: object) -> object:
     from query.histograms import Histogram, Interval
     from query.moments import MomentMatrix
+    from query.unproved import Unproved
 
-    if isinstance(value, MomentMatrix | Histogram | Interval):
+    if isinstance(value, MomentMatrix | Histogram | Interval | Unproved):
         return value.as_json()
     return None if value is None else str(value)
 
@@ -367,3 +383,8 @@ def _print_result(result: Result) -> None:
         "It shows that each number is exactly the agreed query over exactly the registered data, if one contributor"
     )
     print_line("to the setup ceremony was honest. It does not show that the registered data is true.")
+    if result.unproved:
+        print_line(
+            f"UNPROVED: {', '.join(result.unproved)}. The parties computed it on shares; that the owners entered what "
+            "they registered, no proof shows."
+        )

@@ -166,7 +166,15 @@ def _gaps(audit: Audit) -> list[str]:
         found.append(f"that the SQL text means the proved relation: {audit.unchecked_sql}")
     elif bundle.question is None:
         found.append("what was asked in words: the SQL text is not in the file")
+    if unproved := _unproved(audit):
+        found.append(f"{', '.join(map(_visible, unproved))}: UNPROVED. The parties computed order statistics on shares "
+                     "beside the proof, which does not cover them; their values are not in the file")  # fmt: skip
     return found
+
+
+def _unproved(audit: Audit) -> list[str]:
+    """Outputs that no proof covers, by name."""
+    return [] if audit.plan is None else [o.name for o in audit.plan.outputs if o.statistic.ranked]
 
 
 def _to_compare(audit: Audit) -> list[tuple[str, str]]:
@@ -220,6 +228,7 @@ def _document(audit: Audit, digest: bytes) -> dict[str, Any]:
         "public": {str(number): value for number, value in verified.public.items()},
         "released": {str(number): value for number, value in verified.released.items()},
         "result": _rows(audit),
+        "unproved": _unproved(audit),
         "minimum_group": bundle.query.minimum_group,
         "proof_bytes": len(bundle.proof),
         "not_shown": [*_gaps(audit), *_NEVER_SHOWN],

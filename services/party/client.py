@@ -85,11 +85,13 @@ class ReleasedParts:
         rows: numbers of the rows.
         values: 32 bytes each.
         points: 64 bytes each.
+        ranks: both components of the party's shares of order statistics, 8 bytes each; empty where none were asked for.
     """
 
     rows: tuple[int, ...]
     values: bytes = field(repr=False)
     points: bytes = field(repr=False)
+    ranks: bytes = field(default=b"", repr=False)
 
 
 class PartyClient:
@@ -273,7 +275,7 @@ class PartyClient:
         """This party's parts of a published result (its proposer only); raises as `register`."""
         request = party_pb2.ReleaseRequest(query_id=query_id)
         reply = self._call(lambda: self._stub.Release(request, timeout=CALL_TIMEOUT_S))
-        return ReleasedParts(tuple(reply.rows), reply.values, reply.points)
+        return ReleasedParts(tuple(reply.rows), reply.values, reply.points, reply.ranks)
 
     def acknowledge(self, query_id: bytes) -> None:
         """Tell the party that the result has arrived (its proposer only); raises as `register`."""

@@ -21,6 +21,7 @@ from services.party.cohorts import CohortKeeper
 from services.party.history import AnswerHistory
 from services.party.layouts import LayoutRegistrar
 from services.party.proving import Proving
+from services.party.rank_reading import RankReader
 from services.party.registration import Registrar
 from services.party.releasing import Releasing
 from services.party.service import PartyServicer, party_rules
@@ -49,7 +50,10 @@ def serve(config: PartyConfig) -> None:
     registrar = Registrar(config.name, store, ledger, prover)
     history = AnswerHistory(config.number, store, ledger)
     approver = Approver(config.name, store, ledger, history)
-    proving = Proving(config.number, names, store, ledger, network, prover, approver, history, config.message_timeout_s)
+    ranks = RankReader(config.name, names, store, ledger)
+    proving = Proving(
+        config.number, names, store, ledger, network, prover, approver, history, ranks, config.message_timeout_s
+    )
     cohort_store = CohortStore(config.data_dir / "cohorts.sqlite")
     layouts = LayoutRegistrar(store, ledger, prover)
     cohorts = CohortKeeper(

@@ -19,6 +19,7 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
+from query.dominance import DominanceChecks
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -29,7 +30,9 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
-from services.party.recompiled import dominance_of
+from services.party.rank_reading import RankReader
+from services.party.rank_session import rank_bytes
+from services.party.recompiled import recompiled_plan
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredQuery, StoredResult
@@ -102,6 +105,7 @@ class Proving:
         store, ledger, network, prover: this party's.
         approver: ends a query on the ledger that the data refused.
         history: finds the gaps between an answer and earlier ones.
+        ranks: reads what this party enters for order statistics.
         timeout_s: how long to wait for one message of a peer.
     """
 
@@ -115,6 +119,7 @@ class Proving:
         prover: ProverClient,
         approver: Approver,
         history: AnswerHistory,
+        ranks: RankReader,
         timeout_s: float,
     ) -> None:
         self._number = number
@@ -125,6 +130,7 @@ class Proving:
         self._prover = prover
         self._approver = approver
         self._history = history
+        self._ranks = ranks
         self._timeout_s = timeout_s
         self._running: dict[threading.Thread, Attempt] = {}
         self._lock = threading.Lock()
@@ -173,6 +179,7 @@ class Proving:
 
     def _plan(self, query: QueryRecord, attempt: int, asked: StoredQuery) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
+        compiled = recompiled_plan(self._store, registry, query, asked)
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
         statement = self._ledger.studies.statement(query.query_id, relation, commitments, table, query.minimum_group)
@@ -189,7 +196,7 @@ class Proving:
             self._ledger.tau_g2,
             self._timeout_s,
             asked.publication is Publication.PUBLIC,
-            dominance_of(self._store, registry, query, asked),
+            DominanceChecks() if compiled is None else compiled.dominance,
         )
 
     def _owner(self, dataset: int) -> int:
@@ -237,7 +244,8 @@ class Proving:
         number = plan.attempt
         query = self._approver.open_query(query_id)
         with channel, self._history.proving(query):
-            secrets = self._secrets(plan)
+            secrets, known = self._secrets(plan), self._store.query(query_id)
+            ranks = None if known is None else self._ranks.step(query, known)
             with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
                 session = JointSession(
                     plan,
@@ -246,11 +254,13 @@ class Proving:
                     lambda: self._store.mark_spent(query_id, number),
                     lambda stage: attempt.note(stage=stage),
                     audit=lambda guards: self._history.tests(query, guards),
+                    ranks=ranks,
                 )
                 result = session.run()
             proof = encode_proof(result.proof)
             parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
-            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards))
+            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards),
+                                rank_bytes(result.ranks))
             self._store.keep_result(query_id, kept)
         return proof
 

@@ -34,7 +34,7 @@ class Releasing:
         self._ledger = ledger
 
     def release(self, query_id: bytes, caller: Caller) -> ReleasedParts:
-        """Return the parts of the released rows of the sealed column.
+        """Return the parts of the released rows of the sealed column, and the shares of order statistics.
 
         Raises:
             RecordUnknownError: no such query, or its parts are gone.
@@ -52,7 +52,7 @@ class Releasing:
         if published.sums is None or published.release >> RELEASE_BITS:
             raise RecordUnknownError("its numbers stand on the ledger, for everybody: there are no parts to give")
         result = self._published_result(query_id, relation, published)
-        return ReleasedParts(released_rows(published.release), result.parts, result.quotients)
+        return ReleasedParts(released_rows(published.release), result.parts, result.quotients, result.ranks)
 
     def acknowledge(self, query_id: bytes, caller: Caller) -> None:
         """Forget the parts of a query whose result has arrived.

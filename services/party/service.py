@@ -230,7 +230,9 @@ class PartyServicer(party_pb2_grpc.PartyServiceServicer):
     def Release(self, request: party_pb2.ReleaseRequest, context: grpc.ServicerContext) -> party_pb2.ReleaseReply:
         """Give the query's proposer this party's parts."""
         parts = self._releasing.release(checked_id("query_id", request.query_id), caller_of(context))
-        return party_pb2.ReleaseReply(rows=parts.rows, values=parts.values, points=parts.points)
+        return party_pb2.ReleaseReply(
+            rows=parts.rows, values=parts.values, points=parts.points, ranks=parts.ranks
+        )
 
     def Acknowledge(
         self, request: party_pb2.AcknowledgeRequest, context: grpc.ServicerContext

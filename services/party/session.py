@@ -4,8 +4,8 @@
     its shares bound →
     shares of round 2 → round 2, its shares and cells bound → [A] → [t] → digests compared → SPENT → opened columns →
     batch opening checked unless all are shared → r(ζ) = 0 tested → A(ωζ) → proof without rows → verified → shares
-    bound to it → disclosure checked on those shares, cell by cell → guards of the cells released opened → final proof →
-    row parts
+    bound to it → disclosure checked on those shares, cell by cell → order statistics, where asked for → guards of the
+    cells released opened → final proof → row parts
 
 Until the proof without rows has verified, nothing that depends on data has left a contributor unmasked, except values
 that the finished proof shows anyway; a lying contributor is caught before A(ωζ) is opened (M3). Every failure raises,
@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from mpc.bits import shared_bits
 from mpc.channel import Channel
 from mpc.compare import open_disclosure_risks
 from mpc.replicated import Engine
-from mpc.seeds import agree_seeds
+from mpc.seeds import PairwiseSeeds, agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
 from query.audit.regressions import smallest_groups
 from query.dominance import DominanceChecks
@@ -36,6 +36,7 @@ from services.party.dominance_factors import dominance_factors
 from services.party.gap_tests import GapTests
 from services.party.history import released_guards
 from services.party.joint_prover import JointProver
+from services.party.rank_session import RankSession, RankStep
 from services.party.session_columns import SessionColumns
 from services.party.session_messages import SessionMessages
 from services.party.session_values import ValueShares, combine_values, decode_values
@@ -61,6 +62,8 @@ __all__ = [
 ]
 
 STAGES = ("seeds", "shares", "sums", "commitments", "quotient", "evaluations", "opening", "checks", "final")
+RANKS_STAGE = "ranks"
+"""Before the last, where order statistics are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,14 @@ class SessionResult:
         values: (k, 4) masked additive parts of those rows, in increasing order.
         quotients: (k, 8) masked parts of their quotients.
         guards: shares of the released guards, in the order of their rows.
+        ranks: shares of the order statistics, over Z_2^64; None where none are asked for.
     """
 
     proof: Proof
     values: Words = field(repr=False)
     quotients: Words = field(repr=False)
     guards: ReplicatedShare = field(repr=False)
+    ranks: ReplicatedShare | None = field(default=None, repr=False)
 
 
 Auditor = Callable[[tuple[int, ...]], GapTests]
@@ -120,6 +125,7 @@ class JointSession:
         spend: makes the durable SPENT mark; called before the first evaluation leaves.
         progress: called with the name of each stage as it begins.
         audit: finds the gaps beside earlier answers.
+        ranks: this party's part in the order statistics of the question.
 
     Raises:
         RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1); or
@@ -135,9 +141,10 @@ class JointSession:
         progress: Callable[[str], None] = lambda stage: None,
         *,
         audit: Auditor,
+        ranks: RankStep | None = None,
     ) -> None:
         self._plan, self._channel, self._prover, self._spend, self._progress = plan, channel, prover, spend, progress
-        self._audit = audit
+        self._audit, self._ranks = audit, ranks
         self._relation = plan.statement.relation
         self._party = channel.party
         if self._relation.plain:
@@ -185,11 +192,12 @@ class JointSession:
         self._bind_sums(first)
         release = self._releasable()
         self._close_gaps(release)
+        ranked = self._ranked(seeds)
         rows = opened_rows(self._relation, release)
         # where guards are hidden, their top bits are known: the release word says that they are 1
         shown = tuple(FR.to_integers(self._engine.open(_pick(self._sums, rows), "guards/opened"))) if rows else ()
         self._progress("final")
-        return self._finish(release, shown)
+        return replace(self._finish(release, shown), ranks=ranked)
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
@@ -297,6 +305,17 @@ class JointSession:
         self._messages.require_equal("history", digest, "comparing histories")
         if tests.open_risk(self._engine, self._sums, self._plan.minimum):
             raise DisclosureRefusedError()
+
+    def _ranked(self, seeds: PairwiseSeeds) -> ReplicatedShare | None:
+        """Compute the order statistics, now that the answer may be let out (`services.party.rank_session`)."""
+        if self._ranks is None:
+            return None
+        self._progress(RANKS_STAGE)
+        plan = self._plan
+        session = RankSession(
+            self._channel, seeds, plan.session, plan.attempt, plan.timeout_s, self._engine, self._messages
+        )
+        return session.run(self._ranks, self._sums)
 
     def _finish(self, release: int, shown: tuple[int, ...]) -> SessionResult:
         proof = self._open("final", release, shown)

@@ -57,6 +57,7 @@ _MIGRATIONS: Final = (
         PRIMARY KEY (dataset, query_id)
     ) WITHOUT ROWID;
     """,
+    "ALTER TABLE results ADD COLUMN ranks BLOB NOT NULL DEFAULT x''",
 )
 
 _QUERY_COLUMNS: Final = (
@@ -129,14 +130,16 @@ class StoredQuery:
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """This party's masked parts of the rows that a finished attempt releases, in their order, secret until the proof
-    stands on the ledger; and its shares of the released guards, which it keeps for audits of later answers."""
+    """This party's masked parts of the rows that a finished attempt releases, in their order, and its shares of order
+    statistics, both secret until the proof stands on the ledger; and its shares of the released guards, which it keeps
+    for audits of later answers."""
 
     attempt: int
     proof: bytes
     parts: bytes = field(repr=False)
     quotients: bytes = field(repr=False)
     guards: bytes = field(default=b"", repr=False)
+    ranks: bytes = field(default=b"", repr=False)
 
 
 class PartyStore:
@@ -319,8 +322,8 @@ class PartyStore:
         with self._database.transaction() as connection:
             _advance(connection, query_id, result.attempt, AttemptState.SPENT, AttemptState.DONE)
             connection.execute(
-                "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)",
-                (query_id, result.attempt, result.proof, result.parts, result.quotients, result.guards),
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (query_id, result.attempt, result.proof, result.parts, result.quotients, result.guards, result.ranks),
             )
 
     def burn_attempt(self, query_id: bytes, attempt: int) -> None:
@@ -339,11 +342,14 @@ class PartyStore:
     def results(self, query_id: bytes) -> list[StoredResult]:
         """Finished attempts whose parts are still kept."""
         rows = self._database.read(
-            "SELECT attempt, proof, parts, quotients FROM results WHERE query_id = ? "
+            "SELECT attempt, proof, parts, quotients, ranks FROM results WHERE query_id = ? "
             "AND parts IS NOT NULL ORDER BY attempt",
             (query_id,),
         )
-        return [StoredResult(_int(a), _bytes(proof), _bytes(parts), _bytes(points)) for a, proof, parts, points in rows]
+        return [
+            StoredResult(_int(attempt), _bytes(proof), _bytes(parts), _bytes(points), b"", _bytes(ranks))
+            for attempt, proof, parts, points, ranks in rows
+        ]
 
     def proofs(self, query_id: bytes) -> list[StoredResult]:
         """Finished attempts with what is kept for ever: proof and shares of guards."""
@@ -354,7 +360,9 @@ class PartyStore:
     def forget_results(self, query_id: bytes) -> None:
         """Drop the parts of a query's results; proofs are public and stay."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE results SET parts = NULL, quotients = NULL WHERE query_id = ?", (query_id,))
+            connection.execute(
+                "UPDATE results SET parts = NULL, quotients = NULL, ranks = x'' WHERE query_id = ?", (query_id,)
+            )
 
 
 def _advance(

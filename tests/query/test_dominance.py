@@ -23,10 +23,10 @@ from query.dominance import (
     clause_as_json,
     clause_from_json,
 )
-from query.errors import BoundExceededError, PolicyInvalidError, QuestionTooLargeError
+from query.errors import BoundExceededError, PolicyInvalidError, PolicyRefusedError, QuestionTooLargeError
 from query.explain import explain_plan, policy_decisions
 from query.kinds import BoundedInteger
-from query.limits import Limits
+from query.limits import Limits, check_limits
 from query.plan import Plan, compile_question
 from query.policy import Asker, Policy, encode_policy, parse_policy, policy_hash
 from query.publication import Publication
@@ -320,6 +320,21 @@ def test_what_does_not_fit_is_refused() -> None:
     compile_question(f"SELECT {cases} FROM hospital", directory(None))
     with pytest.raises(QuestionTooLargeError):
         compile_question(f"SELECT {cases} FROM hospital", directory(CLAUSE))
+
+
+@pytest.mark.parametrize("statistic", ["MAX(age)", "MIN(age)", "MEDIAN(age)"])
+def test_order_statistics_of_a_covered_column_are_refused(statistic: str) -> None:
+    named = DominanceClause((ONE,), ("age",))
+    for sql in (f"SELECT {statistic} FROM hospital", f"SELECT {statistic} FROM (SELECT * FROM clinic UNION ALL "
+                "SELECT * FROM hospital) u"):  # fmt: skip
+        clinic = TableSchema("clinic", "st-paul", "patients", "person", "city", HOSPITAL.columns)
+        tables = Directory([registered(HOSPITAL, 1, rows=30), registered(clinic, 3, rows=30)])
+        plan = compile_question(sql, tables)
+        with pytest.raises(PolicyRefusedError) as refused:
+            check_limits(plan, registered(HOSPITAL, 1), Limits(dominance=named), "why")
+        assert refused.value.rule == "dominance"
+        check_limits(plan, registered(HOSPITAL, 1), Limits(dominance=DominanceClause((ONE,), ("bmi",))), "why")
+        check_limits(plan, registered(HOSPITAL, 1), Limits(), "why")
 
 
 def test_explain_names_the_clause_and_what_it_adds() -> None:

@@ -33,7 +33,7 @@ EXPRESSIONS = [
     "POWER(age, 100)", "FACTORIAL(1000000)", "age ! 3", "~age", "age & 1", "age << 60", "age # 1", "age @> 1",
     "age ?| 1",
     "GREATEST(age, bmi)", "COALESCE(age, 0)", "NULLIF(age, 0)", "IIF(age, 1, 2)", "EXTRACT(YEAR FROM age)",
-    "AVG(SUM(age))", "COUNT(*) + 1", "MEDIAN(age)", "MIN(age)", "MAX(age)", "MODE(age)", "LISTAGG(age)",
+    "AVG(SUM(age))", "COUNT(*) + 1", "MEDIAN(age * 2)", "MIN(age, 1)", "MAX(DISTINCT age)", "MODE(age)", "LISTAGG(age)",
     "STRING_AGG(region, ',')",
     "ARRAY_AGG(age)", "JSON_AGG(age)", "FIRST(age)", "ANY_VALUE(age)", "BIT_AND(age)", "EVERY(diabetic)", "region",
     "region + 1",

@@ -136,7 +136,7 @@ def changed(**fields: Any) -> str:
         changed(members=[1]),
         changed(members=["a", "a"]),
         changed(members=["\n"]),
-        changed(statistics=["MEDIAN"]),
+        changed(statistics=["MODE"]),
         changed(hidden_values=None),
         changed(expires_at_s=-1),
         changed(expires_at_s="x"),

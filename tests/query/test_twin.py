@@ -80,7 +80,7 @@ def test_results_equal_duckdb(rng: Random, joined: bool, present: int) -> None:
         twin.load(schema, records)
     directory = Directory([registered(HOSPITAL, 1), registered(LABORATORY, 2)])
     for _ in range(20 if present > 2 else 5):
-        asked = rng.sample([s for s in Statistic if s is not Statistic.MOMENTS and not s.binned], 3)
+        asked = rng.sample([s for s in Statistic if s is not Statistic.MOMENTS and not (s.binned or s.ranked)], 3)
         ours, theirs = random_question(rng, joined, asked)
         plan = compile_question(ours, directory)
         evaluation = evaluate_plan(plan, encoded)

@@ -12,6 +12,7 @@ from samples import Sample
 from mpc.channel import FramedChannel, LoopbackNetwork
 from query.dominance import DominanceChecks
 from services.party.gap_tests import EarlierGuards, GapTests
+from services.party.rank_session import RankStep
 from services.party.session import Auditor, JointSession, SessionPlan, SessionResult, session_id
 from zk.curve import add_points, decode_points
 from zk.field import FR, Words
@@ -87,6 +88,7 @@ def run_session(
     audit: Auditor = no_history,
     public: bool = False,
     dominance: Callable[[int], DominanceChecks] = lambda party: DominanceChecks(),
+    ranks: Callable[[int], RankStep | None] = lambda party: None,
 ) -> Outcome:
     """Run one attempt.
 
@@ -99,6 +101,7 @@ def run_session(
         audit: gaps beside earlier answers.
         public: whether what is released is public.
         dominance: what dominance rules demand, as each party has compiled it.
+        ranks: a party's part in order statistics.
     """
     outcome = Outcome()
     identifier = session_id(sample.statement.subject, attempt)
@@ -113,7 +116,7 @@ def run_session(
         outcome.provers[party] = prover
         stages, spent = outcome.stages[party], outcome.spent[party]
         joint = session(party)(plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))),
-                               stages.append, audit=audit)
+                               stages.append, audit=audit, ranks=ranks(party))
         try:
             outcome.results[party] = joint.run()
         except Exception as error:  # the test looks at it
