@@ -66,7 +66,7 @@ def tables(deployment: LocalDeployment) -> None:
         deployment.register(dataclasses.replace(table, schema=named, policy=public))
     ruled = Limits(audited=False, dominance=DominanceClause((LargestRule(1, 50),), ("age",)))
     policy = encode_policy(Policy(minimum_group=MINIMUM, public_release=True, limits=ruled))
-    named = encode_schema(dataclasses.replace(HOSPITAL, name="ward"))
+    named = encode_schema(dataclasses.replace(HOSPITAL, name="hospice"))
     deployment.register(dataclasses.replace(hospital, schema=named, policy=policy))
 
 
@@ -125,9 +125,9 @@ def test_a_total_of_two_people_stays_closed_and_squares_are_let_out_by_nobody(
     agency: Tallystick, tmp_path: Path
 ) -> None:
     """Through all processes: the rule of one owner, the sum it adds, and a bundle that says what it is."""
-    join = "FROM ward h JOIN registry l ON h.person = l.person"
+    join = "FROM hospice h JOIN registry l ON h.person = l.person"
     explained = agency.explain(f"SELECT SUM(h.age) AS a {join}")
-    assert "dominance of ward: (1,50); it adds 1 sum that nobody sees" in explained
+    assert "dominance of hospice: (1,50); it adds 1 sum that nobody sees" in explained
     for publish in (Publication.AGENCY, Publication.PUBLIC):
         result = agency.query(f"SELECT SUM(h.age) AS a {join}", purpose="total", publish=publish)
         assert result.values == {"a": sum(ROWS[i][0] for i in ROWS if i in SAMPLES.laboratory)}
@@ -298,13 +298,13 @@ def test_one_owner_alone_hides_small_groups_and_refuses_small_counts(
 
 
 def test_one_owner_alone_keeps_dominance_rules(only_the_hospital: LocalDeployment, agency: Tallystick) -> None:
-    result = agency.query("SELECT SUM(age) AS a FROM ward", purpose="public", publish="public")
+    result = agency.query("SELECT SUM(age) AS a FROM hospice", purpose="public", publish="public")
     assert result.values == {"a": SUMS["a"]}
     assert result.proof.sums is not None
     assert set(verify_published(only_the_hospital.ledger_access(), result.query_id).public) == {0, 1}
     assert audit_bundle(agency.bundle(result)).plan is not None
     with pytest.raises(DisclosureRefusedError):
-        agency.query("SELECT SUM(CASE WHEN rare THEN age ELSE 0 END) AS a FROM ward", purpose="two", publish="public")
+        agency.query("SELECT SUM(CASE WHEN rare THEN age ELSE 0 END) AS a FROM hospice", purpose="two", publish="public")
 
 
 def _raise_as_ended(agency: Tallystick, ask: Callable[[], object]) -> None:
