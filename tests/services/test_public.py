@@ -304,7 +304,8 @@ def test_one_owner_alone_keeps_dominance_rules(only_the_hospital: LocalDeploymen
     assert set(verify_published(only_the_hospital.ledger_access(), result.query_id).public) == {0, 1}
     assert audit_bundle(agency.bundle(result)).plan is not None
     with pytest.raises(DisclosureRefusedError):
-        agency.query("SELECT SUM(CASE WHEN rare THEN age ELSE 0 END) AS a FROM hospice", purpose="two", publish="public")
+        agency.query("SELECT SUM(CASE WHEN rare THEN age ELSE 0 END) AS a FROM hospice", purpose="two",
+                     publish="public")  # fmt: skip
 
 
 def _raise_as_ended(agency: Tallystick, ask: Callable[[], object]) -> None:
