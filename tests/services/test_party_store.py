@@ -130,6 +130,7 @@ def test_shares_of_order_statistics_are_kept_until_they_are_acknowledged(path: P
     assert [(found.guards, found.ranks) for found in store.proofs(QUERY)] == [(b"guards", b"")]
     store.forget_results(QUERY)
     assert store.results(QUERY) == []
+    store.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT ranks, guards FROM results").fetchall() == [(b"", b"guards")]
 
