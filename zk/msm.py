@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zk.curve import PARALLEL_FROM, scalar_integers, split_rows
 from zk.errors import SizeMismatchError
@@ -30,7 +31,7 @@ _PADDING = FQ.from_integers([1, 2, *_TWICE_GENERATOR]).reshape(2, 8)
 class FixedPoints:
     """Points that are summed again and again, laid out for it once: a reference string's powers. Public.
 
-    Where kernels have eight lanes this holds a copy of the points, 64 bytes each, and reserves 13 MB per processor for
+    Where kernels have eight lanes this holds a copy of the points, 64 bytes each, and reserves 25 MB per processor for
     sums, which become memory when the first sum needs them; elsewhere it holds the array it was given. The array must
     not be changed. Threads may share one: the second of two sums at the same time copies the points for itself.
 
@@ -93,7 +94,7 @@ def _checked_points(points: Words) -> Words:
     return points if points.flags.c_contiguous and points.flags.writeable else points.copy(order="C")
 
 
-def _sum_products(points: Words, scalars: Words) -> tuple[Words, int]:
+def _sum_products(points: Words, scalars: Words) -> tuple[Words, NDArray[np.int64]]:
     """The (windows, 16) sum of digits times points of each window, and the windows' bits; in portable kernels."""
     integers = scalar_integers(scalars)
     n = len(integers)
@@ -112,7 +113,7 @@ def _sum_products(points: Words, scalars: Words) -> tuple[Words, int]:
         kernels.sum_windows(sums, points, digits, buckets, first, beyond)
 
     split_rows(sum_windows, windows, parallel=n >= PARALLEL_FROM)
-    return sums, bits
+    return sums, np.full(windows, bits, dtype=np.int64)
 
 
 def choose_window(n: int, length: int) -> tuple[int, int]:

@@ -127,7 +127,7 @@ def test_digits(bits: int, bit: int) -> None:
     words[:4] = np.array([limbs(x % (1 << 256)) for x in values], dtype=np.uint64).T
     flips = np.array([0, 1 << 31] * 4, dtype=np.uint32)
     keys, references = np.zeros(8, dtype=np.uint32), np.zeros(8, dtype=np.uint32)
-    window = tuple(np.int64(x) for x in (bit & 63, (1 << bits) - 1, half, base, lost))
+    window = tuple(np.int64(x) for x in (bit & 63, (1 << bits) - 1, half, base, lost, 0))
     work(keys, references, words, flips, window)
     for i, x in enumerate(values):
         digit = (x % (1 << 256) >> bit) % (1 << bits) - half
@@ -138,7 +138,7 @@ def test_digits(bits: int, bit: int) -> None:
 
 @numba.njit
 def _regular(pool: Words, a: Any, b: Any, rows: Any, count: int, stash: Words, lanes: Words) -> bool:
-    return ifma_batch.add_regular(pool, a, b, rows, count, stash, lanes)
+    return ifma_batch.add_regular(pool, a, b, rows, count, b, a, stash, lanes)
 
 
 @numba.njit

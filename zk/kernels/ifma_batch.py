@@ -44,6 +44,7 @@ from zk.kernels.ifma_points import (
     NEGATIVE,
     POINT_WORDS,
     ROW_MASK,
+    fetch_points,
     gather_x,
     gather_y,
     opposed,
@@ -141,11 +142,13 @@ def _keep(stash: Words, block: int, difference: Elements, product: Elements, x: 
 
 @inner
 def add_regular(
-    pool: Words, a: References, b: References, rows: References, count: int, stash: Words, lanes: Words
-) -> Any:
+    pool: Words, a: References, b: References, rows: References, count: int, next_a: References, next_b: References,
+    stash: Words, lanes: Words,
+) -> Any:  # fmt: skip
     """Make references rows[k] name a[k] + b[k]; False, with nothing written, if some x1 = x2.
 
     count a positive multiple of 16; rows, positive, name none of the operands, and get signs; no operand is infinity.
+    The points of next_a[k] and next_b[k], if there are such, are asked for meanwhile.
     """
     align_stack()
     half = count >> 4  # blocks of eight pairs; two chains of products hide each other's latency
@@ -178,6 +181,8 @@ def add_regular(
             inverse = inverse0
         reciprocal0 = fq_mul_carried(inverse, load_block(stash, 3 * BLOCK * here + BLOCK))  # < 1.02
         inverse = fq_mul_carried(inverse, load_block(stash, 3 * BLOCK * here))  # < 1.08
+        fetch_points(pool, next_a, 8 * here)
+        fetch_points(pool, next_b, 8 * here)
         y0 = opposed(a, b, 8 * here, gather_y(pool, a, 8 * here))  # -y1, in (0, 3]
         rise0 = fq_carry_0(add_raw(gather_y(pool, b, 8 * here), y0))  # < 5.3
 

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
-from zk.kernels.ifma_field import fr_canonical_2, fr_folded, fr_mul, fr_uppers, sixteen, union
+from zk.kernels.ifma_field import fr_canonical_2, fr_folded, fr_mul_two, fr_uppers, sixteen, union
 from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_low_limbs, store_words
 from zk.kernels.ifma_points import NEGATIVE, append_from, beyond_one_limb, pair_up, store_flips, take_eight_digits
 from zk.kernels.scalar import Words, store
 
-BATCH = 2048
+BATCH = 1536
 """Pairs per inversion."""
 SLACK = 64
 """Room that lists of pairs and the stack keep beyond what they hold."""
@@ -65,32 +65,34 @@ def take_scalars(words: Words, flips: References, seen: Words, scalars: Words, s
     that is r - s, else 0. A multiple of eight scalars, flat; ``seen`` is a block that collects the union of the limbs
     of all |s|.
     """
-    flat = words.reshape(-1)
+    flat, row, n = words.reshape(-1), words.shape[1], scalars.shape[0] // 4
     factor, all_limbs, rows = sixteen(), load_block(seen, 0), 1
-    for k in range(0, scalars.shape[0] // 4, 8):
-        s = fr_canonical_2(fr_mul(load_rows(scalars, 4 * k, 4), factor))  # < 1.02 before
+    for k in range(0, n, 16):  # two groups at once hide each other's latency
+        other = min(k + 8, n - 8)  # of an odd number of groups the last is taken twice
+        s, t = fr_mul_two(load_rows(scalars, 4 * k, 4), factor, load_rows(scalars, 4 * other, 4), factor)
+        s, t = fr_canonical_2(s), fr_canonical_2(t)  # < 1.02 before
         store_flips(flips, start + k, fr_uppers(s))
-        s = fr_folded(s)
-        all_limbs = union(all_limbs, s)
+        store_flips(flips, start + other, fr_uppers(t))
+        s, t = fr_folded(s), fr_folded(t)
+        both = union(s, t)
+        all_limbs = union(all_limbs, both)
         if rows == 1:
-            if beyond_one_limb(s) == 0:
+            if beyond_one_limb(both) == 0:
                 store_low_limbs(flat, start + k, s)
+                store_low_limbs(flat, start + other, t)
                 continue
             rows = 4
             words[1:4, start : start + k] = np.uint64(0)
-        store_words(flat, start + k, words.shape[1], s)
+        store_words(flat, start + k, row, s)
+        store_words(flat, start + other, row, t)
     store_block(seen, 0, all_limbs)
     return rows
 
 
-@kernel("void(uint64[:,::1], uint64[:,::1], int64, int64, int64)")
-def raise_scalars(words: Words, constant: Words, rows: int, start: int, stop: int) -> None:
-    """Add constant[0] to the first 1 or 4 rows of columns start .. stop - 1, modulo 2^64 or 2^256."""
+@kernel("void(uint64[:,::1], uint64[:,::1], int64, int64)")
+def raise_scalars(words: Words, constant: Words, start: int, stop: int) -> None:
+    """Add constant[0] to the first four rows of columns start .. stop - 1, modulo 2^256."""
     c0, c1, c2, c3 = constant[0, 0], constant[0, 1], constant[0, 2], constant[0, 3]
-    if rows == 1:
-        for i in range(start, stop):
-            words[0, i] += c0
-        return
     for i in range(start, stop):
         w0 = words[0, i] + c0
         carry = np.uint64(w0 < c0)
@@ -116,66 +118,79 @@ def feed(
     state: NDArray[np.int64],
     pending: References,
     free: References,
-    desk: NDArray[np.uint32],
+    desk: References,
     stash: Words,
     lanes: Words,
 ) -> None:
     """Stream ``count`` entries; with ``drain``, go on until no pair is left.
 
-    state (7): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
+    state (12): pairs waiting; free rows; first row to take back; the row that means "empty" (two regular points lie
     there and in the next row, to fill up batches); the first of sixteen rows that nobody reads; the key that is
-    dropped; a table's first row.
-    desk (4, BATCH + SLACK): first and second operands, keys and result rows of the pairs.
+    dropped; a table's first row; pairs of the full batch; the half of ``desk`` where pairs wait; and for
+    ``sum_stream`` the scalars' bit where its windows start, how many of them are wide, and what is still to be added to
+    the scalars' lowest word.
+    desk (2, 4, BATCH + SLACK): first and second operands, keys and result rows of the pairs. A full batch is added when
+    the next one is full, too, so that its points, asked for during the addition before, are there.
     """
-    m, top = state[0], state[1]
+    m, top, full, side = state[0], state[1], state[7], state[8]
     first, empty, lost = np.uint32(state[2]), np.uint32(state[3]), np.uint32(state[5])
-    a, b, owners, rows = desk[0], desk[1], desk[2], desk[3]
     position = np.int64(0)
     while True:
+        a, b, owners = desk[side, 0], desk[side, 1], desk[side, 2]
         stop = min(count, position + BATCH - m)  # an entry makes at most one pair
         while position < stop:
-            m = pair_up(pool, pending, a, b, owners, m, keys, references, position, empty, lost)
+            m = pair_up(pending, a, b, owners, m, keys, references, position, empty, lost)
             position += 1
         if position < count:
             if m <= BATCH - SLACK:
                 continue
-        elif m == 0 or not drain:
+        elif not drain or m + full == 0:
             break
-        padded = (m + 15) & ~15
-        for k in range(m):
-            rows[k] = free[top - m + k]
-        for k in range(m, padded):
-            a[k], b[k], rows[k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - m)
-        top -= m
-        if not add_regular(pool, a, b, rows, padded, stash, lanes):
-            add_any(pool, a, b, rows, owners, m, lost, stash)
+        side ^= 1
+        made, full, m = full, m, np.int64(0)
+        a2, b2, owners2, rows = desk[side, 0], desk[side, 1], desk[side, 2], desk[side, 3]
+        if position == count and made + full <= BATCH:  # the last ones: one batch, not two
+            for k in range(full):
+                a2[made + k], b2[made + k], owners2[made + k] = a[k], b[k], owners[k]
+            made, full = made + full, np.int64(0)
+        if made == 0:
+            continue
+        padded = (made + 15) & ~15
+        for k in range(made):
+            rows[k] = free[top - made + k]
+        for k in range(made, padded):
+            a2[k], b2[k], rows[k] = empty, empty + np.uint32(1), np.uint32(state[4] + k - made)
+        top -= made
+        if not add_regular(pool, a2, b2, rows, padded, a, b, stash, lanes):
+            add_any(pool, a2, b2, rows, owners2, made, lost, stash)
         for k in range(0, padded, 16):
-            top += append_from(free, top, a, k, first)
-            top += append_from(free, top, b, k, first)
-        made = m
-        m = np.int64(0)
+            top += append_from(free, top, a2, k, first)
+            top += append_from(free, top, b2, k, first)
         for k in range(made):  # pair m <= k is written after entry k was read
-            if owners[k] == lost:
+            if owners2[k] == lost:
                 free[top] = rows[k]
                 top += 1
             else:
-                m = pair_up(pool, pending, a, b, owners, m, owners, rows, k, empty, lost)
-    state[0], state[1] = m, top
+                m = pair_up(pending, a2, b2, owners2, m, owners2, rows, k, empty, lost)
+    state[0], state[1], state[7], state[8] = m, top, full, side
 
 
 @inner
 def _take_digits(
-    words: Words, flips: References, start: int, count: int, bit: int, bits: int, less: int, base: int, lost: int,
-    keys: References, references: References,
+    words: Words, flips: References, plus: int, start: int, count: int, bit: int, bits: int, less: int, base: int,
+    lost: int, keys: References, references: References,
 ) -> None:  # fmt: skip
     """The entries of a window of scalars start .. start + count - 1; its buckets have keys from base on.
 
     The window's digits are the ``bits`` bits at ``bit``, less ``less``; within ±2^(bits-1). words has five rows, the
-    last of them zero; count a multiple of eight.
+    last of them zero; count a multiple of eight; ``plus`` is added to the word at ``bit``, and not 0 only where all
+    bits in use lie in the first.
     """
     flat, row = words.reshape(-1), words.shape[1]
     low, high = (bit >> 6) * row + start, ((bit >> 6) + 1) * row + start
-    window = (np.int64(bit & 63), np.int64((1 << bits) - 1), np.int64(less), np.int64(base), np.int64(lost))
+    window = (
+        np.int64(bit & 63), np.int64((1 << bits) - 1), np.int64(less), np.int64(base), np.int64(lost), np.int64(plus)
+    )  # fmt: skip
     for i in range(0, count, 8):
         take_eight_digits(keys, references, i, flat, low + i, high + i, flips, start + i, window)
 
@@ -222,7 +237,7 @@ def _take_multiples(
     """
     bits = FIXED_BITS
     less = 1 << (bits - 1) if w < windows - 1 else 0
-    _take_digits(words, flips, start, count, w * bits, bits, less, 1, 0, keys, references)
+    _take_digits(words, flips, 0, start, count, w * bits, bits, less, 1, 0, keys, references)
     for i in range(count):
         digit = keys[i]
         references[i] = (np.uint32(table + (w << bits)) + digit) | (references[i] & np.uint32(NEGATIVE))
@@ -242,7 +257,7 @@ def _store_sums(out: Words, pool: Words, pending: References, start: int, count:
 
 @kernel(
     "void(uint64[:,::1], uint64[::1], uint64[:,::1], uint32[::1], int64[::1], int64, int64, int64,"
-    " uint32[::1], uint32[::1], uint32[:,::1], uint32[:,::1], uint64[::1], uint64[::1])"
+    " uint32[::1], uint32[::1], uint32[:,:,::1], uint32[:,::1], uint64[::1], uint64[::1])"
 )
 def sum_stream(
     out: Words, pool: Words, words: Words, flips: References, state: NDArray[np.int64], bits: int, start: int,
@@ -251,13 +266,14 @@ def sum_stream(
 ) -> None:  # fmt: skip
     """Two sums of one shape, in one kernel because compiling its core twice takes seconds.
 
-    bits > 0: out[w] = sum over i of digit w of scalar i times point i, in XYZZ, for start <= w < stop; ``out`` has a
-    row for every window, and pending at least (stop - start)·2^(bits-1) + 1 keys, and rows and columns of as many
-    windows; free, three rows per bucket and two batches; entries (2, >= CHUNK and two for every bucket of a window).
+    bits > 0: out[w] = sum over i of digit w of scalar i times point i, in XYZZ, for start <= w < stop, windows of
+    ``bits`` or, from one on, a bit less; ``out`` has a row for every window, and pending at least
+    (stop - start)·2^(bits-1) + 1 keys, and rows and columns of as many windows; free, three rows per bucket and three
+    batches; entries (2, >= CHUNK and two for every bucket of a window).
 
     bits = 0: out[i] = scalar i times the base whose multiples lie from row state[6] on (see ``_take_multiples``), in
     public affine form, for start <= i < stop, a multiple of eight; pending has stop - start + 1 keys, free as many
-    rows and two batches, entries (2, CHUNK).
+    rows and three batches, entries (2, CHUNK).
 
     state: see ``feed``. Scalars are raised (``raise_scalars``) for these windows.
     """
@@ -293,8 +309,11 @@ def sum_stream(
                         words, flips, start + first, count, w, windows, state[6], first, lost, entries[0], entries[1]
                     )
                 else:
-                    less, bit = half if start + w < out.shape[0] - 1 else 0, (start + w) * bits
-                    _take_digits(words, flips, first, count, bit, bits, less, w * half, lost, entries[0], entries[1])
+                    bit, width = state[9] + w * bits - max(0, w - state[10]), bits - int(w >= state[10])
+                    less = 1 << (width - 1) if start + w < out.shape[0] - 1 else 0
+                    _take_digits(
+                        words, flips, state[11], first, count, bit, width, less, w * half, lost, entries[0], entries[1]
+                    )
             feed(pool, entries[0], entries[1], count, step == steps, state, pending, free, desk, stash, lanes)
     if fixed:
         _store_sums(out, pool, pending, start, n, empty)

@@ -1,4 +1,4 @@
-"""What sums of points with eight lanes need around their kernels: windows, memory and threads."""
+"""What sums of points with eight lanes need around their kernels: memory and threads."""
 
 from __future__ import annotations
 
@@ -15,27 +15,22 @@ from zk.kernels.arenas import ARENAS, arena
 from zk.kernels.ifma_batch import LANES_WORDS, STASH_WORDS
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_points import POINT_WORDS
+from zk.kernels.ifma_windows import MOST_KEYS, Run, Windows, choose_windows
 from zk.kernels.scalar import Words
 from zk.kernels.workers import run_tasks
 
-MAX_BITS = 17
-KEYS_AT_ONCE = 1 << 14
-"""Buckets summed at a time, or two windows' if those are at most MOST_KEYS, or one window's.
-
-Their sums should stay in the second-level cache, but every pass over many points costs as much as that is worth.
-"""
-MOST_KEYS = 1 << (MAX_BITS - 1)
+Bits = NDArray[np.int64]
 
 _PADDING_ROWS = 2
 _WASTE_ROWS = 16
 _FIXED_KEYS = 1 << 13  # scalars at a time: their sums should stay in the second-level cache
 _BATCH_ROWS = kernels.BATCH + kernels.SLACK
-_MOST_ROWS = 3 * MOST_KEYS + 2 * _BATCH_ROWS
+_MOST_ROWS = 3 * MOST_KEYS + 3 * _BATCH_ROWS
 _SCALARS_AT_ONCE = 1 << 14
 
 
-def sum_products(points: Words | FixedPool, scalars: Words, padding: Words, threads: int) -> tuple[Words, int]:
-    """Return the (windows, 16) sums of digit times point of every window, in XYZZ, and the bits of a window.
+def sum_products(points: Words | FixedPool, scalars: Words, padding: Words, threads: int) -> tuple[Words, Bits]:
+    """Return the (windows, 16) sums of digit times point of every window, in XYZZ, and the windows' bits.
 
     Args:
         points: (n, 8), C-contiguous, or a pool that starts with them, or with more; n at least one.
@@ -46,8 +41,8 @@ def sum_products(points: Words | FixedPool, scalars: Words, padding: Words, thre
     n, columns = len(scalars), len(scalars) + 7 & ~7
     with ARENAS.borrow(6 * columns) as memory:
         taken = _take_scalars(memory, scalars, threads)
-        windows = Windows(*choose_window(n, taken.length))
-        return _sum_windows(points, taken, padding, windows, threads), windows.bits
+        windows = choose_windows(n, taken.length)
+        return _sum_windows(points, taken, padding, windows, threads), np.array(windows.bits, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +55,21 @@ class _Scalars:
     length: int
     """Bits of the longest magnitude."""
 
-    def raise_for(self, windows: Windows, threads: int) -> None:
-        """Make digits free of carries, for these windows."""
-        used = -(-windows.bits * windows.count // 64)
-        if used > 1:
-            self.words[self.rows : 4] = 0
+    def raise_for(self, windows: Windows, threads: int) -> int:
+        """Make digits free of carries, for these windows, but for what is returned, which is still to be added."""
+        used = -(-sum(windows.bits) // 64)
+        if used == 1:
+            return windows.raised
+        self.words[self.rows : 4] = 0
         if used > 4:
             self.words[4] = 0
-        halves = sum(1 << (windows.bits * w + windows.bits - 1) for w in range(windows.count - 1))
-        raised = [halves >> 64 * k & (1 << 64) - 1 for k in range(4)]  # the last digit is never negative
-        constant = np.array([raised], dtype=np.uint64)
+        constant = np.array([[windows.raised >> 64 * k & (1 << 64) - 1 for k in range(4)]], dtype=np.uint64)
 
         def add(_: int, start: int) -> None:
-            stop = min(start + _SCALARS_AT_ONCE, self.words.shape[1])
-            kernels.raise_scalars(self.words, constant, 1 if used == 1 else 4, start, stop)
+            kernels.raise_scalars(self.words, constant, start, min(start + _SCALARS_AT_ONCE, self.words.shape[1]))
 
         run_tasks(add, range(0, self.words.shape[1], _SCALARS_AT_ONCE), threads)
+        return 0
 
 
 def _take_scalars(memory: Words, scalars: Words, threads: int) -> _Scalars:
@@ -102,64 +96,30 @@ def _take_scalars(memory: Words, scalars: Words, threads: int) -> _Scalars:
     return _Scalars(words, flips, max(rows), length)
 
 
-def choose_window(n: int, length: int) -> tuple[int, int]:
-    """Return (bits per window, number of windows) of least cost for ``n`` scalars of ``length`` bits.
-
-    A window costs one addition per scalar, two per bucket, and sixteen per row or column; an addition into a bucket
-    costs half as much again, since its point is further away (measured, see docs/performance.md).
-    """
-
-    def cost(bits: int) -> float:
-        return (length // bits + 1) * (n + 1.5 * (1 << bits) + 16 * (1 << bits // 2))
-
-    bits = min(range(2, MAX_BITS + 1), key=cost)
-    return bits, length // bits + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """How scalars are cut."""
-
-    bits: int
-    count: int
-
-    @property
-    def buckets(self) -> int:
-        """Buckets of a window."""
-        return 1 << (self.bits - 1)
-
-    def split(self, threads: int) -> tuple[int, int]:
-        """Return windows per task and threads worth starting; as many tasks as threads, or a multiple."""
-        at_once = max(1, min(2, MOST_KEYS // self.buckets), KEYS_AT_ONCE // self.buckets)
-        tasks = -(-self.count // at_once)
-        tasks = min(self.count, -(-tasks // threads) * threads)
-        together = -(-self.count // tasks)
-        return together, min(threads, -(-self.count // together))
-
-
 class _Desk:
     """One thread's scratch, and the rows of the pool it may write, from ``first`` on."""
 
     def __init__(self, keys: int, rows: int, entries: int, first: int, empty: int, stash: Words) -> None:
         self.rows = np.arange(first, first + rows, dtype=np.uint32)[::-1]
-        self.state = np.array([0, 0, first, empty, first + rows, 0, empty + _PADDING_ROWS], dtype=np.int64)
+        self.state = np.array([0, 0, first, empty, first + rows, 0, empty + _PADDING_ROWS] + [0] * 5, dtype=np.int64)
         self.free = np.empty(rows + kernels.SLACK, dtype=np.uint32)
         self.pending = np.empty(keys + 1, dtype=np.uint32)
-        self.pairs = np.empty((4, _BATCH_ROWS), dtype=np.uint32)
+        self.pairs = np.empty((2, 4, _BATCH_ROWS), dtype=np.uint32)
         self.entries = np.empty((2, max(kernels.CHUNK, entries)), dtype=np.uint32)
         self.lanes = np.empty(LANES_WORDS, dtype=np.uint64)
         self.stash = stash
 
-    def clear(self) -> None:
-        """Take every row back, the lowest on top."""
+    def clear(self, run: Run | None = None, plus: int = 0) -> None:
+        """Take every row back, the lowest on top; sum these windows of scalars with ``plus`` added."""
         self.free[: len(self.rows)] = self.rows
         self.state[:3] = 0, len(self.rows), self.rows[-1]
+        self.state[7:] = 0, 0, run.bit if run else 0, run.wide if run else 0, plus
 
 
 class FixedPool:
     """Points that are summed again and again, where the stream reads them, with room for sums behind them.
 
-    Holds 64 bytes per point; room for sums, 13 MB per thread, is reserved and becomes memory when it is first used.
+    Holds 64 bytes per point; room for sums, 25 MB per thread, is reserved and becomes memory when it is first used.
     One sum at a time uses the room: a second, at the same time, works on a copy of the points.
 
     Args:
@@ -192,20 +152,20 @@ class FixedPool:
 
 def _sum_windows(points: Words | FixedPool, scalars: _Scalars, padding: Words, windows: Windows, threads: int) -> Words:
     """Words of scalars are changed; columns beyond the points are zero."""
-    together, threads = windows.split(threads)
-    low = 1 << (windows.bits - 1) // 2
-    keys = together * max(windows.buckets, windows.buckets // low + low)
-    rows = 3 * together * windows.buckets  # of a bucket: its own sum, its row's and its column's
-    sums = np.empty((windows.count, 16), dtype=np.uint64)
-    with _work(points, scalars.words, padding, (keys, rows, 2 * windows.buckets), threads) as (pool, desks):
-        scalars.raise_for(windows, threads)  # after scalars of infinite points were cleared
+    tasks = windows.tasks(threads)
+    threads = min(threads, len(tasks))
+    keys, buckets = max(run.keys for run in tasks), max(run.buckets for run in tasks)
+    rows = 3 * buckets  # of a bucket: its own sum, its row's and its column's
+    sums = np.empty((len(windows.bits), 16), dtype=np.uint64)
+    with _work(points, scalars.words, padding, (keys, rows, 1 << max(windows.bits)), threads) as (pool, desks):
+        plus = scalars.raise_for(windows, threads)  # after scalars of infinite points were cleared
 
-        def work(worker: int, start: int) -> None:
-            stop = min(start + together, windows.count)
-            desks[worker].clear()
-            _sum_stream(sums, pool, scalars, desks[worker], windows.bits, start, stop)
+        def work(worker: int, run: Run) -> None:
+            desk = desks[worker]
+            desk.clear(run, plus)
+            _sum_stream(sums, pool, scalars, desk, run.bits, run.start, run.start + run.count)
 
-        run_tasks(work, range(0, windows.count, together), threads)
+        run_tasks(work, tasks, threads)
     return sums
 
 
@@ -222,7 +182,7 @@ def multiply_fixed(multiples: Words, scalars: Words, padding: Words, threads: in
     out = np.empty((n, 8), dtype=np.uint64)
     with ARENAS.borrow(6 * columns) as memory:
         taken = _take_scalars(memory, scalars, threads)
-        taken.raise_for(Windows(kernels.FIXED_BITS, kernels.FIXED_WINDOWS), threads)
+        taken.raise_for(Windows((kernels.FIXED_BITS,) * kernels.FIXED_WINDOWS), threads)
         keys = min(_FIXED_KEYS, -(-columns // (8 * threads)) * 8)
         none = np.zeros((5, len(multiples)), dtype=np.uint64)
         with _work(multiples, none, padding, (keys, keys, 0), threads) as (pool, desks):
@@ -243,7 +203,7 @@ def _work(
 ) -> Iterator[tuple[Words, list[_Desk]]]:
     """Lend a pool that starts with the points and the padding, and desks of shape (keys, rows for sums, entries)."""
     keys, rows, entries = shape
-    rows += 2 * _BATCH_ROWS
+    rows += 3 * _BATCH_ROWS
     with contextlib.ExitStack() as stack:
         memory = None
         if isinstance(points, FixedPool):

@@ -19,6 +19,7 @@ from zk.kernels.ifma_layout import (
     at,
     data_of,
     limbs_to_words,
+    prefetch,
     rows_to_words,
     shuffle,
     transpose_eight,
@@ -30,8 +31,6 @@ from zk.kernels.scalar import FQ_MODULUS
 POINT_WORDS = 8
 NEGATIVE = 0x8000_0000
 ROW_MASK = 0x7FFF_FFFF
-NEAR = 2
-"""Points found for a batch are fetched to the second-level cache: a batch is larger than the first."""
 
 _REFERENCES = ir.VectorType(HALF_WORD, LANES)
 _SIXTEEN = ir.VectorType(HALF_WORD, 16)
@@ -126,19 +125,25 @@ def scatter_points(typing_context: Any, pool: Any, rows: Any, start: Any, x: Any
     return signature, generate
 
 
-def _prefetch(builder: Any, data: Any, reference: Any) -> None:
-    row = builder.zext(builder.and_(reference, ir.Constant(HALF_WORD, ROW_MASK)), WORD)
-    address = at(builder, data, builder.shl(row, ir.Constant(WORD, 3)), 0, WORD)
-    hint = ir.FunctionType(ir.VoidType(), [WORD.as_pointer(), HALF_WORD, HALF_WORD, HALF_WORD])
-    function = external(builder, hint, "llvm.prefetch.p0")
-    read, nearness, of_data = (ir.Constant(HALF_WORD, value) for value in (0, NEAR, 1))
-    builder.call(function, [address, read, nearness, of_data])
+@intrinsic
+def fetch_points(typing_context: Any, pool: Any, references: Any, start: Any) -> Any:
+    """Ask for the points of references[start:start + 8], which need not exist, in the second-level cache."""
+    signature = types.void(pool, references, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = data_of(context, builder, signature.args[0], arguments[0])
+        items = data_of(context, builder, signature.args[1], arguments[1])
+        for offset in _row_offsets(builder, items, arguments[2], 0):
+            prefetch(builder, at(builder, data, offset, 0, WORD), to_write=False)
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 @intrinsic
 def pair_up(
-    typing_context: Any, pool: Any, pending: Any, a: Any, b: Any, keys: Any, m: Any, entry_keys: Any,
-    references: Any, k: Any, empty: Any, lost: Any,
+    typing_context: Any, pending: Any, a: Any, b: Any, keys: Any, m: Any, entry_keys: Any, references: Any, k: Any,
+    empty: Any, lost: Any,
 ) -> Any:  # fmt: skip
     """Make pair m of entry k and the reference pending under its key, or leave it pending; return the next m.
 
@@ -147,19 +152,17 @@ def pair_up(
     toss, and LLVM would make it a branch of plain Python code.
     """
     signature = types.int64(
-        pool, pending, a, b, keys, types.int64, entry_keys, references, types.int64, types.uint32, types.uint32
+        pending, a, b, keys, types.int64, entry_keys, references, types.int64, types.uint32, types.uint32
     )
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data, waiting, first, second, owners, all_keys, all_references = (
-            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 2, 3, 4, 6, 7)
+        waiting, first, second, owners, all_keys, all_references = (
+            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 2, 3, 5, 6)
         )
-        index, entry, empty, lost = (arguments[k] for k in (5, 8, 9, 10))
+        index, entry, empty, lost = (arguments[k] for k in (4, 7, 8, 9))
         key, reference = (builder.load(builder.gep(items, [entry])) for items in (all_keys, all_references))
         place = builder.gep(waiting, [builder.zext(key, WORD)])
         partner = builder.load(place)
-        _prefetch(builder, data, partner)
-        _prefetch(builder, data, reference)
         for target, value in ((first, partner), (second, reference), (owners, key)):
             builder.store(value, builder.gep(target, [index]))
         alone = builder.icmp_unsigned("==", partner, empty)
@@ -179,12 +182,13 @@ def take_eight_digits(
 ) -> Any:  # fmt: skip
     """Write the stream's entries k to k + 7: one window of the scalars i to i + 7.
 
-    words[low:] and words[high:] hold the two words the window may straddle. window is (offset, mask, less, base, lost):
-    a digit d is the bits from ``offset`` on, under ``mask``, minus ``less``; its key is base + |d| - 1, or lost for
-    d = 0; its reference is i negated if exactly one of d and flips[i] is negative.
+    words[low:] and words[high:] hold the two words the window may straddle. window is (offset, mask, less, base, lost,
+    plus): once ``plus`` is added to the first word, a digit d is the bits from ``offset`` on, under ``mask``, minus
+    ``less``; its key is base + |d| - 1, or lost for d = 0; its reference is i negated if exactly one of d and flips[i]
+    is negative.
     """
     signature = types.void(
-        keys, references, types.int64, words, types.int64, types.int64, flips, types.int64, _uniform(types.int64, 5)
+        keys, references, types.int64, words, types.int64, types.int64, flips, types.int64, _uniform(types.int64, 6)
     )
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -197,8 +201,8 @@ def take_eight_digits(
             lone = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(HALF_WORD, 0))
             return shuffle(builder, lone, lone, [0] * LANES)
 
-        offset, mask, less, base, lost = (everywhere(value) for value in unpack(builder, arguments[8]))
-        lower = builder.load(at(builder, word_data, arguments[4]), align=8)
+        offset, mask, less, base, lost, plus = (everywhere(value) for value in unpack(builder, arguments[8]))
+        lower = builder.add(builder.load(at(builder, word_data, arguments[4]), align=8), plus)
         higher = builder.load(at(builder, word_data, arguments[5]), align=8)
         rest = builder.sub(constant(63), offset)
         bits = builder.or_(builder.lshr(lower, offset), builder.shl(builder.shl(higher, constant(1)), rest))

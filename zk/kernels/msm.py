@@ -78,12 +78,13 @@ def sum_windows(sums: Words, points: Words, digits: NDArray[np.int32], buckets: 
         store_point(sums, w, weighted)
 
 
-@kernel("void(uint64[:,::1], uint64[:,::1], int64)")
-def join_windows(out: Words, sums: Words, bits: int) -> None:
-    """out[0] = sum of sums[w]·2^(bits·w); out (1, 16)."""
+@kernel("void(uint64[:,::1], uint64[:,::1], int64[::1])")
+def join_windows(out: Words, sums: Words, bits: NDArray[np.int64]) -> None:
+    """out[0] = sum of sums[w]·2^(bits[0] + .. + bits[w - 1]); out (1, 16)."""
     p = INFINITY
     for k in range(sums.shape[0]):
-        for _ in range(bits):
+        w = sums.shape[0] - 1 - k
+        for _ in range(bits[w]):
             p = double(p)
-        p = add(p, load_point(sums, sums.shape[0] - 1 - k))
+        p = add(p, load_point(sums, w))
     store_point(out, 0, p)
