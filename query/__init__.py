@@ -19,6 +19,7 @@
     clauses       HAVING, ORDER BY, LIMIT, OFFSET
     reading       the parser's tree to values and conditions
     expressions   values and conditions as trees
+    ranked_questions   what order statistics may be of
     binding       names of a question resolved against the directory
     polynomial    polynomials in a relation's columns
     masks         products of one table's factors, simplified by what registration proved

@@ -156,9 +156,11 @@ def compile_question(
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
     _check_ranked(question, public)
     try:
-        compiler, ranks = SumCompiler(question), RankCompiler(question)
+        compiler, ranks = SumCompiler(question), None
+        if any(aggregate.statistic.ranked for aggregate in question.aggregates):
+            ranks = RankCompiler(question)
         outputs = tuple(_output(aggregate, compiler, ranks) for aggregate in question.aggregates)
-        ranked = ranks.plan()
+        ranked = None if ranks is None else ranks.plan()
         dominance = compiler.dominance()
         plain = plain and not dominance.tests
         hidden = publication.hides_guards and smallest <= 1 << question.tables[0].log_rows
@@ -200,9 +202,9 @@ def _check_ranked(question: BoundQuestion, public: bool) -> None:
             raise SqlUnsupportedError(f"{aggregate.statistic} in a public result", aggregate.position, hint)
 
 
-def _output(aggregate: BoundAggregate, compiler: SumCompiler, ranks: RankCompiler) -> OutputSpec:
+def _output(aggregate: BoundAggregate, compiler: SumCompiler, ranks: RankCompiler | None) -> OutputSpec:
     output = compiler.output(aggregate)
-    if not aggregate.statistic.ranked:
+    if ranks is None or not aggregate.statistic.ranked:
         return output
     return replace(output, rank=ranks.output(aggregate, output.moments.count))
 

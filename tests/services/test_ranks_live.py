@@ -13,6 +13,7 @@ import pytest
 from study_samples import MINIMUM, UNAUDITED, make_samples, table_input, table_inputs
 from typer.testing import CliRunner
 
+from ledger.studies import QueryState
 from query.aggregates import Statistic
 from query.errors import SqlUnsupportedError
 from query.kinds import BoundedInteger
@@ -22,8 +23,9 @@ from query.unproved import Unproved
 from services.cli.main import app
 from services.cli.query import _print_result
 from services.client import Tallystick
+from services.client_errors import QueryFailedError
 from services.deployment import LocalDeployment
-from services.errors import DisclosureRefusedError, RefusedError
+from services.errors import DisclosureRefusedError, RefusedError, RemoteError
 from services.identity import Role
 
 SAMPLES = make_samples()
@@ -130,6 +132,25 @@ def test_the_label_is_printed_and_a_bundle_says_what_it_does_not_cover(
     assert "m, top: UNPROVED" in cli("verify", bundle, *pinned)
     explained = json.loads(cli("query", "explain", SQL, "--json", *config))
     assert explained["unproved"] == ["m", "top"] and explained["estimate"]["unproved"]["rounds"] > 0
+
+
+@pytest.mark.slow  # restarts a party twice
+def test_a_party_that_singles_a_person_out_gets_nothing(
+    agency: Tallystick, allowing: None, deployment: LocalDeployment
+) -> None:
+    """Every attempt ends before anything is published, and the query fails; an honest party answers afterwards."""
+    deployment.restart_party(1, module="tests.services.rank_liar")
+    try:
+        query_id = agency.submit(SQL, purpose="one person")
+        with pytest.raises(QueryFailedError, match="proved counts") as failed:
+            agency.result(query_id)
+        assert failed.value.code == "CONTRIBUTION_REJECTED"
+        assert agency.ledger.studies.state(query_id) is QueryState.FAILED
+        with pytest.raises(RemoteError), deployment.party_client(0, Role.AGENCY, "agency") as party:
+            party.release(query_id)
+    finally:
+        deployment.restart_party(1)
+    assert agency.query(SQL, purpose="all of them").values["n"] == len(ROWS)
 
 
 SECRET = 987_654_321_012_345
