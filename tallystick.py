@@ -32,6 +32,7 @@ from query.plan import Plan
 from query.policy import DEFAULT_MINIMUM_GROUP
 from query.publication import Publication
 from query.schema import TableSchema
+from query.unproved import Unproved
 from services.client import Tallystick
 from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
 from services.config import AgencyConfig
@@ -79,6 +80,7 @@ __all__ = [
     "Stacked",
     "StudyUpdate",
     "Tallystick",
+    "Unproved",
     "ZkError",
     "analyses",
     "connect",

@@ -26,6 +26,7 @@ Modules in dependency order:
     ideal_align the same in the clear
     compare     disclosure checks: is a shared count below a bound?
     bits        bits of shared integers, as shares, with nothing opened
+    signs       is a shared integer negative? As a share, with nothing opened
     circuits    carry trees and conjunctions on bit-sliced shares
     conversion  shared integers to shared bits and back
     leaves      two bits of a carry tree in one round, for semi-honest parties

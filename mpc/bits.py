@@ -11,6 +11,8 @@ the other two hold zero. That gives, without a message,
 Then x = L_0 + L_1 + L_2 + [q = 1]·(−p mod 2^w) + [q = 2]·(−2p mod 2^w) modulo 2^w: two carry-save additions and one
 with a parallel carry. Everything is computed by checked products (`mpc.checked`) and checked before it is returned.
 
+The width is bounded by that third: 252 bits over the scalar field of BN254.
+
 Cost for m integers of w bits: about (2·log2(w) + 6)·w·m products of two elements each, 10 + log2(w) rounds of
 products, and their check.
 
@@ -31,7 +33,7 @@ from mpc.errors import RingValueError
 from mpc.replicated import Engine
 from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
 
-MAX_WIDTH: Final = 48
+MAX_WIDTH: Final = 252
 _PARTS: Final = 3  # a component is told apart by thirds of p
 _MOST: Final = PARTIES * (_PARTS - 1)  # the largest T
 
@@ -42,14 +44,14 @@ def shared_bits(engine: Engine, x: ReplicatedShare, width: int, label: str, *, i
     Args:
         engine: over a prime field of more than 64 bits.
         x: m shared integers in [0, 2^width), secret.
-        width: public, 1 to 48.
+        width: public, 1 to 252, and 2^width at most a third of the field.
         label: public, unique in the round.
 
     Returns:
         m·width shared bits, integer by integer, each from its lowest bit.
 
     Raises:
-        RingValueError: the ring is not a prime field, or the width is out of range.
+        RingValueError: the ring is not a prime field, or the width is out of range or above a third of it.
         ProductCheckError: a party bent a product; nothing was opened.
         ProtocolStateError: a repeated label, or a share of another party.
         ShareMismatchError, ChannelError: as openings and receptions raise them.
@@ -58,6 +60,8 @@ def shared_bits(engine: Engine, x: ReplicatedShare, width: int, label: str, *, i
     modulus = field_modulus(ring)
     if not 1 <= width <= MAX_WIDTH:
         raise RingValueError(f"a width is 1 to {MAX_WIDTH} bits, got {width}")
+    if _PARTS << width > modulus:
+        raise RingValueError(f"2^{width} is above a third of {ring.name}")
     m = len(x)
     if m == 0:
         return x

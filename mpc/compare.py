@@ -80,7 +80,14 @@ def open_below(engine: Engine, g: ReplicatedShare, bound: int, label: str, *, in
 
 
 def open_disclosure_risks(
-    engine: Engine, counts: ReplicatedShare, cells: int, minimums: Sequence[int], label: str, *, index: int = 0
+    engine: Engine,
+    counts: ReplicatedShare,
+    cells: int,
+    minimums: Sequence[int],
+    label: str,
+    *,
+    safe: ReplicatedShare | None = None,
+    index: int = 0,
 ) -> npt.NDArray[np.bool_]:
     """Tell for every cell whether releasing its counts, with the sums they guard, would show too small a group.
 
@@ -95,14 +102,16 @@ def open_disclosure_risks(
         counts: guards · cells shared integers in [0, 2^40), guard by guard, secret.
         cells: public, number of cells.
         minimums: public, one for each guard, at most 4096; where all are at or below 1 there is nothing to protect and
-            the answer is False throughout.
+            the answer is False throughout, unless there are further factors.
         label: public, unique in the round.
+        safe: further factors, cells at a time: shared elements that are 0 where another rule closes the cell.
 
     Returns:
         One public boolean for each cell: True if it must not be released.
 
     Raises:
-        RingValueError: the counts are not one for each guard and cell; or as `open_below`.
+        RingValueError: the counts are not one for each guard and cell, the further factors are not those of whole
+            cells; or as `open_below`.
         ShareMismatchError, ProductCheckError, ProtocolStateError, ChannelError: as `open_below`.
     """
     ring = engine.ring
@@ -111,8 +120,8 @@ def open_disclosure_risks(
         raise RingValueError(f"a minimum is at most {MAX_BOUND}, got {max(minimums)}")
     if cells < 1 or len(counts) != cells * len(minimums):
         raise RingValueError(f"{len(counts)} counts are not those of {cells} cells and {len(minimums)} guards")
-    if max(minimums, default=0) <= 1:
-        return np.zeros(cells, np.bool_)
+    if safe is not None and len(safe) % cells:
+        raise RingValueError(f"{len(safe)} further factors are not those of {cells} cells")
     forbidden: list[tuple[ReplicatedShare, Sequence[int]]] = []
     for guard, least in enumerate(minimums):
         own = _guard(counts, guard, cells)
@@ -120,7 +129,11 @@ def open_disclosure_risks(
         for other, bound in enumerate(minimums[:guard]):
             near = [offset for offset in range(1 - min(least, bound), min(least, bound)) if offset]
             forbidden.append((engine.sub(own, _guard(counts, other, cells)), near))
-    factors = [_differences(engine, values, roots) for values, roots in forbidden if len(roots)]
+    factors = [] if safe is None or not len(safe) else [safe]
+    if max(minimums, default=0) > 1:
+        factors += [_differences(engine, values, roots) for values, roots in forbidden if len(roots)]
+    if not factors:
+        return np.zeros(cells, np.bool_)
     opened = _open_masked_products(engine, concatenate_shares(factors), cells, label, index)
     return np.array([value == 0 for value in opened], np.bool_)
 

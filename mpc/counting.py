@@ -1,9 +1,9 @@
 """How many of some shared bits are one, as shares; nothing is opened.
 
 Counting by words would turn every bit into a word first. Here full adders work on 64 bits at a time: three words of one
-weight become a word of sums of that weight and a word of carries of twice the weight, all weights at once, until two
-words of each are left; then words are folded in halves and added on. What is left, LAST lanes of known weights, is
-small enough to be turned into integers one by one.
+weight become a word of sums of that weight and a word of carries of twice the weight, all weights at once; where few
+words of a weight are left they are folded in halves. What is left in the end, LAST lanes of known weights, is small
+enough to be turned into integers one by one.
 
 Costs for n bits: about n products of bits, a round per layer and log_1.5(n / LAST) layers, then 2·LAST products of
 words in two rounds. Everything is a product that `mpc.checked_words` checks.
@@ -31,6 +31,8 @@ from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
 
 LAST: Final = 256
 """So few lanes of one group are turned into integers as they are."""
+WORTH: Final = 8
+"""A layer that saves less than one word of so many waits until words were folded: carries would trickle upwards."""
 _WORD: Final = 64
 
 Words = npt.NDArray[np.uint64]
@@ -96,12 +98,10 @@ def count_bits(computation: Computation, bits: ReplicatedShare, groups: int) -> 
     if groups < 1 or len(bits) % groups:
         raise RingValueError(f"{len(bits)} words are not those of {groups} groups")
     levels, lanes = [bits], _WORD
-    while True:
-        while any(len(level) >= 3 * groups for level in levels):
+    while lanes > 1 and (words := sum(len(level) for level in levels) // groups) * lanes > LAST:
+        if sum(len(level) // groups // 3 for level in levels) * WORTH >= words:
             levels = _add(computation, levels, groups)
-        words = sum(len(level) for level in levels) // groups
-        if words * lanes <= LAST or lanes == 1:
-            break
+            continue
         lanes //= 2
         levels = [_mapped(level, partial(_folded, groups=groups, half=lanes)) for level in levels]
     found = [_mapped(level, partial(_spread, groups=groups, lanes=lanes)) for level in levels if len(level)]

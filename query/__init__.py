@@ -9,6 +9,7 @@
     registration  the relation proved once per dataset
     aggregates    the statistics a question may ask for
     publication   who sees the numbers of a question
+    dominance     dominance rules of a policy, and what they demand of an answer
     limits        the finer clauses of it
     policy        what an owner allows
     directory     the registered tables, as the ledger knows them
@@ -18,6 +19,7 @@
     clauses       HAVING, ORDER BY, LIMIT, OFFSET
     reading       the parser's tree to values and conditions
     expressions   values and conditions as trees
+    ranked_questions   what order statistics may be of
     binding       names of a question resolved against the directory
     polynomial    polynomials in a relation's columns
     masks         products of one table's factors, simplified by what registration proved
@@ -28,6 +30,7 @@
     sides         one table of a question
     arguments     arguments of aggregates as factors
     moment_sums   sums under one mask, with few columns: MOMENTS, and values over several tables
+    dominance_parts, dominance_sums   the totals that a rule is for, and the closed sums that decide it
     compiler      the sums of a question, written into a relation
     ranks, rank_inputs, rank_cost   order statistics, which no proof covers: what owners enter for them, and their cost
     unproved      their values, labelled

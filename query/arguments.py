@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from query.binding import AggregateArgument, BoundColumn, BoundPerson, BoundQuestion
+from query.binding import AggregateArgument, Argument, BoundColumn, BoundExpression, BoundPerson, BoundQuestion
 from query.errors import SqlUnsupportedError
 from query.expressions import (
     Arithmetic,
@@ -31,6 +31,7 @@ from query.sums import Operand
 from query.values import Value
 
 Masks = dict[int, tuple[int, ...]]
+Picks = tuple[int, str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,11 @@ class CompiledArgument:
     masks: Mapping[int, tuple[int, ...]]
     operand: Operand
     crossing: bool = False
-    picks: tuple[int, str, frozenset[str]] | None = None
+    picks: Picks | None = None
 
     def excludes(self, other: CompiledArgument) -> bool:
         """Whether no row has both values other than 0, whatever the data: both pick different names of a category."""
-        if self.picks is None or other.picks is None:
-            return False
-        return self.picks[:2] == other.picks[:2] and not self.picks[2] & other.picks[2]
+        return self.picks is not None and other.picks is not None and _exclude(self.picks, other.picks)
 
 
 class ArgumentCompiler:
@@ -94,7 +93,19 @@ class ArgumentCompiler:
         found = self._computed(texts, values, masks, crossing=False)
         return replace(found, picks=self._picks(argument.expression))
 
-    def _picks(self, expression: Expression) -> tuple[int, str, frozenset[str]] | None:
+    def bound(self, expression: Expression) -> Argument:
+        """A value as an argument, of the first of its tables."""
+        if isinstance(expression, ColumnName):
+            return self._question.columns[expression]
+        named = {self._question.columns[name].table for name in all_names(expression)}
+        return BoundExpression(min(named, default=0), expression)
+
+    def exclusive(self, left: Expression, right: Expression) -> bool:
+        """Whether two values of 0 or 1 pick different names of a category, so that no row has both."""
+        a, b = self._picks(left), self._picks(right)
+        return a is not None and b is not None and _exclude(a, b)
+
+    def _picks(self, expression: Expression) -> Picks | None:
         """The names of a category that a value is 1 for, if it is 0 for all others."""
         match expression:
             case Case(branches=((condition, Literal(value=one)),), otherwise=Literal(value=zero)):
@@ -162,3 +173,8 @@ class ArgumentCompiler:
 
     def _table(self, table: int) -> str:
         return self._question.tables[table].schema.name
+
+
+def _exclude(left: Picks, right: Picks) -> bool:
+    """Whether two picks are of different names of one category."""
+    return left[:2] == right[:2] and not left[2] & right[2]

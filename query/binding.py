@@ -31,7 +31,8 @@ from query.expressions import (
     all_names,
     text_of,
 )
-from query.kinds import Boolean, Category, ScaledDecimal
+from query.kinds import Category, ScaledDecimal
+from query.ranked_questions import check_ranked, check_ranked_argument
 from query.schema import ColumnSchema
 from query.sources import TableName
 from query.sql import Aggregate, KeyOutput, Question
@@ -117,8 +118,6 @@ class BoundQuestion:
 
 
 MAX_PERSON_TABLES: Final = 3
-MAX_RANKED: Final = 8
-"""Each order statistic shows the values of one or two persons."""
 
 _CONSTRUCTS = {Arithmetic: "arithmetic", Case: "CASE", Bucket: "WIDTH_BUCKET"}
 
@@ -156,7 +155,7 @@ def bind_question(question: Question, directory: Directory) -> BoundQuestion:
         persons = question.union and aggregate.distinct
         aggregates.append(BoundAggregate(aggregate.name, aggregate.statistic, arguments, bins, persons,
                                          aggregate.quantile, aggregate.position))
-    _check_ranked(question)
+    check_ranked(question)
     groups = _groups(question, names)
     if joint and len({group.table for group in groups}) > 1:
         raise SqlUnsupportedError("grouping by two tables' columns under a condition over two tables",
@@ -202,28 +201,14 @@ def _argument(question: Question, names: _Names, aggregate: Aggregate, argument:
         hint = "COUNT(DISTINCT key) counts persons; for other columns GROUP BY the column"
         raise SqlUnsupportedError("COUNT(DISTINCT) of other than a key", argument.position, hint)
     if not isinstance(argument, ColumnName):
-        if statistic.ranked:  # a computed value could be one person's, and 0 for all others
-            hint = "it is of a column; say in WHERE of which rows"
-            raise SqlUnsupportedError(f"{statistic} of a computed value", argument.position, hint)
+        check_ranked_argument(statistic, argument, None)
         return BoundExpression(names.first_table(argument), argument)
     bound = names.column(argument)
-    if isinstance(bound.column.kind, Boolean) and statistic.ranked:
-        raise ColumnKindError(f"{argument} is boolean", argument.position, f"{statistic} is of numbers; count its rows")
+    check_ranked_argument(statistic, argument, bound.column.kind)
     if isinstance(bound.column.kind, Category) and statistic is not Statistic.COUNT:
         hint = "its codes are names, not numbers; COUNT is allowed"
         raise ColumnKindError(f"{argument} is a category", argument.position, hint)
     return bound
-
-
-def _check_ranked(question: Question) -> None:
-    """Check what order statistics stand beside."""
-    ranked = [aggregate for aggregate in question.aggregates if aggregate.statistic.ranked]
-    if ranked and question.groups:
-        raise SqlUnsupportedError(f"{ranked[0].statistic} with GROUP BY", ranked[0].position,
-                                  "ask for one group at a time by WHERE")
-    if len(ranked) > MAX_RANKED:
-        raise SqlUnsupportedError(f"a question of {len(ranked)} order statistics", ranked[MAX_RANKED].position,
-                                  f"ask for at most {MAX_RANKED} at a time")
 
 
 def _groups(question: Question, names: _Names) -> tuple[Argument, ...]:

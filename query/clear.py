@@ -60,7 +60,8 @@ def evaluate_in_clear(plan: Plan, tables: Mapping[str, Columns]) -> tuple[int, .
 
 
 def released_in_clear(plan: Plan, sums: Sequence[int]) -> tuple[int | None, ...]:
-    """What the parties' first rules would let out: None where a cell's guards are too small or too close (ADR 0005).
+    """What the parties' first rules would let out: None where a cell's guards are too small or too close (ADR 0005), or
+    a total rests on too few rows; and for sums that serve dominance rules alone (ADR 0024).
 
     Args:
         plan: the compiled question.
@@ -68,11 +69,12 @@ def released_in_clear(plan: Plan, sums: Sequence[int]) -> tuple[int | None, ...]
     """
     cells, least = len(plan.cells), plan.minimum_group
     found: list[int | None] = [None] * len(sums)
+    dominated = plan.dominance.cells_at_risk(sums, cells)
     for cell in range(cells):
-        mine = range(cell, len(sums), cells)
+        mine = [row for row in range(cell, len(sums), cells) if not plan.sums[row].closed]
         guards = sorted({sums[plan.sums[row].guard] for row in mine})
         close = any(high - low < least for low, high in itertools.pairwise(guards))
-        if guards[0] >= least and not close:
+        if guards[0] >= least and not close and not dominated[cell]:
             for row in mine:
                 found[row] = sums[row]
     return tuple(found)

@@ -13,7 +13,7 @@ that the number of true values of a boolean, too, is subject to the minimum grou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations_with_replacement
@@ -25,7 +25,9 @@ from query.aggregates import Moment, Statistic
 from query.arguments import ArgumentCompiler, CompiledArgument
 from query.binding import Argument, BoundAggregate, BoundColumn, BoundQuestion
 from query.disclosure import describe_persons, describe_sum
-from query.errors import BoundExceededError, Position, QuestionTooLargeError, SqlUnsupportedError
+from query.dominance import DominanceChecks
+from query.dominance_sums import Asked, DominanceSums, Mask, Places
+from query.errors import Position, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import Bucket, ColumnName, Condition, Junction, all_names, text_of
 from query.groups import group_form, table_form
 from query.histograms import Bins
@@ -34,14 +36,12 @@ from query.masks import Key, Product, TableProducts
 from query.moment_sums import MaskedSums
 from query.polynomial import UNIT, ZERO, Algebra, Polynomial
 from query.sides import Side
-from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec
+from query.sums import Cell, GroupSpec, Moments, MomentTable, Operand, OutputSpec, SumSpec, check_bound
 from zk.builder import RelationBuilder
 from zk.errors import RelationTooLargeError
 from zk.limits import require_publishable
 from zk.relation import MAX_CELLS, MAX_SUMS, ONE, Relation
-from zk.transcript import FR_MODULUS
 
-SUM_LIMIT: Final = FR_MODULUS // 2
 MOMENTS_HINT: Final = "MOMENTS of k numbers takes 1 + k + k·(k + 1)/2 sums"
 
 Writer = Callable[[Key, bool], Polynomial]
@@ -65,7 +65,8 @@ class SumCompiler:
         self._algebra = Algebra(self._builder)
         self._sides = [Side(TableProducts(table, optional), self._algebra, question)
                        for table, optional in zip(question.tables, question.optional, strict=True)]
-        self._union = question.union
+        self._union, self._question = question.union, question
+        self._asked: list[Asked] = []
         self._arguments = ArgumentCompiler(self._sides, question)
         self.sides = [side.products for side in self._sides]
         self._sums: list[SumSpec] = []
@@ -129,9 +130,9 @@ class SumCompiler:
 
     @property
     def counts(self) -> list[tuple[str, bool]]:
-        """Words of every sum, before cells, and whether it is a guard."""
+        """Words of every sum that may be let out, before cells, and whether it is a guard."""
         guards = {spec.guard for spec in self._sums}
-        return [(spec.words, number in guards) for number, spec in enumerate(self._sums)]
+        return [(spec.words, number in guards) for number, spec in enumerate(self._sums) if not spec.closed]
 
     def sums(self) -> tuple[SumSpec, ...]:
         """All sums, cell by cell."""
@@ -145,7 +146,7 @@ class SumCompiler:
                 where = " and ".join(f"{name} is {label_text(label)}" for name, label in zip(names, cell, strict=True))
                 keys = ",".join(f"{name}={label_text(label)}" for name, label in zip(names, cell, strict=True))
                 found.append(SumSpec(f"{spec.name}|{keys}", f"{spec.words}, where {where}", spec.bound,
-                                     spec.guard * len(cells) + place))
+                                     spec.guard * len(cells) + place, spec.closed))
         return tuple(found)
 
     def relation(self, plain: bool, hidden: bool = False) -> Relation:
@@ -191,11 +192,7 @@ class SumCompiler:
         write = self._writer(mask, statistic is Statistic.MOMENTS, any(argument.crossing for argument in arguments))
 
         def moment(*values: CompiledArgument) -> int:
-            factors = [list(side) for side in mask]
-            for value in values:
-                for place, number in value.factors.items():
-                    factors[place].append(number)
-            return self._sum(tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True)), write)
+            return self._sum(self._key(mask, values), write)
 
         count, table = moment(), None
         if statistic is Statistic.MOMENTS:
@@ -206,7 +203,29 @@ class SumCompiler:
         else:
             sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
             moments = Moments(count, **{name.value: number for name, number in sums.items()})
+        self._asked.append(Asked(aggregate.arguments, tuple(arguments), tuple(map(tuple, mask)), moments, table))
         return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments, table)
+
+    def dominance(self) -> DominanceChecks:
+        """Add the closed sums that the tables' dominance rules need, after all outputs, and return what is tested.
+
+        Raises:
+            BoundExceededError: a comparison does not fit the field.
+        """
+        places = Places(self._closed_sum, lambda number: self._sums[number].bound, lambda: len(self._sums))
+        return DominanceSums(self._question, self._arguments, places).checks(self._asked)
+
+    def _closed_sum(self, mask: Mask, values: Sequence[CompiledArgument], guard: int, moments: bool) -> int:
+        write = self._writer(mask, moments, any(value.crossing for value in values))
+        return self._sum(self._key(mask, values), write, guard)
+
+    def _key(self, mask: Sequence[Sequence[int]], values: Sequence[CompiledArgument]) -> Key:
+        """The product of some arguments on the rows of a mask."""
+        factors = [list(side) for side in mask]
+        for value in values:
+            for place, number in value.factors.items():
+                factors[place].append(number)
+        return tuple(side.simplify(f) for side, f in zip(self.sides, factors, strict=True))
 
     def _binned(self, aggregate: BoundAggregate, bucket: Bucket, quantile: Decimal | None) -> OutputSpec:
         """A statistic finished from the counts of rows per bin; the bins are the groups."""
@@ -235,7 +254,7 @@ class SumCompiler:
         operand = self._arguments.compile(aggregate.arguments[0]).operand
         return OutputSpec(aggregate.name, aggregate.statistic, (operand,), Moments(self._person_sums[rows]))
 
-    def _writer(self, mask: list[list[int]], moments: bool, crossing: bool) -> Writer:
+    def _writer(self, mask: Sequence[Sequence[int]], moments: bool, crossing: bool) -> Writer:
         """How an aggregate's sums are written: those of MOMENTS and of values over several tables all under one mask.
         MOMENTS by group over several tables is not: a column of round 2 has one owner."""
         whole = tuple(side.simplify(factors) for side, factors in zip(self.sides, mask, strict=True))
@@ -262,11 +281,14 @@ class SumCompiler:
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
-    def _sum(self, key: Key, write: Writer) -> int:
+    def _sum(self, key: Key, write: Writer, closed_under: int | None = None) -> int:
+        """The number of a sum; made on first use, as a closed one if a guard is given for that."""
         if key in self._numbers:
             return self._numbers[key]
         rows = tuple(side.counted(product) for side, product in zip(self.sides, key, strict=True))
-        guard = None if rows == key else self._sum(rows, write)
+        guard = closed_under
+        if guard is None and rows != key:
+            guard = self._sum(rows, write)
         bounds = [side.bound(product) for side, product in zip(self.sides, key, strict=True)]
         bound = self._rows * (sum(bounds) if self._union else prod(bounds))
         parts = ["*".join(map(side.title, product)) for side, product in zip(self.sides, key, strict=True) if product]
@@ -276,7 +298,7 @@ class SumCompiler:
         number = self._builder.sum(terms.drafts(), guard)
         self._numbers[key] = number
         words = describe_sum(self.sides, key, rows, self._joint_words, self._union)
-        self._sums.append(SumSpec(name, words, bound, number if guard is None else guard))
+        self._sums.append(SumSpec(name, words, bound, number if guard is None else guard, closed_under is not None))
         return number
 
     def _joint_mask(self, rows: Key, joint: Joint) -> int:
@@ -375,17 +397,3 @@ def group_position(group: Argument) -> Position | None:
 def label_text(label: object) -> str:
     """A group's value as text."""
     return "null" if label is None else str(label).lower() if isinstance(label, bool) else str(label)
-
-
-def check_bound(name: str, bound: int) -> None:
-    """Refuse a sum that could leave (−r/2, r/2).
-
-    Args:
-        name: the sum's name, for the message.
-        bound: the largest absolute value it can take.
-
-    Raises:
-        BoundExceededError: the bound does not fit.
-    """
-    if bound >= SUM_LIMIT:
-        raise BoundExceededError(f"the sum {name} could reach {bound.bit_length()} bits, beyond the field of the proof")

@@ -51,11 +51,14 @@ def explain_plan(plan: Plan, decisions: Sequence[str] = ()) -> str:
     for number, spec in enumerate(plan.sums[::cells]):
         guard = plan.sums[number * cells].guard // cells
         words = "is its own guard" if guard == number else f"guarded by sum {guard}"
+        words += ", never let out" if spec.closed else ""
         lines.append(f"sum {number:<6} {spec.name.split('|')[0]}, below 2^{spec.bound.bit_length()}, {words}")
     for output in plan.outputs:
         label = ", UNPROVED" if output.statistic.ranked else ""
         lines.append(f"output     {output.name}: {output.statistic}{label}")
     lines += _ranks(plan)
+    lines += [f"dominance  {test.words}: at least {float(test.effective):.3g} effective contributors; a comparison of "
+              f"{test.bits} bits" for test in plan.dominance.tests]
     lines += [f"discloses  {line}" for line in plan.disclosures]
     lines += [f"policy     {line}" for line in decisions]
     return "\n".join(lines)
@@ -101,6 +104,11 @@ def policy_decisions(plan: Plan, directory: Directory, asker: Asker, now_s: int)
     decides = [name for name, minimum in least.items() if minimum == plan.minimum_group]
     if decides:
         lines.append(f"groups below {plan.minimum_group} stay closed: minimum_group of {' and '.join(decides)} decides")
+    ruling = [f"{table.schema.name}: {clause}" for table in tables if (clause := table.policy.limits.dominance)]
+    closed = len(plan.dominance.closed)
+    if plan.dominance.tests:
+        lines.append(f"totals that too few rows make up stay closed: dominance of {'; of '.join(ruling)}; "
+                     f"it adds {closed} sum{'' if closed == 1 else 's'} that nobody sees")
     return tuple(lines)
 
 

@@ -1,4 +1,5 @@
-"""The finer clauses of a policy: purposes, groups, statistics by column, weights, budgets, and audits against history.
+"""The finer clauses of a policy: purposes, groups, statistics by column, weights, budgets, audits against history, and
+dominance rules (`query.dominance`).
 
 They are absent from a policy's canonical text where they are at their defaults, so that policies written before they
 existed keep their hashes.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from query.aggregates import Statistic
 from query.audit.weights import value_partners
 from query.canonical import Fields, JsonValue, as_json_texts
+from query.dominance import DominanceClause, clause_as_json, clause_from_json
 from query.errors import PolicyInvalidError, PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Limits:
     maximum_weighted: int | None = None
     budget: Budget | None = None
     audited: bool = True
+    dominance: DominanceClause | None = None
 
     def __post_init__(self) -> None:
         for pattern, texts in (
@@ -100,6 +103,8 @@ def limits_as_json(limits: Limits) -> JsonValue:
         found["budget"] = {"questions": limits.budget.questions, "days": limits.budget.days}
     if limits.audited != default.audited:
         found["audited"] = limits.audited
+    if limits.dominance is not None:
+        found["dominance"] = clause_as_json(limits.dominance)
     return found
 
 
@@ -121,8 +126,9 @@ def limits_from_json(fields: Fields) -> Limits:
         budget = Budget(inner.integer("questions"), inner.integer("days"))
         inner.end()
     audited = fields.boolean("audited") if fields.has("audited") else True
+    dominance = clause_from_json(fields.nested("dominance")) if fields.has("dominance") else None
     fields.end()
-    return Limits(purposes, groups, maximum, columns, weights, weighted, budget, audited)
+    return Limits(purposes, groups, maximum, columns, weights, weighted, budget, audited, dominance)
 
 
 def _column_statistics(fields: Fields) -> tuple[tuple[str, tuple[Statistic, ...]], ...]:
@@ -163,12 +169,17 @@ def check_limits(plan: Plan, table: RegisteredTable, limits: Limits, purpose: st
         refuse_if(group.table == name and group.column in limits.hidden_groups, "group",
                   f"{group.column} may not be grouped by")
     allowed = dict(limits.column_statistics)
+    values = {column for use in plan.uses if use.table == name for column in use.values}
     for output in plan.outputs:
         for operand in output.operands:
             for column, statistics in allowed.items():
                 named = operand.table == name and re.search(rf"(?<![a-z0-9_]){column}(?![a-z0-9_])", operand.column)
                 refuse_if(bool(named) and output.statistic not in statistics, "column_statistic",
                           f"{output.statistic} of {column} is not allowed")
+        for operand in output.operands if output.statistic.ranked else ():
+            covered = limits.dominance is not None and limits.dominance.covers(operand.column)
+            refuse_if(covered and operand.column in values, "dominance",
+                      f"{output.statistic} of {operand.column} shows one contribution to its totals")
     if limits.weights is not None:
         names = {(c.registered.dataset, c.registered.column): f"{c.table}.{c.name}" for c in plan.columns}
         for partner in value_partners(plan.relation, table.dataset):

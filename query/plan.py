@@ -8,16 +8,28 @@ from dataclasses import dataclass, field, replace
 from query.aggregates import Statistic
 from query.arranging import Arrangement, OutputKind, check_arrangement
 from query.binding import BoundAggregate, BoundColumn, BoundPerson, BoundQuestion, bind_question
-from query.compiler import SUM_LIMIT, SumCompiler, check_bound
+from query.compiler import SumCompiler
 from query.directory import Directory
 from query.disclosure import describe_rank, disclosure_lines
+from query.dominance import DominanceChecks
 from query.errors import BoundExceededError, QuestionTooLargeError, SqlUnsupportedError
 from query.expressions import all_names, condition_names, value_names
 from query.masks import TableProducts
 from query.publication import Publication
 from query.ranks import RankCompiler, RankPlan
 from query.sql import parse_question
-from query.sums import Cell, GroupSpec, KeySpec, Label, Moments, Operand, OutputSpec, SumSpec
+from query.sums import (
+    SUM_LIMIT,
+    Cell,
+    GroupSpec,
+    KeySpec,
+    Label,
+    Moments,
+    Operand,
+    OutputSpec,
+    SumSpec,
+    check_bound,
+)
 from zk.errors import RelationInvalidError, RelationTooLargeError
 from zk.relation import RegisteredColumn, Relation
 
@@ -86,6 +98,7 @@ class Plan:
         arrangement: HAVING, ORDER BY, LIMIT and OFFSET, applied to the rows of the result.
         publication: who sees the sums.
         ranks: order statistics, which the parties compute besides; no proof covers them.
+        dominance: what the tables' dominance rules demand of the sums, and which of them serve that alone.
     """
 
     sql: str
@@ -102,6 +115,7 @@ class Plan:
     arrangement: Arrangement = field(default_factory=Arrangement)
     publication: Publication = Publication.AGENCY
     ranks: RankPlan | None = None
+    dominance: DominanceChecks = field(default_factory=DominanceChecks)
 
     @property
     def collected(self) -> bool:
@@ -130,7 +144,7 @@ def compile_question(
         directory: the registered tables.
         minimum_group: smallest count the caller lets out; the tables' own minima are at least respected.
         publication: who sees the sums. Public sums of one owner's tables stand in the statement, unless there are
-            groups, of which small ones must stay closed.
+            groups, of which small ones must stay closed, or dominance rules, which need sums that do.
 
     Raises:
         QueryError: one of the errors of `query.errors`; the text, a name or a kind is wrong, or a limit is exceeded.
@@ -142,9 +156,13 @@ def compile_question(
     smallest = max(minimum_group, *(max(t.minimum_group, t.policy.minimum_group) for t in question.tables))
     _check_ranked(question, public)
     try:
-        compiler, ranks = SumCompiler(question), RankCompiler(question)
+        compiler, ranks = SumCompiler(question), None
+        if any(aggregate.statistic.ranked for aggregate in question.aggregates):
+            ranks = RankCompiler(question)
         outputs = tuple(_output(aggregate, compiler, ranks) for aggregate in question.aggregates)
-        ranked = ranks.plan()
+        ranked = None if ranks is None else ranks.plan()
+        dominance = compiler.dominance()
+        plain = plain and not dominance.tests
         hidden = publication.hides_guards and smallest <= 1 << question.tables[0].log_rows
         relation = compiler.relation(plain, hidden)
     except RelationTooLargeError as fault:
@@ -172,6 +190,7 @@ def compile_question(
         arrangement,
         publication,
         ranked,
+        dominance,
     )
 
 
@@ -183,9 +202,9 @@ def _check_ranked(question: BoundQuestion, public: bool) -> None:
             raise SqlUnsupportedError(f"{aggregate.statistic} in a public result", aggregate.position, hint)
 
 
-def _output(aggregate: BoundAggregate, compiler: SumCompiler, ranks: RankCompiler) -> OutputSpec:
+def _output(aggregate: BoundAggregate, compiler: SumCompiler, ranks: RankCompiler | None) -> OutputSpec:
     output = compiler.output(aggregate)
-    if not aggregate.statistic.ranked:
+    if ranks is None or not aggregate.statistic.ranked:
         return output
     return replace(output, rank=ranks.output(aggregate, output.moments.count))
 

@@ -8,9 +8,9 @@ from typing import Final
 from query.ranks import RankPlan
 
 WORD_BYTES: Final = 85  # a word of 64 products of bits, with its check
-STEP_BYTES: Final = 86_000  # what the end of a count, and a comparison, take for each bit and rank
-WORD_S: Final = 0.6e-6
-ROUND_S: Final = 1e-3  # three processes of one machine; add the network's round trip
+STEP_BYTES: Final = 75_000  # what the end of a count, and a comparison, take for each bit and rank
+WORD_S: Final = 2e-6
+ROUND_S: Final = 1.3e-3  # three processes of one machine; add the network's round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,6 @@ def rank_cost(plan: RankPlan) -> RankCost:
         n = rows * len(column.segments)
         words += 3 * column.bits * ranks * -(-n // 64)
         steps += column.bits * ranks
-        rounds += column.bits * (20 + 2 * n.bit_length())
+        rounds += column.bits * (5 + 2 * n.bit_length())
         total += n * column.bits // 8
     return RankCost(total + WORD_BYTES * words + STEP_BYTES * steps, rounds, WORD_S * words + ROUND_S * rounds)

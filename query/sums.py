@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from query.aggregates import Statistic
+from query.errors import BoundExceededError
 from query.histograms import Bins
+from zk.transcript import FR_MODULUS
+
+SUM_LIMIT: Final = FR_MODULUS // 2
 
 Label = str | bool | int | None
 Cell = tuple[Label, ...]
@@ -20,12 +25,14 @@ class SumSpec:
         words: what it is, in plain words.
         bound: largest possible value; the smallest is 0.
         guard: number of the sum that counts its rows; its own number for a count.
+        closed: whether it serves a dominance rule and is never let out; its guard counts no fewer rows than it is over.
     """
 
     name: str
     words: str
     bound: int
     guard: int
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +113,17 @@ class KeySpec:
     name: str
     group: int
     place: int
+
+
+def check_bound(name: str, bound: int) -> None:
+    """Refuse a sum that could leave (−r/2, r/2).
+
+    Args:
+        name: the sum's name, for the message.
+        bound: the largest absolute value it can take.
+
+    Raises:
+        BoundExceededError: the bound does not fit.
+    """
+    if bound >= SUM_LIMIT:
+        raise BoundExceededError(f"the sum {name} could reach {bound.bit_length()} bits, beyond the field of the proof")

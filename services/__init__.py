@@ -7,7 +7,7 @@ In the order of dependence:
     server  health  process  entry      a gRPC server with roles per call; a child process with a log; its command line
     identifiers  tag_group              persons as field elements; the group of alignment tags
     link  channel                       frames between parties, sessions multiplexed over one stream per peer
-    convert  convert_study              the only places that turn protobuf into domain types
+    convert  convert_study  convert_dominance   the only places that turn protobuf into domain types
     ledger_access  directory            the ledger as a member sees it; tables with their meaning checked
     cohort_proof  cohort_run            the proof of a cohort; running an alignment
     disclosure                          which sums may be shown, decided by the one owner of all of them

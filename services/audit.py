@@ -7,17 +7,22 @@ what the released sums make of it. No process is asked for anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final
 
 from ledger.bundle import AuditBundle, BundleDataset
 from ledger.bundle_errors import BundleContradictedError
 from ledger.bundle_verify import VerifiedBundle, require_string, verify_bundle
 from ledger.deploy import Deployment
 from query.directory import Directory, RegisteredTable
+from query.dominance import DominanceClause, LargestRule
 from query.errors import QueryError
+from query.limits import Limits
 from query.plan import Plan, compile_question
 from query.policy import Policy
-from query.publication import possible_compilations, possible_publications
+from query.publication import Publication, possible_compilations, possible_publications
 from query.registration import registration_relation
 from query.schema import TableSchema, encode_schema, parse_schema
 from query.statistics import Result as Output
@@ -26,6 +31,7 @@ from services.results import finish
 from zk.encoding import COMPILER_VERSION, relation_hash
 from zk.pairing import G2
 
+MAX_COVERED: Final = 6  # columns whose subsets are tried
 _COMPILER_FIELD = 16 * 14  # bit at which the compiler's version stands in the first word of a relation
 
 
@@ -149,19 +155,52 @@ def _recompiled(verified: VerifiedBundle, schemas: tuple[TableSchema | None, ...
     version = _compiler_version(bundle.statement)
     if version != COMPILER_VERSION:
         return None, f"it was compiled by version {version} of the compiler, this release has {COMPILER_VERSION}"
-    least = bundle.query.minimum_group
     try:
-        tables = [
-            RegisteredTable(
-                schema, entry.dataset, entry.version, entry.log_rows, entry.rows, least, Policy(minimum_group=least)
-            )
-            for entry, schema in known
-        ]
-        directory = Directory(tables)
-        plans = [compile_question(question.sql, directory, least, p) for p in possible_compilations(asked[0])]
+        return _plan_for(verified, question.sql, asked[0], known)
     except QueryError as error:
         raise BundleContradictedError("question", f"the SQL text cannot be asked: {error}") from error
-    for plan in plans:
-        if plan.relation == verified.statement.relation:
-            return plan, ""
+
+
+def _plan_for(
+    verified: VerifiedBundle, sql: str, asked: Publication, known: Sequence[tuple[BundleDataset, TableSchema]]
+) -> tuple[Plan | None, str]:
+    """The plan whose relation is the proved one, without dominance rules or with them for some columns; else why not.
+
+    A bundle has no policies. Which columns a rule is for decides what closed sums a question needs, and which rules
+    they are does not; so sets of columns are tried, all of them first. What was let out was not closed.
+    """
+    least, proved = verified.bundle.query.minimum_group, verified.statement.relation
+
+    def compiled(covered: Collection[tuple[str, str]]) -> list[Plan]:
+        tables = []
+        for entry, schema in known:
+            columns = tuple(column for table, column in covered if table == schema.name)
+            clause = DominanceClause((LargestRule(1, 99),), columns) if columns else None
+            policy = Policy(minimum_group=least, limits=Limits(dominance=clause))
+            shape = entry.dataset, entry.version, entry.log_rows, entry.rows
+            tables.append(RegisteredTable(schema, *shape, least, policy))
+        return [compile_question(sql, Directory(tables), least, p) for p in possible_compilations(asked)]
+
+    plans = compiled(())
+    found = next((plan for plan in plans if plan.relation == proved), None)
+    if found is not None:
+        return found, ""
+    values = [(use.table, column) for use in plans[0].uses for column in use.values]
+    if len(proved.sum_forms) > len(plans[0].relation.sum_forms):
+        if len(values) > MAX_COVERED:
+            return None, f"more than {MAX_COVERED} columns could be under dominance rules, which it does not name"
+        for size in range(len(values), 0, -1):
+            for covered in combinations(values, size):
+                try:
+                    plans = compiled(covered)
+                except QueryError:
+                    continue  # with so many closed sums it cannot be asked
+                found = next((plan for plan in plans if plan.relation == proved), None)
+                if found is not None and not _lets_out_closed(found, verified.proof.release):
+                    return found, ""
     raise BundleContradictedError("question", "the SQL text means another relation than the one proved")
+
+
+def _lets_out_closed(plan: Plan, release: int) -> bool:
+    """Whether a release word names a sum that serves a dominance rule: then the question was another one."""
+    return any(release >> row & 1 for row, spec in enumerate(plan.sums) if spec.closed)

@@ -17,6 +17,7 @@ from query.analyses.correlation import Components, Correlations, Pearson, Princi
 from query.analyses.descriptives import Describe, Descriptives, Shape, ShapeReport
 from query.analyses.grouped_models import GroupedModel, LogisticRegression, PoissonRegression
 from query.analyses.means import Anova, MeansReport, TTest
+from query.analyses.quantiles import Quantiles, QuantilesReport
 from query.analyses.rates import RateReport, StandardisedRate, Weight
 from query.analyses.regression import LinearModel, LinearRegression
 from query.analyses.report import Report
@@ -62,6 +63,11 @@ class StatisticsByName:
     def shape(self, variable: str, *, where: str | None = None, purpose: str = DEFAULT_PURPOSE) -> ShapeReport:
         """Skewness and kurtosis; see `Shape`."""
         return self.analyse(Shape(variable, where), purpose=purpose)
+
+    def quantiles(self, *variables: str, points: tuple[Number, ...] = ("0", "0.25", "0.5", "0.75", "1"),
+                  where: str | None = None, purpose: str = DEFAULT_PURPOSE) -> QuantilesReport:
+        """Smallest and largest value, median and quantiles, UNPROVED; see `Quantiles`."""
+        return self.analyse(Quantiles(variables, points, where), purpose=purpose)
 
     def table1(self, by: Value, *variables: Value, where: str | None = None,
                purpose: str = DEFAULT_PURPOSE) -> TableOneReport:

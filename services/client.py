@@ -311,6 +311,7 @@ class Tallystick(StatisticsByName):
             study.gas,
             published.block_number,
             {k: round(v, 4) for k, v in stages.items()},
+            ranks,
         )
 
     def prove_cohort(
@@ -360,7 +361,8 @@ class Tallystick(StatisticsByName):
                 plan = self.compile(sql)
                 answers.append(Answer(plan, (None,) * len(plan.sums), Evidence(sql, query_id.hex(), "", False)))
                 continue
-            answers.append(Answer(result.plan, result.sums, Evidence(sql, query_id.hex(), result.tx, False)))
+            evidence = Evidence(sql, query_id.hex(), result.tx, False)
+            answers.append(Answer(result.plan, result.sums, evidence, result.ranks))
         return analysis.finish(directory, answers)
 
     def bundle(self, result: Result) -> AuditBundle:

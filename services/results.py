@@ -57,6 +57,7 @@ class Result:
         gas: what that cost; of a transaction that published several results, an equal share.
         block_number: where it stands.
         stages_s: seconds by stage.
+        ranks: order statistics in the plan's order, as stored numbers; None where none were asked for. Not proved.
     """
 
     sql: str
@@ -72,6 +73,7 @@ class Result:
     gas: int
     block_number: int
     stages_s: Mapping[str, float] = field(repr=False)
+    ranks: tuple[int, ...] | None = field(default=None, repr=False)
 
     @property
     def publication(self) -> Publication:

@@ -165,6 +165,8 @@ class ProveHeader(_message.Message):
     BLINDERS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     MINIMUM_GROUP_FIELD_NUMBER: _builtins.int
+    DOMINANCE_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     blinders: _builtins.bytes
     """One field element for each registered column. Secret."""
     release: _builtins.bytes
@@ -173,6 +175,14 @@ class ProveHeader(_message.Message):
     """If not 0: release and make public what this smallest group allows, whatever `release` says; DISCLOSURE if nothing."""
     @_builtins.property
     def statement(self) -> _common_pb2.Statement: ...
+    @_builtins.property
+    def dominance(self) -> _containers.RepeatedCompositeFieldContainer[Global___DominanceTest]:
+        """What dominance rules demand besides."""
+
+    @_builtins.property
+    def closed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the sums that serve these rules and are never released, increasing."""
+
     def __init__(
         self,
         *,
@@ -180,14 +190,77 @@ class ProveHeader(_message.Message):
         blinders: _builtins.bytes = ...,
         release: _builtins.bytes = ...,
         minimum_group: _builtins.int = ...,
+        dominance: _abc.Iterable[Global___DominanceTest] | None = ...,
+        closed: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "minimum_group", b"minimum_group", "release", b"release", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinders", b"blinders", "closed", b"closed", "dominance", b"dominance", "minimum_group", b"minimum_group", "release", b"release", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProveHeader: _TypeAlias = ProveHeader  # noqa: Y015
+
+@_typing.final
+class DominanceTest(_message.Message):
+    """One total of a relation that must have enough contributors: denominator * total^2 >= numerator * squares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    SQUARES_FIELD_NUMBER: _builtins.int
+    NUMERATOR_FIELD_NUMBER: _builtins.int
+    DENOMINATOR_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    numerator: _builtins.bytes
+    """32 bytes each, big-endian, above 0."""
+    denominator: _builtins.bytes
+    bits: _builtins.int
+    """Size of the comparison, with its sign."""
+    @_builtins.property
+    def total(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeightedSum]: ...
+    @_builtins.property
+    def squares(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeightedSum]: ...
+    def __init__(
+        self,
+        *,
+        total: _abc.Iterable[Global___WeightedSum] | None = ...,
+        squares: _abc.Iterable[Global___WeightedSum] | None = ...,
+        numerator: _builtins.bytes = ...,
+        denominator: _builtins.bytes = ...,
+        bits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "denominator", b"denominator", "numerator", b"numerator", "squares", b"squares", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DominanceTest: _TypeAlias = DominanceTest  # noqa: Y015
+
+@_typing.final
+class WeightedSum(_message.Message):
+    """A sum of a relation and its weight, a field element; negative ones are above half of the field's order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    weight: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        weight: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WeightedSum: _TypeAlias = WeightedSum  # noqa: Y015
 
 @_typing.final
 class ProveRegistrationReply(_message.Message):

@@ -6,6 +6,7 @@
     asking          questions out, answers in
     writing         the SQL that analyses ask
     descriptives    count, mean, spread; skewness and kurtosis
+    quantiles       smallest, largest, median and quantiles, which are not proved
     means           t, Welch, analysis of variance
     contingency     frequencies, two-way tables, χ², Fisher, risks and odds
     stratified      Mantel–Haenszel

@@ -11,6 +11,7 @@ from query.analyses.correlation import Pearson, PrincipalComponents
 from query.analyses.descriptives import Describe, Shape
 from query.analyses.grouped_models import LogisticRegression, PoissonRegression
 from query.analyses.means import Anova, TTest
+from query.analyses.quantiles import Quantiles
 from query.analyses.rates import StandardisedRate
 from query.analyses.regression import LinearRegression
 from query.analyses.scores import Calibration, PopulationStability, Separation
@@ -21,6 +22,7 @@ from query.analyses.table_one import TableOne
 CATALOGUE: Final[dict[str, type[Analysis[Any]]]] = {
     "describe": Describe,
     "shape": Shape,
+    "quantiles": Quantiles,
     "table1": TableOne,
     "frequencies": Frequency,
     "chi2": ChiSquare,

@@ -9,9 +9,11 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any, Final
 
+from query.unproved import Unproved
+
 MOCK: Final = "MOCK"
 
-Shown = int | float | str | bool | Decimal | Fraction | None
+Shown = int | float | str | bool | Decimal | Fraction | Unproved | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ class Report:
 
 
 def _as_json(value: object) -> Any:
+    if isinstance(value, Unproved):
+        return value.as_json()
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
@@ -171,4 +175,6 @@ def show(value: Shown) -> str:
         return str(value).lower()
     if isinstance(value, float | Fraction):
         return f"{float(value):.6g}"
+    if isinstance(value, Unproved) and isinstance(value.value, float):
+        return str(Unproved(float(f"{value.value:.6g}")))
     return str(value)

@@ -8,6 +8,7 @@ which ten are demanded. What counts is the number of sums under one guard, whate
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from math import isqrt
 from typing import Final
 
@@ -17,14 +18,18 @@ RESIDUAL_DEGREES: Final = 10
 SMALLEST_MODEL: Final = 3  # two predictors and an outcome; means, variances and correlations keep the minimum group
 
 
-def smallest_groups(relation: Relation, minimum: int) -> tuple[int, ...]:
+def smallest_groups(relation: Relation, minimum: int, closed: Set[int] = frozenset()) -> tuple[int, ...]:
     """The smallest count of every guard of a relation, in the order of their rows: the minimum group or, with the
     moments of three or more numbers under that guard, ten more than there are numbers.
 
     The people between two guards are known by what stands under both, so that a difference of two counts needs the
     smaller of their two numbers.
+
+    Args:
+        minimum: the minimum group.
+        closed: numbers of sums that are never let out.
     """
-    guarded = Counter(guard for number, guard in enumerate(relation.guards) if number != guard)
+    guarded = Counter(guard for number, guard in enumerate(relation.guards) if number != guard and number not in closed)
     return tuple(_smallest(guarded[guard], minimum) for guard in sorted(set(relation.guards)))
 
 

@@ -19,6 +19,7 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
+from query.dominance import DominanceChecks
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -31,9 +32,10 @@ from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
 from services.party.rank_reading import RankReader
 from services.party.rank_session import rank_bytes
+from services.party.recompiled import recompiled_plan
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
-from services.party.store import PartyStore, StoredResult
+from services.party.store import PartyStore, StoredQuery, StoredResult
 from services.party.verdict import Verdict
 from services.prover.client import ProverClient
 from services.range_tables import range_table
@@ -147,7 +149,8 @@ class Proving:
         """Begin an attempt in a thread of its own.
 
         Raises:
-            StateConflictError: the query is not approved here and on the ledger, or the attempt's number was used.
+            StateConflictError: the query is not approved here and on the ledger, its text does not mean its relation
+                any more, or the attempt's number was used.
             RecordInvalidError: the ledger lacks the range table that the query looks up.
             LedgerError: the ledger does not answer.
         """
@@ -157,7 +160,7 @@ class Proving:
         query = self._approver.open_query(query_id)
         if query.state is not QueryState.APPROVED or query.relation_hash != known.relation_hash:
             raise StateConflictError("the query is not approved by all owners on the ledger")
-        plan = self._plan(query, number, known.publication)
+        plan = self._plan(query, number, known)
         self._store.begin_attempt(query_id, number)
         channel = None if self._proves_alone(plan) else self._network.channel(plan.session, number)
         attempt = Attempt(channel)
@@ -174,8 +177,9 @@ class Proving:
         registered = range(1, len(plan.statement.relation.registered) + 1)
         return plan.public and all(plan.owners[place] == self._number for place in registered)
 
-    def _plan(self, query: QueryRecord, attempt: int, publication: Publication) -> SessionPlan:
+    def _plan(self, query: QueryRecord, attempt: int, asked: StoredQuery) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
+        compiled = recompiled_plan(self._store, registry, query, asked)
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
         statement = self._ledger.studies.statement(query.query_id, relation, commitments, table, query.minimum_group)
@@ -191,7 +195,8 @@ class Proving:
             attempt,
             self._ledger.tau_g2,
             self._timeout_s,
-            publication is Publication.PUBLIC,
+            asked.publication is Publication.PUBLIC,
+            DominanceChecks() if compiled is None else compiled.dominance,
         )
 
     def _owner(self, dataset: int) -> int:
@@ -262,7 +267,7 @@ class Proving:
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
         self._store.mark_spent(query_id, plan.attempt)
-        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum)
+        proof = self._prover.prove_public(plan.statement, self._secrets(plan), plan.minimum, plan.dominance)
         verify_proof(plan.tau_g2, plan.statement, proof)
         verify_guards(plan.statement, proof, plan.minimum)
         self._audit_alone(query_id, plan, proof)

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 
 from ledger.studies import QueryRecord
 from query.layout import parse_cohort_question
-from query.plan import compile_question
 from query.rank_inputs import entered_values
 from query.sql import parse_question
-from services.directory import read_directory
 from services.errors import StateConflictError
 from services.ledger_access import LedgerAccess
-from services.party.client import TableDocument
 from services.party.rank_session import RankStep
+from services.party.recompiled import recompiled_plan
 from services.party.store import PartyStore, StoredQuery
-from zk.encoding import relation_hash
 
 
 class RankReader:
@@ -41,7 +38,6 @@ class RankReader:
         Raises:
             StateConflictError: the text does not mean the relation on the ledger any more, or an owner is none of the
                 computing parties.
-            QueryError: it does not compile any more.
             RecordUnknownError: a column is missing.
             LedgerError: the ledger does not answer.
         """
@@ -49,9 +45,8 @@ class RankReader:
             return None
         if not any(aggregate.statistic.ranked for aggregate in parse_question(asked.sql).aggregates):
             return None
-        directory = read_directory(self._ledger.registry, self._documents(query)).directory
-        plan = compile_question(asked.sql, directory, publication=asked.publication)
-        if relation_hash(plan.relation) != query.relation_hash or plan.ranks is None:
+        plan = recompiled_plan(self._store, self._ledger.registry, query, asked)
+        if plan is None or plan.ranks is None:
             raise StateConflictError("the question does not mean the relation on the ledger any more")
         owners, entered = [], {}
         for number, (use, inputs) in enumerate(zip(plan.uses, plan.ranks.tables, strict=True)):
@@ -63,14 +58,3 @@ class RankReader:
                 columns = [self._store.column(c.dataset, c.version, c.column).cells for c in names]
                 entered[number] = entered_values(inputs, columns)
         return RankStep(plan.ranks, tuple(owners), entered)
-
-    def _documents(self, query: QueryRecord) -> list[TableDocument]:
-        """Schemas and policies of the query's tables, as they were shown when it was considered."""
-        found = []
-        for entry in query.datasets:
-            record = self._ledger.registry.dataset(entry.dataset)
-            schema, policy = (self._store.document(digest) for digest in (record.schema_hash, record.policy_hash))
-            if schema is None or policy is None:
-                raise StateConflictError(f"schema and policy of dataset {entry.dataset:032x} were never shown here")
-            found.append(TableDocument(schema, policy))
-        return found

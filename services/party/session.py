@@ -28,9 +28,11 @@ from mpc.replicated import Engine
 from mpc.seeds import PairwiseSeeds, agree_seeds
 from mpc.shares import AdditiveShare, ReplicatedShare
 from query.audit.regressions import smallest_groups
+from query.dominance import DominanceChecks
 from services.convert import released_rows
-from services.disclosure import everywhere
+from services.disclosure import release_word
 from services.errors import ContributionRejectedError, DisclosureRefusedError
+from services.party.dominance_factors import dominance_factors
 from services.party.gap_tests import GapTests
 from services.party.history import released_guards
 from services.party.joint_prover import JointProver
@@ -76,6 +78,7 @@ class SessionPlan:
         attempt: attempt number.
         tau_g2: [τ]_2 of the chain's SRS.
         public: whether the released sums are opened on the ledger, for everybody.
+        dominance: what dominance rules demand, and the sums that are never released (`query.dominance_sums`).
     """
 
     statement: Statement
@@ -86,6 +89,7 @@ class SessionPlan:
     tau_g2: G2
     timeout_s: float = 60.0
     public: bool = False
+    dominance: DominanceChecks = field(default_factory=DominanceChecks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +276,22 @@ class JointSession:
             raise ContributionRejectedError("binding the shares of the sums to the proof")
 
     def _releasable(self) -> int:
-        """The release word of the cells whose guards allow it: one bit about each cell is opened (M5).
+        """The release word of the cells whose guards and totals allow it: one bit about each cell is opened (M5).
 
         Raises:
             DisclosureRefusedError: there is no such cell.
+            ContributionRejectedError: a peer tests other totals.
         """
-        cells = self._relation.cells
+        cells, dominance = self._relation.cells, self._plan.dominance
+        if dominance.tests:
+            self._messages.require_equal("dominance", dominance.digest, "comparing dominance rules")
         guards = _pick(self._sums, self._relation.guard_rows)
-        least = smallest_groups(self._relation, self._plan.minimum)
-        risks = open_disclosure_risks(self._engine, guards, cells, least, "guards")
+        least = smallest_groups(self._relation, self._plan.minimum, dominance.closed)
+        safe = dominance_factors(self._engine, self._sums, cells, dominance, "dominance")
+        risks = open_disclosure_risks(self._engine, guards, cells, least, "guards", safe=safe)
         if risks.all():
             raise DisclosureRefusedError()
-        released = sum(1 << row for row in range(self._relation.sum_rows) if not risks[row % cells])
-        return everywhere(released) if self._plan.public else released
+        return release_word(self._relation, risks.tolist(), dominance, self._plan.public)
 
     def _close_gaps(self, release: int) -> None:
         """Test that no combination with earlier answers counts too few people; one bit is opened for all of them.

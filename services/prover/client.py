@@ -13,6 +13,7 @@ import grpc
 import numpy as np
 
 from proto.v1 import common_pb2, prover_pb2, prover_pb2_grpc
+from query.dominance import DominanceChecks
 from services.config import Endpoint, TlsConfig
 from services.convert import (
     array_chunks,
@@ -22,6 +23,8 @@ from services.convert import (
     encode_release,
     statement_message,
 )
+from services.convert_dominance import dominance_messages
+from services.disclosure import NO_RULES
 from services.errors import DISCLOSURE_CODE, DisclosureRefusedError, PeerUnavailableError, RemoteError
 from services.identity import Identity, Role
 from services.prover.remote import RemoteProver
@@ -111,14 +114,24 @@ class ProverClient:
         """
         return self._prove_alone(statement, secrets, prover_pb2.ProveHeader(release=encode_release(release)))
 
-    def prove_public(self, statement: Statement, secrets: Mapping[int, RegisteredSecret], minimum: int) -> Proof:
-        """Prove a statement about columns that are all ours, with every sum public that a smallest group allows.
+    def prove_public(
+        self,
+        statement: Statement,
+        secrets: Mapping[int, RegisteredSecret],
+        minimum: int,
+        dominance: DominanceChecks = NO_RULES,
+    ) -> Proof:
+        """Prove a statement about columns that are all ours, with every sum public that a smallest group and dominance
+        rules allow.
 
         Raises:
             DisclosureRefusedError: it allows nothing; or, where sums are plain, not everything.
             ZkError, PeerUnavailableError, RemoteError: the prover refuses or does not answer.
         """
-        header = prover_pb2.ProveHeader(release=encode_release(0), minimum_group=minimum)
+        tests, closed = dominance_messages(dominance)
+        header = prover_pb2.ProveHeader(
+            release=encode_release(0), minimum_group=minimum, dominance=tests, closed=closed
+        )
         try:
             return self._prove_alone(statement, secrets, header)[0]
         except RemoteError as error:

@@ -19,6 +19,7 @@ from services.convert import (
     encode_scalars,
     statement_from,
 )
+from services.convert_dominance import dominance_from
 from services.disclosure import public_release
 from services.errors import CapacityExceededError, RequestInvalidError
 from services.identity import Role
@@ -99,7 +100,10 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         blinders = decode_elements("blinders", header.blinders, len(columns))
         release: int | Callable[[Sequence[int]], int] = decode_release(header.release)
         if header.minimum_group:
-            release = partial(public_release, statement.relation, minimum=header.minimum_group)
+            rules = dominance_from(header.dominance, header.closed, len(statement.relation.sum_forms))
+            release = partial(
+                public_release, statement.relation, minimum=header.minimum_group, dominance=rules
+            )
         rows = self._read_rows(request_iterator, columns, statement.relation.rows)
         proof, sums = prove(self._srs, statement, _secrets(rows, columns, blinders), release)
         return prover_pb2.ProveRegistrationReply(proof=encode_proof(proof), sums=encode_scalars(sums))

@@ -50,6 +50,8 @@ _PROOF_CONTRACT: Final = "ledger/contracts/ProofVerifier.vy"
 _STUDIES: Final = "ledger/contracts/Studies.vy"
 _REGISTRY: Final = "ledger/contracts/Registry.vy"
 
+_DOMINANCE: Final = ("services/test_session_dominance.py",)
+
 _TRANSCRIPT: Final = (
     Defence("the statement's hash is absorbed", _STATEMENT, "self.subject, self.hash, [*flatten(table)",
             "self.subject, bytes(32), [*flatten(table)", _ABSORBED),
@@ -162,8 +164,19 @@ _SESSIONS: Final = (
     Defence("r(ζ) = 0 is tested before A(ωζ) is opened (M3)", _SESSION,
             'raise ContributionRejectedError("testing r(zeta) for zero")', "pass",
             _attack("m03_failed_proof"), "probe"),
-    Defence("small cells stay closed (M5)", _SESSION, "if not risks[row % cells])", "if True)",
+    Defence("small cells stay closed (M5)", "services/disclosure.py", "if not risks[row % cells] and not", "if not",
             _attack("m05_suppressed_rows"), "suppressed_cell"),
+    Defence("sums of a dominance rule stay closed", "services/disclosure.py",
+            " and not dominance.is_closed(row, cells))", ")", _DOMINANCE, "group_alone"),
+    Defence("dominated totals stay closed", _SESSION, '"guards", safe=safe)', '"guards")', _DOMINANCE,
+            "one_contributor"),
+    Defence("all parties test the same totals", _SESSION,
+            'self._messages.require_equal("dominance", dominance.digest, "comparing dominance rules")', "pass",
+            _DOMINANCE, "weakens"),
+    Defence("squares of totals are checked (M2)", "services/party/dominance_factors.py", "products.verify()", "pass",
+            _DOMINANCE, "bent_comparison"),
+    Defence("totals that share a value are tested apart", "query/dominance_sums.py", "if len(alike) > 1:", "if False:",
+            ("query/test_dominance.py",), "every_total"),
     Defence("nothing is released where all are small (M5)", _SESSION, "if risks.all():", "if False:",
             _attack("m05_suppressed_rows"), "opened_to_nobody or all_of_whose"),
     Defence("uploads are bound to commitments (M13)", "services/party/session_columns.py",

@@ -39,7 +39,7 @@ def expected_of(group):
 
 
 @pytest.mark.parametrize("security", MODES)
-@pytest.mark.parametrize(("words", "groups"), [(1, 1), (2, 3), (5, 2), (40, 1), (67, 2)])
+@pytest.mark.parametrize(("words", "groups"), [(1, 1), (2, 3), (5, 2), (40, 1), (67, 2), (300, 1)])
 def test_ones_are_counted(computations, security, words, groups):
     rng = np.random.default_rng(words)
     bits = rng.integers(0, 1 << 63, words * groups, np.uint64) << np.uint64(1) | np.uint64(1)
@@ -109,7 +109,7 @@ def test_messages_do_not_depend_on_the_data(computations):
 @pytest.mark.parametrize("step", ["lower", "kept", "count", "passed", "sign", "words"])
 @pytest.mark.parametrize("liar", [0, 2])
 def test_a_bent_product_is_caught_by_the_check(computations, monkeypatch, step, liar):
-    values, left, right = draw(200, 8, 0)
+    values, left, right = draw(700, 8, 0)
     honest, bent = Engine._replicate, []
 
     def replicate(self, first, tag):

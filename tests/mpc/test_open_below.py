@@ -226,6 +226,20 @@ def test_disclosure_risk_equals_plain_comparison(prime_field, parties):
         assert risks(parties, prime_field, rows.ravel().tolist(), cells, minimum) == [expected] * 3
 
 
+@pytest.mark.parametrize("minimum", [1, 10])
+def test_further_factors_close_cells(prime_field, parties, minimum):
+    """Two more rules over three cells: one closes the first, the other the last; a small count closes the middle."""
+    counts = share(prime_field, prime_field.from_integers([500, 9, 500]))
+    factors = share(prime_field, prime_field.from_integers([0, 1, 1, 5, 1, 0]))
+    for safe, expected in ((factors, [True, minimum == 10, True]), (None, [False, minimum == 10, False])):
+        found = parties(prime_field).run(
+            lambda engine, safe=safe: open_disclosure_risks(
+                engine, counts[engine.party], 3, [minimum], "guards", safe=safe and safe[engine.party]
+            ).tolist()
+        )
+        assert found == [expected] * 3
+
+
 def test_disclosure_risk_opens_one_bit(prime_field, parties):
     trio = parties(prime_field)
     opened = []

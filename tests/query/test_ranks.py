@@ -17,11 +17,14 @@ from query_tables import HOSPITAL, LABORATORY, registered
 from test_joins_and_unions import ALL, BOTH, DIRECTORY, ENCODED, LEFT, RECORDS, TABLES, THREE, TWO, Twin
 
 from query.aggregates import Statistic
+from query.analyses.quantiles import Quantiles
 from query.clear import forms_in_clear
 from query.directory import Directory
 from query.disclosure import describe_rank
 from query.errors import (
+    AnalysisInvalidError,
     BoundExceededError,
+    CellsSuppressedError,
     ColumnKindError,
     DuplicateNameError,
     PolicyInvalidError,
@@ -272,6 +275,26 @@ def test_having_and_order_by_take_the_exact_value() -> None:
 def test_a_dry_run_answers_with_the_label() -> None:
     found = Rehearsal(DIRECTORY, ENCODED).answer("SELECT MEDIAN(age) AS m, COUNT(*) AS n FROM hospital").rows()
     assert isinstance(found[0]["m"], Unproved) and found[0]["m"].value is not None
+
+
+def test_quantiles_by_name() -> None:
+    rehearsal = Rehearsal(DIRECTORY, ENCODED)
+    report = rehearsal.run(Quantiles(("hospital.bmi", "hospital.age"), ("0", "0.3", "0.5", "1"), "hospital.diabetic"))
+    bmi = sorted(r["bmi"] for r in RECORDS["hospital"] if r is not None and r["diabetic"] and r["bmi"] is not None)  # type: ignore[type-var]
+    found = report.variable("hospital.bmi")
+    assert found.n == len(bmi)
+    middle = float(sum(map(Fraction, (bmi[(len(bmi) - 1) // 2], bmi[len(bmi) // 2])))) / 2  # type: ignore[arg-type]
+    assert [value.value for value in found.values] == [bmi[0], bmi[-(-len(bmi) * 3 // 10) - 1], middle, bmi[-1]]
+    assert "(UNPROVED)" in str(report) and "UNPROVED" in report.notes[0]
+    assert report.as_json()["variables"][0]["values"][0] == {"value": str(bmi[0]), "proved": False}
+    with pytest.raises(KeyError):
+        report.variable("hospital.balance")
+    for variables, points in (((), ("0.5",)), (("hospital.bmi",) * 2, ("0.5",)), (("hospital.bmi",), ()),
+                              (("hospital.bmi",), ("0.5", "0.50")), (("hospital.region",), ("0.5",))):  # fmt: skip
+        with pytest.raises(AnalysisInvalidError):
+            Quantiles(variables, points).questions(DIRECTORY)
+    with pytest.raises(CellsSuppressedError):
+        rehearsal.run(Quantiles(("hospital.bmi",), where="hospital.age = 121 OR hospital.age = 0"))
 
 
 # --- what owners enter -----------------------------------------------------------------------------------------------

@@ -76,8 +76,8 @@ def test_tables_line_up() -> None:
 
 
 def test_the_catalogue_names_every_analysis_once() -> None:
-    assert len(CATALOGUE) == len(set(CATALOGUE.values())) == 19
-    assert {"table1", "ols", "km", "ttest", "chi2", "logistic"} <= CATALOGUE.keys()
+    assert len(CATALOGUE) == len(set(CATALOGUE.values())) == 20
+    assert {"table1", "quantiles", "ols", "km", "ttest", "chi2", "logistic"} <= CATALOGUE.keys()
 
 
 def test_questions_are_plain_sql_with_one_guard_per_cell() -> None:

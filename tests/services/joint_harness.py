@@ -10,6 +10,7 @@ from typing import Any
 from samples import Sample
 
 from mpc.channel import FramedChannel, LoopbackNetwork
+from query.dominance import DominanceChecks
 from services.party.gap_tests import EarlierGuards, GapTests
 from services.party.rank_session import RankStep
 from services.party.session import Auditor, JointSession, SessionPlan, SessionResult, session_id
@@ -85,6 +86,8 @@ def run_session(
     timeout_s: float = TIMEOUT_S,
     attempt: int = 1,
     audit: Auditor = no_history,
+    public: bool = False,
+    dominance: Callable[[int], DominanceChecks] = lambda party: DominanceChecks(),
     ranks: Callable[[int], RankStep | None] = lambda party: None,
 ) -> Outcome:
     """Run one attempt.
@@ -96,15 +99,18 @@ def run_session(
         tamper: changes messages on their way.
         absent: parties that never start.
         audit: gaps beside earlier answers.
+        public: whether what is released is public.
+        dominance: what dominance rules demand, as each party has compiled it.
         ranks: a party's part in order statistics.
     """
     outcome = Outcome()
     identifier = session_id(sample.statement.subject, attempt)
     network = TamperedNetwork(identifier, attempt, outcome, tamper)
     everyone = column_owners(sample.relation, owners)
-    plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s)
 
     def run(party: int) -> None:
+        plan = SessionPlan(sample.statement, everyone, minimum, identifier, attempt, sample.srs.tau_g2, timeout_s,
+                           public, dominance(party))
         secrets = {i: secret for i, secret in sample.secrets.items() if owners[i] == party}
         prover = wrap(party, Contributor(sample.statement, sample.srs, party, everyone, secrets))
         outcome.provers[party] = prover
@@ -162,11 +168,16 @@ def totals(outcome: Outcome) -> tuple[list[int], Words]:
     return FR.to_integers(values), quotients
 
 
-def check_success(sample: Sample, outcome: Outcome, minimum: int, suppressed: frozenset[int] = frozenset()) -> None:
-    """All three hold one valid proof and parts of the plain sums that open its rows, all but those of some cells."""
+def check_success(
+    sample: Sample, outcome: Outcome, minimum: int, suppressed: frozenset[int] = frozenset(),
+    closed: frozenset[int] = frozenset(),
+) -> None:  # fmt: skip
+    """All three hold one valid proof and parts of the plain sums that open its rows, all but those of some cells and
+    all but some sums."""
     proof, relation = outcome.proof(), sample.relation
     expected = sample.sums()
-    released = [row for row in range(relation.sum_rows) if row % relation.cells not in suppressed]
+    cells = relation.cells
+    released = [row for row in range(relation.sum_rows) if row % cells not in suppressed and row // cells not in closed]
     assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
     verify_proof(sample.srs.tau_g2, sample.statement, proof)
     verify_guards(sample.statement, proof, minimum)

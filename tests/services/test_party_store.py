@@ -120,6 +120,21 @@ def test_m4_attempts_are_capped(store: PartyStore) -> None:
         store.begin_attempt(b"o" * 32, 0)
 
 
+def test_shares_of_order_statistics_are_kept_until_they_are_acknowledged(path: Path, store: PartyStore) -> None:
+    kept = StoredResult(1, b"proof", b"parts", b"points", b"guards", b"ranks")
+    assert b"ranks" not in repr(kept).encode()
+    store.begin_attempt(QUERY, 1)
+    store.mark_spent(QUERY, 1)
+    store.keep_result(QUERY, kept)
+    assert [found.ranks for found in store.results(QUERY)] == [b"ranks"]
+    assert [(found.guards, found.ranks) for found in store.proofs(QUERY)] == [(b"guards", b"")]
+    store.forget_results(QUERY)
+    assert store.results(QUERY) == []
+    store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT ranks, guards FROM results").fetchall() == [(b"", b"guards")]
+
+
 @pytest.mark.parametrize("spent", [False, True])
 def test_m4_a_restart_burns_what_was_running(path: Path, spent: bool) -> None:
     first = PartyStore(path)

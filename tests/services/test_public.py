@@ -19,6 +19,8 @@ from ledger.bundle_codec import store_bundle
 from ledger.errors import TransactionRevertedError
 from ledger.studies import QueryState
 from proto.v1 import common_pb2, party_pb2
+from query.dominance import DominanceClause, LargestRule
+from query.limits import Limits
 from query.policy import Policy, encode_policy
 from query.publication import Publication
 from query.schema import encode_schema
@@ -62,6 +64,10 @@ def tables(deployment: LocalDeployment) -> None:
     for table, schema, name in ((hospital, HOSPITAL, "clinic"), (laboratory, LABORATORY, "registry")):
         named = encode_schema(dataclasses.replace(schema, name=name))
         deployment.register(dataclasses.replace(table, schema=named, policy=public))
+    ruled = Limits(audited=False, dominance=DominanceClause((LargestRule(1, 50),), ("age",)))
+    policy = encode_policy(Policy(minimum_group=MINIMUM, public_release=True, limits=ruled))
+    named = encode_schema(dataclasses.replace(HOSPITAL, name="hospice"))
+    deployment.register(dataclasses.replace(hospital, schema=named, policy=policy))
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +119,32 @@ def test_a_small_group_stays_closed_among_public_ones(agency: Tallystick, deploy
     sodium = sum(SAMPLES.laboratory[i][1] for i in common)
     assert result.rows() == [{"rare": False, "n": len(common), "s": sodium}, {"rare": True, "n": None, "s": None}]
     assert set(verify_published(deployment.ledger_access(), result.query_id).public) == {0, 2}
+
+
+def test_a_total_of_two_people_stays_closed_and_squares_are_let_out_by_nobody(
+    agency: Tallystick, deployment: LocalDeployment, tmp_path: Path
+) -> None:
+    """Through all processes: the rule of one owner, the sum it adds, and a bundle that says what it is."""
+    nobody = Limits(dominance=DominanceClause((LargestRule(1, 50),), ("ages",)))
+    unprotected = encode_policy(Policy(minimum_group=MINIMUM, limits=nobody))
+    with (deployment.party_client(0, Role.OPERATOR, "operator") as owner,
+          pytest.raises(RemoteError, match="ages is no column of numbers")):  # fmt: skip
+        owner.set_policy("hospice", unprotected)
+    join = "FROM hospice h JOIN registry l ON h.person = l.person"
+    explained = agency.explain(f"SELECT SUM(h.age) AS a {join}")
+    assert "dominance of hospice: (1,50); it adds 1 sum that nobody sees" in explained
+    for publish in (Publication.AGENCY, Publication.PUBLIC):
+        result = agency.query(f"SELECT SUM(h.age) AS a {join}", purpose="total", publish=publish)
+        assert result.values == {"a": sum(ROWS[i][0] for i in ROWS if i in SAMPLES.laboratory)}
+        assert [value is None for value in result.sums] == [False, False, True]
+        assert [row.row for row in result.opening] == ([] if publish is Publication.PUBLIC else [0, 1])
+        store_bundle(agency.bundle(result), tmp_path / f"{publish}.tally")
+        seen = json.loads(run("verify", tmp_path / f"{publish}.tally", "--json"))
+        assert seen["sql_recompiled"]
+        assert seen["result"] == [{"a": str(result.values["a"])}]
+        with pytest.raises(DisclosureRefusedError):
+            agency.query(f"SELECT SUM(CASE WHEN h.rare THEN h.age ELSE 0 END) AS a {join}", purpose="two",
+                         publish=publish)  # fmt: skip
 
 
 def test_without_being_asked_nothing_is_public(agency: Tallystick, deployment: LocalDeployment) -> None:
@@ -268,6 +300,17 @@ def test_one_owner_alone_hides_small_groups_and_refuses_small_counts(
         newest = next(agency.studies(1))
         assert agency.ledger.studies.state(newest.query_id) is QueryState.REFUSED
     assert agency.query(ALONE, purpose="again", publish="public").values == SUMS
+
+
+def test_one_owner_alone_keeps_dominance_rules(only_the_hospital: LocalDeployment, agency: Tallystick) -> None:
+    result = agency.query("SELECT SUM(age) AS a FROM hospice", purpose="public", publish="public")
+    assert result.values == {"a": SUMS["a"]}
+    assert result.proof.sums is not None
+    assert set(verify_published(only_the_hospital.ledger_access(), result.query_id).public) == {0, 1}
+    assert audit_bundle(agency.bundle(result)).plan is not None
+    with pytest.raises(DisclosureRefusedError):
+        agency.query("SELECT SUM(CASE WHEN rare THEN age ELSE 0 END) AS a FROM hospice", purpose="two",
+                     publish="public")  # fmt: skip
 
 
 def _raise_as_ended(agency: Tallystick, ask: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from study_samples import MINIMUM, UNAUDITED, make_samples, table_input, table_inputs
 from typer.testing import CliRunner
 
+from ledger.studies import QueryState
 from query.aggregates import Statistic
 from query.errors import SqlUnsupportedError
 from query.kinds import BoundedInteger
@@ -20,9 +21,11 @@ from query.policy import Policy, encode_policy
 from query.schema import ColumnSchema, TableSchema
 from query.unproved import Unproved
 from services.cli.main import app
+from services.cli.query import _print_result
 from services.client import Tallystick
+from services.client_errors import QueryFailedError
 from services.deployment import LocalDeployment
-from services.errors import DisclosureRefusedError, RefusedError
+from services.errors import DisclosureRefusedError, RefusedError, RemoteError
 from services.identity import Role
 
 SAMPLES = make_samples()
@@ -55,7 +58,9 @@ def cli(*arguments: str | Path) -> str:
     return result.stdout
 
 
-def test_two_owners_answer_beside_proved_sums(agency: Tallystick, allowing: None) -> None:
+def test_two_owners_answer_beside_proved_sums(
+    agency: Tallystick, allowing: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     stages: list[str] = []
     result = agency.query(SQL, purpose="ages", on_progress=lambda update: stages.extend(s for s, _ in update.stages))
     ages = [age for age, _ in ROWS]
@@ -67,6 +72,9 @@ def test_two_owners_answer_beside_proved_sums(agency: Tallystick, allowing: None
     assert result.guards == {}
     assert "ranks" in stages
     assert len(result.sums) == len(result.opening)
+    _print_result(result)
+    shown = capsys.readouterr().out
+    assert f"n = {len(ROWS)}\n" in shown and "(UNPROVED)\n" in shown and "UNPROVED: m, top." in shown
 
 
 def test_a_single_owner_answers_through_all_three_parties(agency: Tallystick, allowing: None) -> None:
@@ -89,6 +97,17 @@ def test_an_owner_that_does_not_name_them_refuses(agency: Tallystick, allowing: 
         agency.query("SELECT MEDIAN(age) AS m FROM hospital", purpose="public", publish="public")
 
 
+def test_quantiles_by_name_carry_the_label(agency: Tallystick, allowing: None) -> None:
+    report = agency.quantiles("hospital.age", points=("0.25", "0.5", "1"), where="hospital.diabetic", purpose="ages")
+    ages = sorted(age for age, diabetic, *_ in SAMPLES.hospital.values() if diabetic)
+    quarter, top = ages[-(-len(ages) // 4) - 1], ages[-1]
+    (found,) = report.variables
+    assert (found.n, found.values) == (
+        len(ages), (Unproved(quarter), Unproved(float(statistics.median(ages))), Unproved(top)))  # fmt: skip
+    assert f"{top} (UNPROVED)" in str(report) and "the proofs cover the counts n alone" in str(report)
+    assert report.as_json()["variables"][0]["values"][2] == {"value": str(top), "proved": False}
+
+
 def test_too_small_a_group_is_refused(agency: Tallystick, allowing: None) -> None:
     with pytest.raises(DisclosureRefusedError):
         agency.query("SELECT MEDIAN(age) AS m FROM hospital WHERE rare", purpose="two people")
@@ -99,8 +118,11 @@ def test_the_label_is_printed_and_a_bundle_says_what_it_does_not_cover(
 ) -> None:
     config = ["--config", deployment.agency_config_path]
     bundle = tmp_path / "ranks.tally"
-    shown = cli("query", "run", SQL, "--purpose", "printed", "--bundle", bundle, *config)
-    assert f"n = {len(ROWS)}\n" in shown and "(UNPROVED)\n" in shown and "UNPROVED: m, top." in shown
+    asked = ["query", "run", SQL, "--purpose", "json", "--bundle", bundle, "--json", *config]
+    answer = json.loads(cli(*asked))
+    assert answer["unproved"] == ["m", "top"]
+    assert answer["rows"][0]["top"] == {"value": str(max(s for _, s in ROWS)), "proved": False}
+    assert answer["rows"][0]["n"] == str(len(ROWS))
     pinned = ["--srs", deployment.srs_path, "--deployment", deployment.folder / "deployment.json"]
     audited = json.loads(cli("verify", bundle, *pinned, "--json"))
     assert audited["verified"] and audited["sql_recompiled"]
@@ -108,25 +130,40 @@ def test_the_label_is_printed_and_a_bundle_says_what_it_does_not_cover(
     assert any(text.startswith("m, top: UNPROVED") for text in audited["not_shown"])
     assert audited["result"][0]["n"] == str(len(ROWS)) and "UNPROVED" in audited["result"][0]["m"]
     assert "m, top: UNPROVED" in cli("verify", bundle, *pinned)
-    answer = json.loads(cli("query", "run", SQL, "--purpose", "json", "--json", *config))
-    assert answer["unproved"] == ["m", "top"]
-    assert answer["rows"][0]["top"] == {"value": str(max(s for _, s in ROWS)), "proved": False}
-    assert answer["rows"][0]["n"] == str(len(ROWS))
     explained = json.loads(cli("query", "explain", SQL, "--json", *config))
     assert explained["unproved"] == ["m", "top"] and explained["estimate"]["unproved"]["rounds"] > 0
 
 
+@pytest.mark.slow  # restarts a party twice
+def test_a_party_that_singles_a_person_out_gets_nothing(
+    agency: Tallystick, allowing: None, deployment: LocalDeployment
+) -> None:
+    """Every attempt ends before anything is published, and the query fails; an honest party answers afterwards."""
+    deployment.restart_party(1, module="tests.services.rank_liar")
+    try:
+        query_id = agency.submit(SQL, purpose="one person")
+        with pytest.raises(QueryFailedError, match="proved counts") as failed:
+            agency.result(query_id)
+        assert failed.value.code == "CONTRIBUTION_REJECTED"
+        assert agency.ledger.studies.state(query_id) is QueryState.FAILED
+        with pytest.raises(RemoteError), deployment.party_client(0, Role.AGENCY, "agency") as party:
+            party.release(query_id)
+    finally:
+        deployment.restart_party(1)
+    assert agency.query(SQL, purpose="all of them").values["n"] == len(ROWS)
+
+
 SECRET = 987_654_321_012_345
-WARD = TableSchema(
-    "ward", "bureau", "patients", "person", "a-ward", (ColumnSchema("marker", BoundedInteger(0, 1 << 50)),)
+MARKERS = TableSchema(
+    "markers", "bureau", "patients", "person", "a-ward", (ColumnSchema("marker", BoundedInteger(0, 1 << 50)),)
 )
 
 
 def test_the_result_stands_in_no_log_and_not_on_the_ledger(agency: Tallystick, deployment: LocalDeployment) -> None:
     """A value that cannot be met by chance is searched for in everything that every process wrote."""
     policy = Policy(minimum_group=MINIMUM, statistics=(Statistic.MAX, Statistic.COUNT), limits=UNAUDITED)
-    deployment.register(table_input(2, WARD, policy, [(i, SECRET if i == 30 else 1000 + i) for i in range(40)]))
-    result = agency.query("SELECT MAX(marker) AS a FROM ward", purpose="secret")
+    deployment.register(table_input(2, MARKERS, policy, [(i, SECRET if i == 30 else 1000 + i) for i in range(40)]))
+    result = agency.query("SELECT MAX(marker) AS a FROM markers", purpose="secret")
     assert result.values == {"a": Unproved(SECRET)}
     assert str(SECRET) not in repr(result.proof)
     patterns = [str(SECRET).encode(), f"{SECRET:x}".encode(), SECRET.to_bytes(7, "big"), SECRET.to_bytes(7, "little")]

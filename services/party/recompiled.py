@@ -1,0 +1,51 @@
+"""What a query means, from its text and the policies on the ledger: every party compiles it itself, again.
+
+An owner's party compiled the question before it approved; one that owns none of the tables only acknowledged it. Both
+do it here, when an attempt begins, from what was shown to them: text, schemas and policies, all bound by hashes.
+"""
+
+from __future__ import annotations
+
+from ledger.registry import Registry
+from ledger.studies import QueryRecord
+from query.errors import QueryError
+from query.layout import parse_cohort_question
+from query.plan import Plan, compile_question
+from services.directory import read_directory
+from services.errors import StateConflictError
+from services.party.client import TableDocument
+from services.party.store import PartyStore, StoredQuery
+from zk.encoding import relation_hash
+
+
+def recompiled_plan(store: PartyStore, registry: Registry, query: QueryRecord, asked: StoredQuery) -> Plan | None:
+    """Compile a query anew; None where it is about the alignment of a cohort, which has no text in SQL.
+
+    Args:
+        store: has the documents shown to this party.
+        registry: the ledger's, with their hashes.
+        query: as the ledger has it.
+        asked: the text, whose hash was compared with the ledger's when it was considered.
+
+    Raises:
+        StateConflictError: a document was never shown here, or the text does not mean the relation on the ledger (any
+            more).
+        LedgerError: the ledger does not answer.
+    """
+    if parse_cohort_question(asked.sql) is not None:
+        return None
+    documents = []
+    for entry in query.datasets:
+        record = registry.dataset(entry.dataset)
+        schema, policy = store.document(record.schema_hash), store.document(record.policy_hash)
+        if schema is None or policy is None:
+            raise StateConflictError(f"schema and policy of dataset {entry.dataset:032x} were never shown here")
+        documents.append(TableDocument(schema, policy))
+    directory = read_directory(registry, documents).directory
+    try:
+        plan = compile_question(asked.sql, directory, publication=asked.publication)
+    except QueryError as error:
+        raise StateConflictError("the question does not compile any more: propose it again") from error
+    if relation_hash(plan.relation) != query.relation_hash:
+        raise StateConflictError("the question does not mean the relation on the ledger any more: propose it again")
+    return plan
