@@ -29,6 +29,8 @@ from typing import Final
 
 from query.canonical import Fields, JsonValue
 from query.errors import PolicyInvalidError
+from query.kinds import BoundedInteger, ScaledDecimal
+from query.schema import TableSchema
 
 MAX_LARGEST: Final = 16
 MAX_RULES: Final = 8
@@ -112,6 +114,11 @@ class DominanceClause:
     def covers(self, column: str) -> bool:
         """Whether the rules are for totals of a column of numbers."""
         return self.columns is None or column in self.columns
+
+    def strangers(self, schema: TableSchema) -> tuple[str, ...]:
+        """The columns it names that are no numbers of a table: a rule for them would protect nothing."""
+        numbers = {column.name for column in schema.columns if isinstance(column.kind, BoundedInteger | ScaledDecimal)}
+        return tuple(column for column in self.columns or () if column not in numbers)
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.rules))

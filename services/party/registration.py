@@ -18,7 +18,7 @@ from ledger.registry import REGISTRATION_RELEASE, DatasetStatus
 from query.policy import Policy, encode_policy, policy_hash
 from query.registration import registration_relation
 from query.rows import encode_rows
-from query.schema import PRESENT, TableSchema, encode_schema, physical_columns, schema_hash
+from query.schema import PRESENT, TableSchema, encode_schema, parse_schema, physical_columns, schema_hash
 from services.directory import table_name_hash
 from services.errors import RecordUnknownError, RequestInvalidError
 from services.ledger_access import LedgerAccess
@@ -67,14 +67,14 @@ class Registrar:
             log_rows: log2 of the padded number of rows.
 
         Raises:
-            RequestInvalidError: owner, minimum group or an empty table.
+            RequestInvalidError: owner, minimum group, columns of dominance rules, or an empty table.
             QueryError: a record or the schema does not fit, or the table has too few rows to prove its bounds.
             LedgerError: the ledger refused or does not answer.
             RemoteError, PeerUnavailableError: the prover failed.
         """
         if schema.owner != self._name:
             raise RequestInvalidError("schema.owner", f"expected {self._name}, got {schema.owner}")
-        _check_minimum(policy)
+        _check_policy(policy, schema)
         with self._lock:
             columns = encode_rows(schema, records, log_rows)
             rows = int(columns[PRESENT].sum())
@@ -101,12 +101,13 @@ class Registrar:
 
         Raises:
             RecordUnknownError: this party has no such table.
-            RequestInvalidError: the minimum group is below the ledger's.
+            RequestInvalidError: the minimum group is below the ledger's, or dominance rules name other than columns of
+                numbers.
             LedgerError: the ledger refused or does not answer.
         """
-        _check_minimum(policy)
         with self._lock:
             found = self._current(table)
+            _check_policy(policy, parse_schema(found.schema))
             self._store.set_policy(found.dataset, found.version, encode_policy(policy))
             try:
                 receipt = self._ledger.registry.set_policy(found.dataset, policy_hash(policy), policy.minimum_group)
@@ -192,7 +193,11 @@ class Registrar:
         return found.version + 1
 
 
-def _check_minimum(policy: Policy) -> None:
+def _check_policy(policy: Policy, schema: TableSchema) -> None:
+    clause = policy.limits.dominance
+    strangers = () if clause is None else clause.strangers(schema)
+    if strangers:
+        raise RequestInvalidError("policy.limits.dominance", f"{strangers[0]} is no column of numbers of the table")
     if policy.minimum_group < LEDGER_MINIMUM_GROUP:
         raise RequestInvalidError("policy.minimum_group", f"the ledger demands at least {LEDGER_MINIMUM_GROUP}")
 

@@ -90,6 +90,12 @@ def test_what_is_no_clause_is_refused(value: dict) -> None:  # type: ignore[type
         clause_from_json(Fields(value, "dominance", PolicyInvalidError))
 
 
+def test_columns_that_hold_no_numbers_are_told() -> None:
+    named = DominanceClause((ONE,), ("age", "ages", "bmi", "diabetic", "region", "person"))
+    assert named.strangers(HOSPITAL) == ("ages", "diabetic", "region", "person")
+    assert CLAUSE.strangers(HOSPITAL) == ()
+
+
 def test_rules_amount_to_an_effective_number_of_contributors() -> None:
     assert [rule.effective for rule in CLAUSE.rules] == [4, Fraction(20000, 4489), Fraction(221, 100)]
     assert CLAUSE.effective == Fraction(20000, 4489)

@@ -122,9 +122,14 @@ def test_a_small_group_stays_closed_among_public_ones(agency: Tallystick, deploy
 
 
 def test_a_total_of_two_people_stays_closed_and_squares_are_let_out_by_nobody(
-    agency: Tallystick, tmp_path: Path
+    agency: Tallystick, deployment: LocalDeployment, tmp_path: Path
 ) -> None:
     """Through all processes: the rule of one owner, the sum it adds, and a bundle that says what it is."""
+    nobody = Limits(dominance=DominanceClause((LargestRule(1, 50),), ("ages",)))
+    unprotected = encode_policy(Policy(minimum_group=MINIMUM, limits=nobody))
+    with (deployment.party_client(0, Role.OPERATOR, "operator") as owner,
+          pytest.raises(RemoteError, match="ages is no column of numbers")):  # fmt: skip
+        owner.set_policy("hospice", unprotected)
     join = "FROM hospice h JOIN registry l ON h.person = l.person"
     explained = agency.explain(f"SELECT SUM(h.age) AS a {join}")
     assert "dominance of hospice: (1,50); it adds 1 sum that nobody sees" in explained
