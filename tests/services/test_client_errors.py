@@ -12,7 +12,7 @@ import pytest
 import tallystick
 from ledger.deploy import Deployment
 from ledger.errors import LedgerUnreachableError
-from services.client import raise_unless_published
+from services.following import raise_unless_published
 from services.client_errors import QueryCancelledError, QueryFailedError
 from services.config import AgencyConfig, Endpoint, LedgerConfig, PartyEndpoint, TlsConfig
 from services.coordinator.client import StudyUpdate
