@@ -30,6 +30,10 @@ class KernelInputs:
         """Two vectors of ``n`` elements, multiplied ``repeats`` times."""
         return {"scalars": self._scalars(n), "others": self._scalars(n, seed=1), "repeats": repeats}
 
+    def horner(self, n: int, repeats: int) -> dict[str, Any]:
+        """``n`` coefficients and a point, evaluated ``repeats`` times."""
+        return {"scalars": self._scalars(n), "point": FR_MODULUS // 3, "repeats": repeats}
+
     def msm(self, n: int, bits: int | None = None) -> dict[str, Any]:
         """As many points as scalars, which are uniform below r or of ``bits`` bits."""
         return {"scalars": self._scalars(n, bits=bits), "points": self._points(n)}

@@ -22,6 +22,9 @@ from benchmarks.peers.worker import Cost
 
 AGREE_LOG_N = 10
 MUL_N = 1 << 12
+CACHED_LOG_N = 9
+"""Three vectors of so many elements are 48 KiB, a first-level cache."""
+HORNER_LOG_N = 16
 FIXED_BASE_N = 1 << 14
 SLOW_ABOVE_LOG_N = {("msm", "ffjavascript"): 16}
 """Peers that would take minutes beyond this size."""
@@ -129,6 +132,7 @@ class Plan:
             return [OURS_SCALAR]
         known = {
             "mul": [OURS_SCALAR, "galois"],
+            "horner": [OURS_SCALAR],
             "msm": ["zksnake", "ffjavascript"],
             "ntt": ["zksnake", "ffjavascript"],
             "pairing_check": ["py_ecc", "zksnake"],
@@ -142,6 +146,7 @@ def agreement_jobs(plan: Plan, files: KernelInputs) -> Iterator[Job]:
     n = 1 << AGREE_LOG_N
     given = {
         "mul": partial(files.mul, n, 1),
+        "horner": partial(files.horner, n, 1),
         "msm": partial(files.msm, n),
         "ntt": partial(files.ntt, n),
         "fixed_base": partial(files.fixed_base, n),
@@ -158,6 +163,9 @@ def speed_jobs(plan: Plan, files: KernelInputs) -> Iterator[Job]:
     often, once = partial(files.mul, MUL_N, 64), partial(files.mul, MUL_N, 1)
     rivals = [Side(rival, once if rival == "galois" else often) for rival in plan.rivals("mul")]
     yield Job("mul", "mul", Side(OURS, often), rivals)
+    cached, long = partial(files.mul, 1 << CACHED_LOG_N, 512), partial(files.horner, 1 << HORNER_LOG_N, 4)
+    yield Job(f"mul_cached_2e{CACHED_LOG_N}", "mul", Side(OURS, cached), [Side(OURS_SCALAR, cached)])
+    yield Job(f"horner_2e{HORNER_LOG_N}", "horner", Side(OURS, long), [Side(OURS_SCALAR, long)])
     yield from _pairing_jobs(plan, files)
     for cores in plan.cores:
         yield _job(plan, "fixed_base", partial(files.fixed_base, FIXED_BASE_N), cores)

@@ -5,7 +5,8 @@ Modules in dependency order:
     errors      the error tree
     secret      what every secret type has in common: a redacted repr, no pickling, no copying
     kernels     compiled loops, chosen by processor, and memory that is used again
-    rings       the ``Ring`` protocol, Z_2^64 and packed bits; the scalar field of the proofs is handed in by the caller
+    ring_protocols    what a ring is; the scalar field of the proofs is handed in by the caller
+    word_ring, rings  Z_2^64 and packed bits, several operations in one pass
     rings_wide  Z_2^128
     prg         labelled pseudo-random streams that are never used twice
     shares      replicated and additive shares, ``share`` and ``reconstruct``

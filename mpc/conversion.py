@@ -30,17 +30,20 @@ def lane_words(lanes: int) -> int:
     return -(-lanes // 64)
 
 
-def planes_of(x: Words, planes: int, order: list[int] | None = None) -> Words:
+def planes_of(x: Words, planes: int, order: list[int] | None = None, room: int = 0) -> Words:
     """Return the lowest bits of every word, bit-sliced: ``planes`` times ``lane_words(len(x))`` words.
 
     Args:
         x: n words, secret.
         planes: how many bits, 1 to 64.
         order: which bit stands at which place; ascending by default.
+        room: so many planes more, unfilled, at the end.
     """
-    sliced = fresh(planes * lane_words(len(x))).reshape(planes, -1)
-    slice_words(np.ascontiguousarray(x), sliced, np.argsort(order or range(planes)).astype(np.int64))
-    return sliced.reshape(-1)
+    width = lane_words(len(x))
+    sliced = fresh((planes + room) * width)
+    places = np.argsort(order or range(planes)).astype(np.int64)
+    slice_words(np.ascontiguousarray(x), sliced[: planes * width].reshape(planes, width), places)
+    return sliced
 
 
 def share_two_addends(

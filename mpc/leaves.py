@@ -17,10 +17,13 @@ import numpy as np
 
 from mpc.circuits import tree_order
 from mpc.conversion import lane_words, planes_of
-from mpc.kernels.memory import Words
+from mpc.kernels.memory import Words, fresh
+from mpc.kernels.planes import pair_products, pair_summands
 from mpc.replicated import Engine
 from mpc.rings import BITS
 from mpc.shares import AdditiveShare, ReplicatedShare, concatenate_shares
+
+_NONE, _ALL_ONES = np.uint64(0), np.uint64(2**64 - 1)
 
 
 def pair_groups(
@@ -46,8 +49,8 @@ def pair_groups(
     order = [*tree_order(below), planes - 1]
     sent = None
     if words.party == 0:
-        mine = planes_of(words.ring.add(x.first, x.second), planes, order)
-        sent = np.concatenate([mine, mine[:block] & mine[block : 2 * block]])
+        sent = planes_of(words.ring.add(x.first, x.second), planes, order, room=half)
+        pair_products(sent, half, width)
     u = bits.share_input(0, sent, f"{label}/u", planes * width + block)
     n = planes * width
     rest, top = slice(2 * block, below * width), slice(below * width, n)
@@ -57,7 +60,8 @@ def pair_groups(
     else:
         known, held = (x.second, u.first) if words.party == 1 else (x.first, u.second)
         v = planes_of(known, planes, order)
-        summands = _summands(held, v, block, rest, n, width, adds=words.party == 1)
+        summands = fresh((2 * half + odd - 1) * width)
+        pair_summands(held, v, half, width, _ALL_ONES if words.party == 1 else _NONE, summands)
         v_rest, v_top = v[rest], v[top]
     shared = bits.reshare(AdditiveShare(words.party, summands), f"{label}/pairs")
 
@@ -73,15 +77,3 @@ def pair_groups(
     if odd:
         propagate = concatenate_shares([propagate, with_second(rest, v_rest)])
     return with_second(top, v_top), generate, propagate
-
-
-def _summands(held: Words, v: Words, block: int, rest: slice, n: int, width: int, *, adds: bool) -> Words:
-    """What one of the two parties that know v computes from its component of u: pairs, the odd plane, propagation."""
-    u_low, u_high, w = held[:block], held[block : 2 * block], held[n : n + block]
-    v_low, v_high = v[:block], v[block : 2 * block]
-    both = v_low & v_high
-    generate = (u_high & v_high) ^ (w & v_low) ^ (u_low & both)
-    passed = w ^ (u_high & v_low) ^ (u_low & v_high)
-    if adds:
-        passed ^= both
-    return np.concatenate([generate, held[rest] & v[rest], passed[width:]])

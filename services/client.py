@@ -11,14 +11,9 @@ the opening against the ledger's record, and only then returns.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeVar
 
 from ledger.bundle import AuditBundle, BundleQuestion
@@ -26,162 +21,39 @@ from ledger.errors import RecordInvalidError, TransactionRevertedError
 from ledger.studies import QueryState
 from query.analyses.asking import Analysis, Answer
 from query.analyses.report import Evidence, Report
-from query.explain import explain_plan, policy_decisions
 from query.layout import cohort_question, parse_cohort_question
 from query.parameters import question_text
-from query.plan import Plan, compile_question
-from query.policy import Asker
+from query.plan import Plan
 from query.publication import Publication, possible_compilations, possible_publications
 from services.bundle import make_bundle
 from services.by_name import DEFAULT_PURPOSE, StatisticsByName
-from services.client_errors import ApprovalPendingError, QueryCancelledError, QueryFailedError, ResultRejectedError
+from services.client_errors import ResultRejectedError
 from services.cohort_proof import cohort_relation
-from services.config import AgencyConfig, load_config
+from services.connection import AgencyConnection, Parameters, chosen_publication
 from services.convert import released_rows
-from services.convert_study import checked_purpose, checked_request_id, checked_sql
-from services.coordinator.client import CoordinatorClient, StudyUpdate
+from services.convert_study import checked_purpose, checked_request_id
+from services.coordinator.client import StudyUpdate
 from services.coordinator.store import StudyState
-from services.directory import DirectoryView, question_hash, read_directory, text_hash
+from services.directory import question_hash, text_hash
 from services.errors import (
-    DISCLOSURE_CODE,
-    ConfigInvalidError,
     DisclosureRefusedError,
-    PeerUnavailableError,
     RecordUnknownError,
-    RefusedError,
-    RemoteError,
     RequestConflictError,
-    RequestInvalidError,
 )
-from services.identity import Role, parse_identity
-from services.ledger_access import load_account, open_ledger
-from services.party.client import PartyClient, ReleasedParts
+from services.following import OnProgress, follow_study, raise_unless_published
+from services.gathering import acknowledge_parts, gather_parts
 from services.ranks import combine_ranks
 from services.results import Result, combine_parts, finish
 from services.verify import VerifiedQuery, verify_published
 from zk.encoding import relation_hash
 
-RELEASE_ATTEMPTS: Final = 5
-RELEASE_PAUSE_S: Final = 0.5
 _FAILED_CODE: Final = 1
 
-Parameters = Mapping[str, object]
-OnProgress = Callable[[StudyUpdate], object]
 R = TypeVar("R", bound=Report)
 
 
-class Tallystick(StatisticsByName):
-    """A connection as one agency. Use it as a context manager or close it. Thread-safe.
-
-    Args:
-        config: certificate, coordinator, parties and ledger.
-
-    Raises:
-        ConfigInvalidError: a file of the configuration cannot be used.
-    """
-
-    def __init__(self, config: AgencyConfig) -> None:
-        self.ledger = open_ledger(config.ledger)
-        if config.ledger.account is None:
-            raise ConfigInvalidError("ledger.account: an agency needs its account key")
-        self._secret = load_account(config.ledger.account)
-        self._member = parse_identity(config.tls.certificate.read_bytes()).name
-        self._coordinator = CoordinatorClient(config.coordinator, config.tls)
-        self._parties = tuple(
-            PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number)
-        )
-
-    @classmethod
-    def connect(cls, config: AgencyConfig | Path | str) -> Tallystick:
-        """Connect with a configuration or the path of its file.
-
-        Raises:
-            ConfigInvalidError: it cannot be used.
-        """
-        return cls(config if isinstance(config, AgencyConfig) else load_config(AgencyConfig, Path(config)))
-
-    def __enter__(self) -> Tallystick:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._coordinator.close()
-        for party in self._parties:
-            party.close()
-
-    # --- looking -------------------------------------------------------------------------------------------------
-
-    def directory(self) -> DirectoryView:
-        """The ledger's directory with every usable table's meaning.
-
-        Raises:
-            ServiceError, LedgerError: coordinator or ledger do not answer.
-        """
-        return read_directory(self.ledger.registry, self._coordinator.tables())
-
-    def tables(self) -> list[str]:
-        """Names of the usable tables; raises as `directory`."""
-        return sorted(table.schema.name for table in self.directory().directory)
-
-    def compile(
-        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
-    ) -> Plan:
-        """Compile a question against the ledger's directory; starts nothing.
-
-        Args:
-            sql, parameters: as `query`.
-
-        Raises:
-            RequestInvalidError: ``publish`` is not one of `Publication`.
-            QueryError: the question cannot be asked; names the construct, table or column.
-            ServiceError, LedgerError: as `directory`.
-        """
-        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
-        return compile_question(text, self.directory().directory, publication=publication)
-
-    def considered(
-        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
-    ) -> tuple[Plan, tuple[str, ...]]:
-        """A compiled question, and which clause of which table's policy would decide on it, in words.
-
-        Raises as `compile`.
-        """
-        publication, text = chosen_publication(publish), checked_sql(question_text(sql, parameters))
-        directory = self.directory().directory
-        plan = compile_question(text, directory, publication=publication)
-        asker = Asker(self._member, Role.AGENCY.value)
-        return plan, policy_decisions(plan, directory, asker, int(time.time()))
-
-    def explain(
-        self, sql: str, parameters: Parameters | None = None, publish: Publication | str = Publication.AGENCY
-    ) -> str:
-        """Say in words what a question would compute and disclose; raises as `compile`."""
-        return explain_plan(*self.considered(sql, parameters, publish))
-
-    def studies(self, limit: int = 20) -> Iterator[StudyUpdate]:
-        """Yield one's own studies, newest first.
-
-        Raises:
-            ServiceError: the coordinator does not answer.
-        """
-        token = ""
-        while limit > 0:
-            found, token = self._coordinator.page(min(limit, 100), token)
-            yield from found[:limit]
-            limit = limit - len(found) if token else 0
-
-    def study(self, query_id: bytes) -> StudyUpdate:
-        """The present state of a study; raises as `studies`."""
-        return self._coordinator.get(query_id)
-
-    def watch(self, query_id: bytes) -> Iterator[StudyUpdate]:
-        """Yield a study's states until its final one; raises as `studies`."""
-        return self._coordinator.watch(query_id)
+class Tallystick(AgencyConnection, StatisticsByName):
+    """An agency that looks, asks, and believes nothing it has not checked."""
 
     def cancel(self, query_id: bytes) -> StudyUpdate:
         """Cancel a study, and take back its proposal on the ledger.
@@ -289,13 +161,13 @@ class Tallystick(StatisticsByName):
         began = time.monotonic()
         if verified.public and not set(released_rows(verified.published.release)) <= set(verified.public):
             raise ResultRejectedError("only some of the released sums were made public")
-        parts = () if verified.public else self._parts(query_id)
+        parts = () if verified.public else gather_parts(self._parties, query_id)
         opening = combine_parts(self.ledger.tau_g2, verified, parts) if parts else ()
         ranks = combine_ranks(plan, parts) if parts else None
         sums, outputs = finish(plan, verified.public or {row.row: row.value for row in opening}, ranks)
         stages["release"] = time.monotonic() - began
         if not verified.public:
-            self._acknowledge(query_id)
+            acknowledge_parts(self._parties, query_id)
         published = verified.published
         return Result(
             study.sql,
@@ -331,7 +203,7 @@ class Tallystick(StatisticsByName):
         verified = verify_published(self.ledger, query_id)
         if verified.query.relation != cohort_relation(self.ledger, name, version):
             raise ResultRejectedError("the published relation is not that of the cohort")
-        self._acknowledge(query_id)
+        acknowledge_parts(self._parties, query_id)
         return verified
 
     def analyse(
@@ -383,10 +255,6 @@ class Tallystick(StatisticsByName):
 
     # --- parts of it ---------------------------------------------------------------------------------------------
 
-    def _derived(self, label: str, request_id: str) -> bytes:
-        """32 bytes that only this agency can compute again."""
-        return hmac.digest(self._secret, f"tallystick.{label}.v1 {request_id}".encode(), hashlib.sha256)
-
     def _earlier(self, request_id: str) -> StudyUpdate | None:
         try:
             return self._coordinator.get_request(request_id)
@@ -396,29 +264,10 @@ class Tallystick(StatisticsByName):
     def _await(
         self, query_id: bytes, on_progress: OnProgress | None, patience_s: float
     ) -> tuple[StudyUpdate, dict[str, float]]:
-        entered: dict[StudyState, float] = {}
-        waiting_since: float | None = None
-        latest: StudyUpdate | None = None
-        for latest in self._coordinator.watch(query_id):
-            entered.setdefault(latest.state, time.monotonic())
-            if on_progress is not None:
-                on_progress(latest)
-            if latest.state is StudyState.CONSIDERING and latest.waiting_for:
-                waiting_since = time.monotonic() if waiting_since is None else waiting_since
-                if time.monotonic() - waiting_since >= patience_s:
-                    raise ApprovalPendingError(query_id, latest.waiting_for)
-        if latest is None:
-            raise PeerUnavailableError("the coordinator ended the stream without a state")
+        latest, stages = follow_study(self._coordinator.watch(query_id), on_progress, patience_s)
         if latest.state is not StudyState.PUBLISHED and not self._is_published(query_id):
             self._close_proposal(query_id, cancelled=latest.state is StudyState.CANCELLED)
             raise_unless_published(latest)
-        stages = {name: seconds for name, seconds in latest.stages}
-        for stage, state, following in (
-            ("consider", StudyState.CONSIDERING, StudyState.PROVING),
-            ("publish", StudyState.PUBLISHING, StudyState.PUBLISHED),
-        ):
-            if state in entered and following in entered:
-                stages[stage] = entered[following] - entered[state]
         return latest, stages
 
     def _is_published(self, query_id: bytes) -> bool:
@@ -442,29 +291,6 @@ class Tallystick(StatisticsByName):
                 return plan
         raise ResultRejectedError("the published relation is not what this SQL means in the present directory")
 
-    def _parts(self, query_id: bytes) -> tuple[ReleasedParts, ...]:
-        """What every party gives of a published result, by number."""
-        with ThreadPoolExecutor(len(self._parties)) as pool:
-            return tuple(pool.map(lambda party: self._released(party, query_id), self._parties))
-
-    def _released(self, party: PartyClient, query_id: bytes) -> ReleasedParts:
-        for attempt in range(RELEASE_ATTEMPTS):
-            try:
-                return party.release(query_id)
-            except (PeerUnavailableError, RemoteError) as error:
-                final = isinstance(error, RemoteError) and error.code != "STATE_CONFLICT"
-                if final or attempt + 1 == RELEASE_ATTEMPTS:
-                    raise
-                time.sleep(RELEASE_PAUSE_S * (attempt + 1))
-        raise PeerUnavailableError(f"party {party.name} does not answer")
-
-    def _acknowledge(self, query_id: bytes) -> None:
-        for party in self._parties:
-            try:
-                party.acknowledge(query_id)
-            except (PeerUnavailableError, RemoteError):
-                continue  # the party keeps its parts a little longer; nothing is lost
-
     def _close_proposal(self, query_id: bytes, *, cancelled: bool) -> None:
         """Let the ledger know that nothing more comes; a proposal that has ended already stays as it is."""
         try:
@@ -475,34 +301,3 @@ class Tallystick(StatisticsByName):
                     self.ledger.studies.fail(query_id, _FAILED_CODE)
         except (TransactionRevertedError, RecordInvalidError):
             return
-
-
-def chosen_publication(publish: Publication | str) -> Publication:
-    """Who is to see the numbers.
-
-    Raises:
-        RequestInvalidError: neither ``"agency"`` nor ``"public"``.
-    """
-    try:
-        return Publication(publish)
-    except ValueError as error:
-        raise RequestInvalidError("publish", f"expected one of {', '.join(Publication)}") from error
-
-
-def raise_unless_published(study: StudyUpdate) -> None:
-    """Raise what a study's final state stands for; nothing for a published one.
-
-    Raises:
-        RefusedError, DisclosureRefusedError, QueryFailedError, QueryCancelledError: see there.
-    """
-    match study.state:
-        case StudyState.PUBLISHED:
-            return
-        case StudyState.REFUSED if study.code == DISCLOSURE_CODE:
-            raise DisclosureRefusedError()
-        case StudyState.REFUSED:
-            raise RefusedError(study.code, study.message)
-        case StudyState.CANCELLED:
-            raise QueryCancelledError("the query was cancelled")
-        case _:
-            raise QueryFailedError(study.code, study.message)

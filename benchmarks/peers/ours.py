@@ -43,6 +43,18 @@ def mul(inputs: Inputs) -> Prepared:
     return Prepared(run, lambda product: _digest(FR.encode_bytes(product)), units=len(a) * repeats)
 
 
+def horner(inputs: Inputs) -> Prepared:
+    """The value of a polynomial at one point: a product and a sum per coefficient, in the kernels' own form."""
+    a, x, repeats = _scalars(inputs["scalars"]), inputs["point"], inputs["repeats"]
+
+    def run() -> int:
+        for _ in range(repeats - 1):
+            FR.evaluate(a, x)
+        return FR.evaluate(a, x)
+
+    return Prepared(run, str, units=len(a) * repeats)
+
+
 def msm(inputs: Inputs) -> Prepared:
     """The sum of scalars[i]·points[i], the points laid out once, as a reference string keeps them."""
     points = FixedPoints(points_from_bytes(Path(inputs["points"]).read_bytes()))
@@ -86,5 +98,12 @@ def pairing_check(inputs: Inputs) -> Prepared:
 
 if __name__ == "__main__":
     warm_up()
-    tasks = {"mul": mul, "msm": msm, "ntt": ntt, "fixed_base": fixed_base, "pairing_check": pairing_check}
+    tasks = {
+        "mul": mul,
+        "horner": horner,
+        "msm": msm,
+        "ntt": ntt,
+        "fixed_base": fixed_base,
+        "pairing_check": pairing_check,
+    }
     serve("ours", f"{path_name()} kernels", tasks)

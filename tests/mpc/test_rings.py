@@ -8,7 +8,7 @@ import pytest
 from mpc.errors import RingValueError
 from mpc.ideal import Ideal
 from mpc.prg import Stream
-from mpc.rings import Z2_64
+from mpc.rings import BITS, Z2_64
 
 LENGTHS = (0, 1, 63, 64, 65)
 
@@ -75,3 +75,19 @@ def test_integers64_refuses_what_would_wrap_or_is_no_integer(values):
 def test_integers64_refuses_a_cut_encoding():
     with pytest.raises(RingValueError, match="multiple of 8"):
         Z2_64.decode_bytes(bytes(15))
+
+
+@pytest.mark.parametrize("words", [Z2_64, BITS])
+@pytest.mark.parametrize("n", LENGTHS)
+def test_inner_summands_skip_quiet_zeros_and_nothing_else(words, n):
+    rng = np.random.default_rng(n)
+    x = [rng.integers(0, 1 << 64, n, dtype=np.uint64) for _ in range(4)]
+    for quiet in (set(), {0}, {1}, {2}, {3}, {0, 3}, {1, 2}, {0, 2}, {0, 1, 2, 3}):
+        skipped = [words.quiet_zeros(n) if k in quiet else vector for k, vector in enumerate(x)]
+        read = [words.zeros(n) if k in quiet else vector for k, vector in enumerate(x)]
+        a_first, a_second, b_first, b_second = read
+        expected = words.add(words.inner(a_first, words.add(b_first, b_second)), words.inner(a_second, b_first))
+        for operands in (skipped, read):
+            assert (words.inner_summand(operands[:2], operands[2:]) == expected).all()
+    if n:
+        assert (words.inner_summand(x[:2], x[2:]) != words.inner_summand(x[:2], [words.quiet_zeros(n), x[3]])).any()

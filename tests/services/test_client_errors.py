@@ -12,7 +12,6 @@ import pytest
 import tallystick
 from ledger.deploy import Deployment
 from ledger.errors import LedgerUnreachableError
-from services.client import raise_unless_published
 from services.client_errors import QueryCancelledError, QueryFailedError
 from services.config import AgencyConfig, Endpoint, LedgerConfig, PartyEndpoint, TlsConfig
 from services.coordinator.client import StudyUpdate
@@ -24,6 +23,7 @@ from services.errors import (
     RefusedError,
     RequestInvalidError,
 )
+from services.following import raise_unless_published
 from services.identity import Role
 from services.ledger_access import load_account, load_deployment, store_account, store_deployment
 from services.operator import parse_query_id

@@ -18,13 +18,16 @@ for folder in ("zk", "query", "services"):
 
 from joint_harness import Outcome, nothing_released, run_session, totals  # noqa: E402
 from query_oracle import evaluate_plan  # noqa: E402
+from query_tables import HOSPITAL, LABORATORY, random_records, registered  # noqa: E402
 from rank_scene import Change, compute, step_of, told, with_bit_changed  # noqa: E402
 from test_session_queries import CREDIT, LAB, PARTY, City  # noqa: E402
 
 from mpc.errors import ChannelError, MpcError  # noqa: E402
-from query.plan import Plan  # noqa: E402
+from query.directory import Directory  # noqa: E402
+from query.plan import Plan, compile_question  # noqa: E402
 from query.publication import Publication  # noqa: E402
 from query.rank_inputs import ranks_in_clear  # noqa: E402
+from query.rows import encode_rows  # noqa: E402
 from query.statistics import finish_plan, result_rows  # noqa: E402
 from query.unproved import Unproved  # noqa: E402
 from services.client_errors import ResultRejectedError  # noqa: E402
@@ -99,6 +102,21 @@ def test_generated_questions_are_answered_as_the_pooled_rows_answer_them(city: C
         assert all(isinstance(value, Unproved) and not value.proved for value in row.values())
         assert same(plain(row), city.twin.ask(duckdb(sql))), sql
         asked += 1
+
+
+@pytest.mark.parametrize("where", ["", "WHERE h.diabetic OR l.abnormal", "WHERE NOT (h.age > 60 AND l.chol > 300)"])
+def test_rows_that_fill_no_word_count_no_lane_beyond_them(where: str) -> None:
+    """Sixteen rows: a word has 48 lanes more, which negations must not set."""
+    schemas = (HOSPITAL, LABORATORY)
+    directory = Directory([registered(schema, 1 + k, log_rows=4, rows=16) for k, schema in enumerate(schemas)])
+    encoded = {schema.name: encode_rows(schema, random_records(Random(k), schema, 16), 4)
+               for k, schema in enumerate(schemas)}  # fmt: skip
+    plan = compile_question(f"SELECT MEDIAN(h.age) AS m, MAX(l.chol) AS t, COUNT(*) AS n FROM {LAB} {where}", directory)
+    sums = evaluate_plan(plan, encoded).sums
+    assert sums[0] > 2
+    parts = compute([step_of(plan, encoded, PARTY, party) for party in range(3)], sums)
+    assert plan.ranks is not None
+    assert combine_ranks(plan, parts) == ranks_in_clear(plan.ranks, encoded)  # type: ignore[arg-type]
 
 
 # --- within a session ------------------------------------------------------------------------------------------------

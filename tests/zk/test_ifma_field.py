@@ -20,6 +20,7 @@ if chosen_path() != IFMA:
     pytest.skip("needs a processor with AVX-512 IFMA", allow_module_level=True)
 
 from zk.kernels import ifma_field as lanes
+from zk.kernels.ifma_lanes import limbs52
 from zk.kernels.ifma_layout import BLOCK, load_block, store_block
 
 SEED = 20251122
@@ -74,7 +75,7 @@ def value(limbs: Sequence[int]) -> int:
 
 
 def settled(x: int) -> list[int]:
-    return lanes.limbs52(x)
+    return limbs52(x)
 
 
 def edges(p: int) -> list[int]:

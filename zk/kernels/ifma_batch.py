@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from zk.kernels import inner
 from zk.kernels.ifma_field import (
-    Elements,
     add_raw,
     four_raw,
     fq_carry_0,
@@ -38,6 +37,9 @@ from zk.kernels.ifma_field import (
     fq_settle_3,
     fq_sqr_raw,
     sub_raw,
+)
+from zk.kernels.ifma_lanes import (
+    Elements,
 )
 from zk.kernels.ifma_layout import BLOCK, load_block, load_rows, store_block, store_rows
 from zk.kernels.ifma_points import (

@@ -12,7 +12,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from zk.kernels.ifma_field import (
+from zk.kernels.ifma_lanes import (
     ELEMENTS,
     LANES,
     LIMB_BITS,

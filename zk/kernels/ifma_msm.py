@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from zk.kernels import inner, kernel
 from zk.kernels.curve import INFINITY, add, add_affine, double, store_point
 from zk.kernels.ifma_batch import References, add_any, add_regular, load_signed
-from zk.kernels.ifma_field import fr_canonical_2, fr_folded, fr_mul_two, fr_uppers, sixteen, union
+from zk.kernels.ifma_field import (
+    fr_canonical_2,
+    fr_folded,
+    fr_mul_two,
+    fr_uppers,
+    sixteen,
+    union,
+)
 from zk.kernels.ifma_layout import load_block, load_rows, store_block, store_low_limbs, store_words
 from zk.kernels.ifma_points import NEGATIVE, append_from, beyond_one_limb, pair_up, store_flips, take_eight_digits
 from zk.kernels.scalar import Words, store

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 
 from zk.kernels import inner, kernel
 from zk.kernels.ifma_field import (
-    Elements,
     add_raw,
     fr_canonical_carried,
     fr_carry_32,
@@ -37,6 +36,9 @@ from zk.kernels.ifma_field import (
     fr_mul_carried,
     fr_mul_raw,
     sub_raw,
+)
+from zk.kernels.ifma_lanes import (
+    Elements,
 )
 from zk.kernels.ifma_layout import (
     BLOCK,

@@ -12,7 +12,16 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from zk.kernels.ifma_field import ELEMENTS, LANES, VECTOR, WORD, constant, pack, splat, unpack
+from zk.kernels.ifma_lanes import (
+    ELEMENTS,
+    LANES,
+    VECTOR,
+    WORD,
+    constant,
+    pack,
+    splat,
+    unpack,
+)
 from zk.kernels.ifma_layout import (
     HALF_WORD,
     ROW,

@@ -14,7 +14,6 @@ import numpy as np
 
 from zk.kernels import inner, kernel
 from zk.kernels.ifma_field import (
-    Elements,
     add_raw,
     fr_canonical,
     fr_canonical_2,
@@ -22,6 +21,9 @@ from zk.kernels.ifma_field import (
     fr_mul_two_raw,
     fr_settle_0,
     fr_zero,
+)
+from zk.kernels.ifma_lanes import (
+    Elements,
 )
 from zk.kernels.ifma_layout import load_rows, load_rows_shifted, store_rows, store_rows_apart
 from zk.kernels.scalar import FR_CONSTANTS, Element, Words, fr_add, load, store

@@ -9,7 +9,10 @@ import numpy as np
 
 from zk.kernels import ifma_ntt as kernels
 from zk.kernels.arenas import ARENAS
-from zk.kernels.ifma_field import RADIX_BITS, limbs52
+from zk.kernels.ifma_lanes import (
+    RADIX_BITS,
+    limbs52,
+)
 from zk.kernels.ifma_layout import BLOCK
 from zk.kernels.ifma_ntt import Places
 from zk.kernels.leases import fresh
