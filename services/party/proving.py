@@ -19,7 +19,6 @@ from ledger.errors import LedgerError, RecordInvalidError
 from ledger.studies import QueryRecord, QueryState
 from mpc.errors import MpcError
 from query.audit.membership import guard_rows
-from query.dominance import DominanceChecks
 from query.errors import QueryError
 from query.publication import Publication
 from services.channel import PeerChannel, PeerNetwork
@@ -32,7 +31,7 @@ from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
 from services.party.rank_reading import RankReader
 from services.party.rank_session import rank_bytes
-from services.party.recompiled import recompiled_plan
+from services.party.recompiled import dominance_of
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, session_id
 from services.party.store import PartyStore, StoredQuery, StoredResult
@@ -179,7 +178,6 @@ class Proving:
 
     def _plan(self, query: QueryRecord, attempt: int, asked: StoredQuery) -> SessionPlan:
         relation, registry = query.relation, self._ledger.registry
-        compiled = recompiled_plan(self._store, registry, query, asked)
         commitments = tuple(registry.commitment(column) for column in relation.registered)
         table = range_table(self._ledger, relation)
         statement = self._ledger.studies.statement(query.query_id, relation, commitments, table, query.minimum_group)
@@ -196,7 +194,7 @@ class Proving:
             self._ledger.tau_g2,
             self._timeout_s,
             asked.publication is Publication.PUBLIC,
-            DominanceChecks() if compiled is None else compiled.dominance,
+            dominance_of(self._store, registry, query, asked),
         )
 
     def _owner(self, dataset: int) -> int:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from ledger.registry import Registry
 from ledger.studies import QueryRecord
+from query.dominance import DominanceChecks
 from query.errors import QueryError
 from query.layout import parse_cohort_question
 from query.plan import Plan, compile_question
+from query.policy import parse_policy
 from services.directory import read_directory
 from services.errors import StateConflictError
 from services.party.client import TableDocument
@@ -34,13 +36,7 @@ def recompiled_plan(store: PartyStore, registry: Registry, query: QueryRecord, a
     """
     if parse_cohort_question(asked.sql) is not None:
         return None
-    documents = []
-    for entry in query.datasets:
-        record = registry.dataset(entry.dataset)
-        schema, policy = store.document(record.schema_hash), store.document(record.policy_hash)
-        if schema is None or policy is None:
-            raise StateConflictError(f"schema and policy of dataset {entry.dataset:032x} were never shown here")
-        documents.append(TableDocument(schema, policy))
+    documents = [TableDocument(*texts) for texts in _texts(store, registry, query)]
     directory = read_directory(registry, documents).directory
     try:
         plan = compile_question(asked.sql, directory, publication=asked.publication)
@@ -49,3 +45,32 @@ def recompiled_plan(store: PartyStore, registry: Registry, query: QueryRecord, a
     if relation_hash(plan.relation) != query.relation_hash:
         raise StateConflictError("the question does not mean the relation on the ledger any more: propose it again")
     return plan
+
+
+def dominance_of(store: PartyStore, registry: Registry, query: QueryRecord, asked: StoredQuery) -> DominanceChecks:
+    """What dominance rules demand of a query; nothing where its policies have none, which needs no compiler.
+
+    Raises:
+        StateConflictError, LedgerError: as `recompiled_plan`.
+    """
+    if parse_cohort_question(asked.sql) is not None:
+        return DominanceChecks()  # counts alone
+    policies = [parse_policy(policy) for _, policy in _texts(store, registry, query)]
+    # read after the texts: versions only grow, so that those of the proposal are the versions of these texts
+    unchanged = all(registry.dataset(e.dataset).policy_version == e.policy_version for e in query.datasets)
+    if unchanged and not any(policy.limits.dominance for policy in policies):
+        return DominanceChecks()
+    plan = recompiled_plan(store, registry, query, asked)
+    return DominanceChecks() if plan is None else plan.dominance
+
+
+def _texts(store: PartyStore, registry: Registry, query: QueryRecord) -> list[tuple[bytes, bytes]]:
+    """Schema and policy of every table of a query, as they were shown here."""
+    found = []
+    for entry in query.datasets:
+        record = registry.dataset(entry.dataset)
+        schema, policy = store.document(record.schema_hash), store.document(record.policy_hash)
+        if schema is None or policy is None:
+            raise StateConflictError(f"schema and policy of dataset {entry.dataset:032x} were never shown here")
+        found.append((schema, policy))
+    return found

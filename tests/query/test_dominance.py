@@ -190,6 +190,20 @@ TOTALS: dict[str, tuple[str, list[str]]] = {
     "disjoint names": ("SELECT SUM(CASE WHEN region = 'north' THEN age ELSE 0 END), "
                        "SUM(CASE WHEN region = 'south' THEN age ELSE 0 END) FROM hospital h",
                        ["CASE WHEN h.region = 'north' THEN h.age END", "CASE WHEN h.region = 'south' THEN h.age END"]),
+    "under a condition over two tables": (
+        f"SELECT SUM(h.age), VAR_POP(h.bmi) {J} WHERE h.diabetic OR l.abnormal",
+        [AGE, BMI, "100 * h.bmi * h.bmi"],
+    ),
+    "beside a left join": (
+        "SELECT SUM(h.age), SUM(h.age * l.chol) FROM hospital h LEFT JOIN laboratory l ON h.person = l.person",
+        [AGE, "h.age * l.chol"],
+    ),
+    "on the right of a left join": (
+        "SELECT SUM(h.balance) FROM laboratory l LEFT JOIN hospital h ON l.person = h.person WHERE l.chol > 200",
+        [BALANCE],
+    ),
+    "a branch each": ("SELECT SUM(CASE WHEN diabetic THEN age WHEN smoker THEN balance ELSE 0 END) FROM hospital h",
+                      ["CASE WHEN h.diabetic THEN h.age WHEN h.smoker THEN h.balance ELSE 0 END"]),
     "counts": ("SELECT COUNT(*), COUNT(bmi), SUM(CASE WHEN age > 50 THEN 1 ELSE 0 END) FROM hospital h", []),
     "another owner's column": (f"SELECT SUM(l.chol), VAR_POP(l.hba1c) {J} WHERE h.age > 20", []),
 }  # fmt: skip
