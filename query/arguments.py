@@ -24,8 +24,9 @@ from query.expressions import (
     all_names,
     text_of,
 )
-from query.kinds import Category, stored_offset, stored_scale
+from query.kinds import Boolean, Category, stored_offset, stored_scale
 from query.masks import Factor
+from query.part_counts import branches_exclude, counted_parts
 from query.sides import Side
 from query.sums import Operand
 from query.values import Value
@@ -100,10 +101,33 @@ class ArgumentCompiler:
         named = {self._question.columns[name].table for name in all_names(expression)}
         return BoundExpression(min(named, default=0), expression)
 
+    def expression(self, argument: Argument) -> Expression:
+        """The value of an argument as it was written."""
+        if isinstance(argument, BoundExpression):
+            return argument.expression
+        return next(name for name, bound in self._question.columns.items() if bound == argument)
+
+    def text(self, value: Expression) -> str:
+        """The canonical text of a value."""
+        return text_of(value, self._name)
+
+    def counted_parts(self, arguments: Sequence[AggregateArgument]) -> list[list[CompiledArgument]]:
+        """The parts of a value, or of a product of values, whose people need a count of their own, each as what is 1
+        on its rows (`query.part_counts`)."""
+        values = [self.expression(argument) for argument in arguments if not isinstance(argument, BoundPerson)]
+        if not values:
+            return []
+        found = counted_parts(values, self.text, self._is_boolean, self.exclusive)
+        return [[self.compile(self.bound(test)) for test in tests] for tests in found]
+
+    def _is_boolean(self, name: ColumnName) -> bool:
+        return isinstance(self._question.columns[name].column.kind, Boolean)
+
     def exclusive(self, left: Expression, right: Expression) -> bool:
-        """Whether two values of 0 or 1 pick different names of a category, so that no row has both."""
+        """Whether two values of 0 or 1 pick different names of a category or different branches of the same conditions,
+        so that no row has both."""
         a, b = self._picks(left), self._picks(right)
-        return a is not None and b is not None and _exclude(a, b)
+        return branches_exclude(left, right) or (a is not None and b is not None and _exclude(a, b))
 
     def _picks(self, expression: Expression) -> Picks | None:
         """The names of a category that a value is 1 for, if it is 0 for all others."""

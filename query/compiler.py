@@ -203,6 +203,14 @@ class SumCompiler:
         else:
             sums = {name: moment(*(arguments[place] for place in _PLACES[name])) for name in statistic.moments}
             moments = Moments(count, **{name.value: number for name, number in sums.items()})
+        places: list[tuple[int, ...]] = [_PLACES[name] for name in statistic.moments]
+        if table is not None:
+            both = combinations_with_replacement(range(len(arguments)), 2)
+            places = [(place,) for place in range(len(arguments))]
+            places += [(i, j) for i, j in both if not arguments[i].excludes(arguments[j])]
+        for chosen in places:
+            for tests in self._arguments.counted_parts([aggregate.arguments[place] for place in chosen]):
+                moment(*tests)
         self._asked.append(Asked(aggregate.arguments, tuple(arguments), tuple(map(tuple, mask)), moments, table))
         return OutputSpec(aggregate.name, statistic, tuple(a.operand for a in arguments), moments, table)
 

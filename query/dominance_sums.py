@@ -22,11 +22,11 @@ from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 
 from query.arguments import ArgumentCompiler, CompiledArgument
-from query.binding import Argument, BoundColumn, BoundPerson, BoundQuestion
+from query.binding import Argument, BoundPerson, BoundQuestion
 from query.dominance import MAX_BITS, DominanceChecks, DominanceTest, Form
 from query.dominance_parts import Part, parts_of, product
 from query.errors import BoundExceededError
-from query.expressions import ColumnName, Expression, text_of, value_names
+from query.expressions import Expression, value_names
 from query.kinds import BoundedInteger, ScaledDecimal
 from query.sums import Moments, MomentTable
 
@@ -91,7 +91,6 @@ class DominanceSums:
 
     def __init__(self, question: BoundQuestion, arguments: ArgumentCompiler, places: Places) -> None:
         self._question, self._arguments, self._places = question, arguments, places
-        self._written = {bound: name for name, bound in question.columns.items()}
 
     def checks(self, asked: Sequence[Asked]) -> DominanceChecks:
         """What has to hold of an answer to some aggregates.
@@ -206,17 +205,13 @@ class DominanceSums:
     # --- values ---------------------------------------------------------------------------------------------------
 
     def _value(self, argument: Argument) -> Expression:
-        return self._written[argument] if isinstance(argument, BoundColumn) else argument.expression
+        return self._arguments.expression(argument)
 
     def _compiled(self, value: Expression) -> CompiledArgument:
         return self._arguments.compile(self._arguments.bound(value))
 
     def _text(self, value: Expression) -> str:
-        def name_of(name: ColumnName) -> str:
-            bound = self._question.columns[name]
-            return f"{self._question.tables[bound.table].schema.name}.{bound.column.name}"
-
-        return text_of(value, name_of)
+        return self._arguments.text(value)
 
     def _effective(self, value: Expression) -> Fraction | None:
         """The strictest rule for totals of a value; None where there is none."""

@@ -267,7 +267,7 @@ def weighted(count: int) -> str:
 
 
 def mixtures(count: int) -> str:
-    value = "CASE WHEN diabetic THEN {} * age + {} * balance ELSE {} END"
+    value = "{} * age + {} * bmi + {} * balance"
     sums = [f"SUM({value.format(2 + i, 100 + i, 300 + i)}) AS s{i}" for i in range(count)]
     return f"SELECT COUNT(*), {', '.join(sums)} FROM hospital"
 
@@ -276,8 +276,8 @@ def mixtures(count: int) -> str:
     ("question", "fits", "large", "limit"),
     [
         (corr, 15, 21, ("sums", 69, 64)),
-        (tiers, 14, 15, ("words of a proof with every sum opened", 225, 224)),
-        (mixtures, 27, 28, ("scalars of the verifier's table", 262, 256)),
+        (tiers, 9, 10, ("words of a proof with every sum opened", 234, 224)),
+        (mixtures, 35, 36, ("scalars of the verifier's table", 258, 256)),
         (weighted, 30, 31, ("cells of sums, 33 sums in 4 cells", 132, 128)),
     ],
     ids=["sums", "proof", "table", "cells"],
