@@ -30,6 +30,7 @@
     sides         one table of a question
     arguments     arguments of aggregates as factors
     moment_sums   sums under one mask, with few columns: MOMENTS, and values over several tables
+    part_counts   the people behind the parts of a value, who need counts of their own
     dominance_parts, dominance_sums   the totals that a rule is for, and the closed sums that decide it
     compiler      the sums of a question, written into a relation
     ranks, rank_inputs, rank_cost   order statistics, which no proof covers: what owners enter for them, and their cost
