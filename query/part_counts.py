@@ -7,6 +7,9 @@ Without such a count one person's value, or how many they are, would come out un
 that guards itself: proved large enough like any guard, compared with the others, and known to the auditor. What is left
 of a value is no part of its own: of a condition and its opposite one count is enough, for the counts of two guards
 differ by nobody or by enough people.
+
+`query.dominance_parts` takes values apart, too, for their totals: there numbers before a part do not matter. Here they
+do: of 2·x on some rows and 3·x on the others each part follows, once Σ x is known.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from query.analyses.asking import WHOLE, Answer, evidence_of
 from query.analyses.distributions import check_confidence, chi_square_p, normal_p, student_quantile
 from query.analyses.exact import ratio_to_root, root
 from query.analyses.means import group_of
-from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows
+from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows, named
 from query.analyses.writing import require_number, statement
 from query.directory import Directory
 from query.errors import AnalysisInvalidError, CellsSuppressedError, DegreesOfFreedomError
@@ -55,10 +55,7 @@ class Descriptives(Report):
         Raises:
             KeyError: there is none of that name.
         """
-        for found in self.variables:
-            if found.name == name:
-                return found
-        raise KeyError(name)
+        return named(self.variables, name)
 
     def tables(self) -> tuple[Table, ...]:
         """One row for each variable."""

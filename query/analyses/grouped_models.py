@@ -24,7 +24,7 @@ from query.analyses.asking import Answer, Labels, cell_words, evidence_of
 from query.analyses.contingency import log_estimate
 from query.analyses.distributions import check_confidence, chi_square_p, normal_p, normal_quantile
 from query.analyses.regression import INTERCEPT, MIN_RESIDUAL_DF
-from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows, named_estimate
+from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows, named
 from query.analyses.writing import Axis, Bins, axis_of, is_boolean, require_number, statement
 from query.directory import Directory
 from query.errors import (
@@ -73,7 +73,7 @@ class GroupedModel(Report):
         Raises:
             KeyError: there is none of that name.
         """
-        return named_estimate(self.coefficients, name)
+        return named(self.coefficients, name)
 
     def tables(self) -> tuple[Table, ...]:
         """Coefficients, ratios and fit."""

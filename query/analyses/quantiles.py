@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from query.analyses.asking import Answer, evidence_of
-from query.analyses.report import Report, Shown, Table
+from query.analyses.report import Report, Shown, Table, named
 from query.analyses.writing import Number, number_text, require_number, statement
 from query.directory import Directory
 from query.errors import AnalysisInvalidError, CellsSuppressedError
@@ -56,10 +56,7 @@ class QuantilesReport(Report):
         Raises:
             KeyError: there is none of that name.
         """
-        for found in self.variables:
-            if found.name == name:
-                return found
-        raise KeyError(name)
+        return named(self.variables, name)
 
     def tables(self) -> tuple[Table, ...]:
         """One row for each variable."""

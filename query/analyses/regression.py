@@ -21,7 +21,7 @@ from query.analyses.asking import Answer, cell_words, evidence_of
 from query.analyses.distributions import check_confidence, fisher_p, student_p, student_quantile
 from query.analyses.exact import Matrix, inverse, ratio_to_root, root, times
 from query.analyses.pooling import Design, pooled_design
-from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows, named_estimate
+from query.analyses.report import ESTIMATE_HEADER, Estimate, Report, Table, estimate_rows, named
 from query.analyses.writing import axis_of, column_of, number_text, require_number, statement
 from query.directory import Directory
 from query.errors import AnalysisInvalidError, CellsSuppressedError, DegreesOfFreedomError
@@ -63,7 +63,7 @@ class LinearModel(Report):
         Raises:
             KeyError: there is none of that name.
         """
-        return named_estimate(self.coefficients, name)
+        return named(self.coefficients, name)
 
     def tables(self) -> tuple[Table, ...]:
         """Coefficients and fit."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from query.unproved import Unproved
 
@@ -86,13 +86,24 @@ class Estimate:
 ESTIMATE_HEADER: Final = ("", "estimate", "SE", "low", "high", "statistic", "df", "p", "n")
 
 
-def named_estimate(estimates: Sequence[Estimate], name: str) -> Estimate:
-    """The estimate of a name.
+class Named(Protocol):
+    """An estimate, or whatever else a report finds by its name."""
+
+    @property
+    def name(self) -> str:
+        """Unique in its report."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def named(items: Iterable[N], name: str) -> N:
+    """The item of a name.
 
     Raises:
         KeyError: there is none.
     """
-    for found in estimates:
+    for found in items:
         if found.name == name:
             return found
     raise KeyError(name)
