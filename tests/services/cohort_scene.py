@@ -18,7 +18,7 @@ from zk.srs import development_srs
 from zk.statement import Point
 
 LOG_ROWS = 6
-SRS = development_srs(LOG_ROWS, b"cohort session")
+SRS = development_srs(9, b"cohort session")
 LISTS = [[11, 22, 33, 44, 55], [22, 66, 44]]
 
 Given = tuple[Words | None, Words | None]
@@ -28,26 +28,32 @@ def commit(columns: Sequence[RegisteredSecret]) -> list[Point]:
     return [commit_registered(SRS, column) for column in columns]
 
 
-def column(identifiers: Sequence[int], blinder: Words) -> RegisteredSecret:
-    rows = FR.zeros(1 << LOG_ROWS)
+def column(identifiers: Sequence[int], blinder: Words, log_rows: int) -> RegisteredSecret:
+    rows = FR.zeros(1 << log_rows)
     rows[: len(identifiers)] = FR.from_integers(identifiers)
     return RegisteredSecret(rows, blinder)
 
 
 class Scene:
-    """Args: lists: by owner; numbers: of each owner, from 3 on one outside the three; epsilon: little noise."""
+    """A proposed cohort that all owners have joined.
+
+    Args:
+        lists: by owner.
+        numbers: of each owner, from 3 on of one outside the three.
+        log_rows: room for all identifiers and noise.
+    """
 
     def __init__(
-        self, lists: Sequence[Sequence[int]] = LISTS, numbers: Sequence[int] = (2, 0), epsilon: float = 20.0
+        self, lists: Sequence[Sequence[int]] = LISTS, numbers: Sequence[int] = (2, 0), log_rows: int = LOG_ROWS
     ) -> None:
         self.lists, self.numbers = lists, numbers
         self.blinders = [FR.random(1) for _ in lists]
-        points = commit([column(found, blinder) for found, blinder in zip(lists, self.blinders)])
+        points = commit([column(found, blinder, log_rows) for found, blinder in zip(lists, self.blinders)])
         members = tuple(
             CohortMember(f"0x{place:040x}", True, False, len(found), point, 0)
             for place, (found, point) in enumerate(zip(lists, points), start=1)
         )
-        self.record = CohortRecord(7, "people", 1, CohortState.PROPOSED, LOG_ROWS, epsilon, members, bytes(32))
+        self.record = CohortRecord(7, "people", 1, CohortState.PROPOSED, log_rows, 20.0, members, bytes(32))
 
     def run(
         self,
