@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError, ProtocolStateError
@@ -52,22 +52,30 @@ class Mailbox:
         session: 32 bytes, public.
         attempt: public.
         max_pending_bytes: limit per peer on what is delivered and not taken.
+        peers: those of them that take part; all by default.
     """
 
     def __init__(
-        self, party: int, parties: int, session: bytes, attempt: int, *, max_pending_bytes: int = MAX_PENDING_BYTES
+        self,
+        party: int,
+        parties: int,
+        session: bytes,
+        attempt: int,
+        *,
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+        peers: Collection[int] | None = None,
     ) -> None:
         check_session(session, attempt)
         self._party = party
         self._session = session
         self._attempt = attempt
         self._max_pending_bytes = max_pending_bytes
-        peers = [peer for peer in range(parties) if peer != party]
-        self._ready: dict[int, deque[tuple[str, list[bytes | memoryview], int]]] = {peer: deque() for peer in peers}
-        self._parts: dict[int, list[Frame]] = {peer: [] for peer in peers}
-        self._parts_bytes = dict.fromkeys(peers, 0)
-        self._pending_bytes = dict.fromkeys(peers, 0)
-        self._next_sequence = dict.fromkeys(peers, 0)
+        among = _peers_of(party, parties, peers)
+        self._ready: dict[int, deque[tuple[str, list[bytes | memoryview], int]]] = {peer: deque() for peer in among}
+        self._parts: dict[int, list[Frame]] = {peer: [] for peer in among}
+        self._parts_bytes = dict.fromkeys(among, 0)
+        self._pending_bytes = dict.fromkeys(among, 0)
+        self._next_sequence = dict.fromkeys(among, 0)
         self._closed_peers: set[int] = set()
         self._closed = False
         self._changed = threading.Condition()
@@ -172,6 +180,10 @@ class FramedChannel:
         attempt: public.
         transmit: ``transmit(peer, frame)`` hands one frame to the transport, in order; raises ``ChannelError``.
         envelope: given a frame's length, what the transport wants before it; nothing by default.
+        among: the peers that take part; all by default.
+
+    Raises:
+        ProtocolStateError: one that takes part is none of the parties.
 
     The transport delivers arriving frames to ``mailbox``. Sending is thread-safe.
     """
@@ -184,13 +196,14 @@ class FramedChannel:
         attempt: int,
         transmit: Callable[[int, bytes], None],
         envelope: Callable[[int], bytes] | None = None,
+        among: Collection[int] | None = None,
     ) -> None:
         self._party = party
-        self._peers = tuple(peer for peer in range(parties) if peer != party)
+        self._peers = _peers_of(party, parties, among)
         self._transmit = transmit
         self._outboxes = {peer: Outbox(session, attempt, party, envelope) for peer in self._peers}
         self._locks = {peer: threading.Lock() for peer in self._peers}
-        self.mailbox = Mailbox(party, parties, session, attempt)
+        self.mailbox = Mailbox(party, parties, session, attempt, peers=self._peers)
 
     @property
     def party(self) -> int:
@@ -237,6 +250,59 @@ class FramedChannel:
         self.mailbox.close()
 
 
+class SelectedChannel:
+    """A channel as if only some of its parties were there.
+
+    Args:
+        channel: the whole; its tags and order of messages are shared.
+        parties: the parties to keep; the one at this end may be among them.
+
+    Raises:
+        ProtocolStateError: the channel does not join one of them.
+    """
+
+    def __init__(self, channel: Channel, parties: Collection[int]) -> None:
+        if not set(parties) <= {channel.party, *channel.peers}:
+            raise ProtocolStateError(f"the channel does not join parties {sorted(parties)}")
+        self._channel = channel
+        self._peers = tuple(peer for peer in channel.peers if peer in parties)
+
+    @property
+    def party(self) -> int:
+        """The party at this end."""
+        return self._channel.party
+
+    @property
+    def peers(self) -> tuple[int, ...]:
+        """The other parties that were kept, in increasing order."""
+        return self._peers
+
+    def send(self, peer: int, tag: str, payload: bytes | memoryview) -> None:
+        """Send one message; raises as the whole channel does."""
+        self._require(peer)
+        self._channel.send(peer, tag, payload)
+
+    def receive(self, peer: int, tag: str, timeout_s: float) -> bytes:
+        """Return the next message of a peer; raises as the whole channel does."""
+        self._require(peer)
+        return self._channel.receive(peer, tag, timeout_s)
+
+    def receive_parts(self, peer: int, tag: str, timeout_s: float) -> Sequence[bytes | memoryview]:
+        """Return the next message of a peer in pieces; raises as the whole channel does."""
+        self._require(peer)
+        return self._channel.receive_parts(peer, tag, timeout_s)
+
+    def exchange(self, tag: str, payload: bytes, timeout_s: float) -> dict[int, bytes]:
+        """Send one payload to every peer that was kept and return what each sent under the same tag."""
+        for peer in self._peers:
+            self.send(peer, tag, payload)
+        return {peer: self.receive(peer, tag, timeout_s) for peer in self._peers}
+
+    def _require(self, peer: int) -> None:
+        if peer not in self._peers:
+            raise ProtocolStateError(f"party {peer} is not among those selected")
+
+
 class LoopbackNetwork:
     """Channels between parties of one process, for tests and for a single machine.
 
@@ -258,3 +324,11 @@ class LoopbackNetwork:
         """Close every end and wake whoever waits."""
         for channel in self.channels:
             channel.close()
+
+
+def _peers_of(party: int, parties: int, among: Collection[int] | None) -> tuple[int, ...]:
+    """The other parties, or those of them that take part, in increasing order."""
+    peers = tuple(peer for peer in range(parties) if peer != party and (among is None or peer in among))
+    if among is not None and not set(among) <= {party, *peers}:
+        raise ProtocolStateError(f"of {parties} parties no others than these can take part: {sorted(among)}")
+    return peers

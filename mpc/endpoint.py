@@ -139,8 +139,21 @@ class Endpoint:
             ProtocolStateError, ChannelError: as `open`.
         """
         self._check(a)
-        tag = self._claim("confirm", label, index)
         first, second = (hashlib.sha256(self._encode(x)).digest() for x in (a.first, a.second))
+        self.confirm_digests(first, second, label, index=index)
+
+    def confirm_digests(self, first: bytes, second: bytes, label: str, *, index: int = 0) -> None:
+        """Compare a digest for either of my components with the component's other holder. One round.
+
+        Args:
+            first, second: SHA-256 of something uniform that only the holders of that component have; secret to the
+                third party, to whom neither is sent.
+
+        Raises:
+            ShareMismatchError: a holder has something else.
+            ProtocolStateError, ChannelError: as `open`.
+        """
+        tag = self._claim("confirm", label, index)
         self._send(self._previous, tag, first)
         self._send(self._next, tag, second)
         self.traffic.rounds += 1

@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
@@ -66,8 +66,10 @@ class _Early:
 class PeerChannel(FramedChannel):
     """The `mpc` channel of one session and attempt. Close it, or use it as a context manager."""
 
-    def __init__(self, parties: int, number: int, key: SessionKey, network: PeerNetwork) -> None:
-        super().__init__(number, parties, key[0], key[1], self._carry, frame_prefix)
+    def __init__(
+        self, parties: int, number: int, key: SessionKey, network: PeerNetwork, among: Collection[int] | None
+    ) -> None:
+        super().__init__(number, parties, key[0], key[1], self._carry, frame_prefix, among)
         self.key = key
         self.opened_at = time.monotonic()
         self._network = network
@@ -186,15 +188,17 @@ class PeerNetwork:
             if not self._changed.wait_for(lambda: not self.missing(), timeout_s):
                 raise PeerUnavailableError(f"not connected after {timeout_s:g} s: party {self.missing()}")
 
-    def channel(self, session: bytes, attempt: int) -> PeerChannel:
+    def channel(self, session: bytes, attempt: int, among: Collection[int] | None = None) -> PeerChannel:
         """Open the channel of a session and attempt, with what the peers have already sent for it.
 
         Args:
             session: 32 bytes, public.
             attempt: public.
+            among: numbers of the peers that take part, all by default; the others need not be there, and what they
+                send for this session breaks nothing but their own direction.
 
         Raises:
-            ProtocolStateError: it is or was open: an attempt is never resumed.
+            ProtocolStateError: it is or was open: an attempt is never resumed; or there is no such peer.
             RingValueError: session or attempt does not fit a frame.
         """
         check_session(session, attempt)
@@ -202,9 +206,11 @@ class PeerNetwork:
         with self._lock:
             if key in self._sessions or key in self._ended or self._stopping.is_set():
                 raise ProtocolStateError(f"attempt {attempt} of this session was opened before")
-            channel = PeerChannel(self._parties, self._number, key, self)
+            channel = PeerChannel(self._parties, self._number, key, self, among)
             for peer, early in self._early.items():
                 waiting = early.pop(key, None)
+                if peer not in channel.peers:
+                    continue
                 for frame in waiting.frames if waiting is not None else ():
                     self._deliver_to(channel, peer, frame)
                 if waiting is not None and waiting.ended:
@@ -222,7 +228,8 @@ class PeerNetwork:
             self._sessions.pop(channel.key, None)
             self._remember_end(channel.key)
         message = encode_end(*channel.key)
-        for link in self._links.values():
+        for peer in channel.peers:
+            link = self._links[peer]
             if not link.up:
                 link.discard(channel.key)
                 continue
@@ -348,7 +355,9 @@ class PeerNetwork:
                     (channel, peer)
                     for channel in self._sessions.values()
                     for peer in absent
-                    if now - channel.opened_at > self._grace_s and not channel.is_broken(peer)
+                    if peer in channel.peers
+                    and now - channel.opened_at > self._grace_s
+                    and not channel.is_broken(peer)
                 ]
             for channel, peer in late:
                 _log.warning("peer did not appear", peer=peer, waited_s=self._grace_s)

@@ -150,6 +150,36 @@ def test_what_was_sent_before_the_end_is_received_and_then_the_channel_is_closed
         assert time.monotonic() - started < 5.0
 
 
+def test_a_session_among_some_needs_and_hears_no_others(issue_tls: IssueTls) -> None:
+    """The third is not there; what it sends once it is opens nothing and breaks nothing."""
+    parties, session = Parties(issue_tls, 3, grace_s=0.4), os.urandom(32)
+    parties.start(0, 1)
+    try:
+        zero, one = (parties.networks[n].channel(session, 1, among=(1 - n,)) for n in range(2))
+        assert (zero.peers, one.peers) == ((1,), (0,))
+        time.sleep(3 * parties.grace_s)  # an absent peer that took part would be given up by now
+        one.send(0, "t", b"there")
+        assert zero.receive(1, "t", 5.0) == b"there"
+        with pytest.raises(ProtocolStateError, match="no peer 2"):
+            zero.send(2, "t", b"")
+        parties.start(2)
+        parties.networks[2].wait_connected(10.0)
+        with parties.networks[2].channel(session, 1) as uninvited:
+            uninvited.send(0, "t", b"let me in")
+        time.sleep(0.3)
+        one.send(0, "u", b"still")
+        assert zero.receive(1, "u", 5.0) == b"still"
+        with pytest.raises(ProtocolStateError, match="no peer 2"):
+            zero.receive(2, "t", 0.5)
+    finally:
+        parties.stop()
+
+
+def test_a_session_among_strangers_is_refused(three: Parties) -> None:
+    with pytest.raises(ProtocolStateError, match="no others"):
+        three.networks[0].channel(os.urandom(32), 1, among=(1, 7))
+
+
 def test_attempt_is_never_opened_twice(three: Parties) -> None:
     session = os.urandom(32)
     channel = three.networks[0].channel(session, 0)
