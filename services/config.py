@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mpc.shares import PARTIES
 from services.errors import ConfigInvalidError
 from services.identity import CertificateFiles
+
+COMPUTING: Final = PARTIES
+"""How many parties compute on shares: those with the smallest numbers. The others are outside owners
+(docs/adr/0026): they own tables and take part only where a question uses these."""
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -46,9 +52,25 @@ class Endpoint(_Section):
 
 
 class PartyEndpoint(Endpoint):
-    """A computing party: also its number."""
+    """A party: also its number."""
 
     number: Annotated[int, Field(ge=0, lt=16)]
+
+    @property
+    def computes(self) -> bool:
+        """Whether it computes on shares; else it is an outside owner."""
+        return self.number < COMPUTING
+
+
+def _checked_parties(parties: Iterable[tuple[int, str]]) -> None:
+    """Numbers and names of all parties of a configuration: complete, and nobody twice."""
+    ordered = sorted(parties)
+    if [number for number, _ in ordered] != list(range(len(ordered))):
+        raise ValueError("the parties' numbers must be 0, 1, 2, ... without gaps")
+    if len(ordered) < COMPUTING:
+        raise ValueError(f"at least {COMPUTING} parties are needed: these compute")
+    if len({name for _, name in ordered}) != len(ordered):
+        raise ValueError("two parties have one name")
 
 
 class LedgerConfig(_Section):
@@ -107,7 +129,7 @@ class ProverConfig(ServerConfig):
 
 
 class PartyConfig(ServerConfig):
-    """A party: its number, its peers (not itself), its prover and the names of who may ask it things.
+    """A party: its number, its peers (all others), its prover and the names of who may ask it things.
 
     ``cohort_budget`` is how many versions of cohorts it joins in all: each shows a little about overlaps.
     """
@@ -122,10 +144,8 @@ class PartyConfig(ServerConfig):
     cohort_budget: Annotated[int, Field(ge=0)] = 16
 
     @model_validator(mode="after")
-    def _numbers(self) -> PartyConfig:
-        numbers = sorted([self.number, *(peer.number for peer in self.peers)])
-        if numbers != list(range(len(numbers))):
-            raise ValueError("own number and peers' numbers must be 0, 1, 2, ... without gaps")
+    def _complete(self) -> PartyConfig:
+        _checked_parties([(self.number, self.name), *((peer.number, peer.name) for peer in self.peers)])
         return self
 
 
@@ -139,6 +159,11 @@ class CoordinatorConfig(ServerConfig):
     ledger: LedgerConfig
     batch_window_s: Annotated[float, Field(ge=0, le=600)] = 0.0
 
+    @model_validator(mode="after")
+    def _complete(self) -> CoordinatorConfig:
+        _checked_parties((party.number, party.name) for party in self.parties)
+        return self
+
 
 class SourcesConfig(_Section):
     """What an operator may read tables from: folders, and database servers as ``host:port``."""
@@ -148,8 +173,8 @@ class SourcesConfig(_Section):
 
 
 class AgencyConfig(_Process):
-    """A client: its certificate, the coordinator, the parties that send results, and the ledger to check on; of an
-    operator also the sources it may read."""
+    """A client: its certificate, the coordinator, the parties and the ledger to check on; of an operator also the
+    sources it may read. Results come from the computing parties: an agency's file may leave outside owners out."""
 
     name: Name
     tls: TlsConfig
@@ -157,6 +182,11 @@ class AgencyConfig(_Process):
     parties: tuple[PartyEndpoint, ...]
     ledger: LedgerConfig
     sources: SourcesConfig = SourcesConfig()
+
+    @model_validator(mode="after")
+    def _complete(self) -> AgencyConfig:
+        _checked_parties((party.number, party.name) for party in self.parties)
+        return self
 
 
 ConfigT = TypeVar("ConfigT", bound=_Process)

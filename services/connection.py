@@ -44,8 +44,10 @@ class AgencyConnection:
         self._secret = load_account(config.ledger.account)
         self._member = parse_identity(config.tls.certificate.read_bytes()).name
         self._coordinator = CoordinatorClient(config.coordinator, config.tls)
-        self._parties = tuple(
-            PartyClient(endpoint, config.tls) for endpoint in sorted(config.parties, key=lambda p: p.number)
+        self._parties = tuple(  # results come from the computing parties alone
+            PartyClient(endpoint, config.tls)
+            for endpoint in sorted(config.parties, key=lambda p: p.number)
+            if endpoint.computes
         )
 
     @classmethod

@@ -56,13 +56,13 @@ class TableInput:
 
 
 class LocalDeployment(DeploymentLayout):
-    """Ledger node, three provers, three parties and a coordinator. A context manager: starts on entry, stops on exit.
+    """Ledger node, parties each with its prover, and a coordinator. A context manager: starts on entry, stops on exit.
 
     Args:
         folder: made if missing; should be empty.
         log_rows: size of the ceremony's string, unless one is given.
         srs: a string to use instead of running a ceremony.
-        names: the parties' names.
+        names: the parties' names, three or more: the first three compute, the others are outside owners.
         progress: called with a line for every step.
         message_timeout_s: how long a party waits for one message of a peer.
         modules: modules to run instead of ``services.party``, by party number.
@@ -118,7 +118,7 @@ class LocalDeployment(DeploymentLayout):
         self._start_provers()
         self._deploy_contracts()
         self.write_configs()
-        for number in range(3):
+        for number in range(len(self.names)):
             self._start_party(number)
         self._start("coordinator", "services.coordinator", self.folder / "coordinator.toml")
         self._await_all()
@@ -252,7 +252,7 @@ class LocalDeployment(DeploymentLayout):
         return path
 
     def _start_provers(self) -> None:
-        self._progress("starting three provers")
+        self._progress(f"starting {len(self.names)} provers")
         for number in range(len(self.names)):
             self._start(f"prover-{number}", "services.prover", self.write_prover_config(number, self.srs_path))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from services.config import (
+    COMPUTING,
     AgencyConfig,
     CoordinatorConfig,
     Endpoint,
@@ -23,6 +24,7 @@ from services.errors import ServiceError
 from services.identity import CertificateFiles, DemoAuthority, Role, certificate_hash
 
 PARTY_NAMES: Final = ("hospital", "laboratory", "bureau")
+"""The computing parties, unless told otherwise."""
 CHAIN_ID: Final = 20260
 
 
@@ -35,23 +37,33 @@ class DeploymentLayout:
 
     Args:
         folder: made if missing; should be empty.
-        names: the parties' names.
+        names: the parties' names, three or more: the first three compute, the others are outside owners.
         message_timeout_s: how long a party waits for one message of a peer.
+
+    Raises:
+        DeploymentFailedError: there are too few names, or one twice.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], message_timeout_s: float) -> None:
         self.folder = folder.resolve()
         self.names = tuple(names)
+        if len(self.names) < COMPUTING or len(set(self.names)) != len(self.names):
+            raise DeploymentFailedError(f"a deployment needs {COMPUTING} parties or more, each with a name of its own")
         self._message_timeout_s = message_timeout_s
         self._certificates: dict[tuple[Role, str], CertificateFiles] = {}
         self._authority: DemoAuthority | None = None
-        ports = _free_ports(8)
-        self._party_ports, self._prover_ports = ports[:3], ports[3:6]
-        self._coordinator_port, self._ledger_port = ports[6:]
+        count = len(self.names)
+        ports = _free_ports(2 * count + 2)
+        self._party_ports, self._prover_ports = ports[:count], ports[count : 2 * count]
+        self._coordinator_port, self._ledger_port = ports[2 * count :]
 
     def party_endpoint(self, number: int) -> PartyEndpoint:
         """Where a party is."""
         return PartyEndpoint(name=self.names[number], address=loopback(self._party_ports[number]), number=number)
+
+    def party_endpoints(self) -> tuple[PartyEndpoint, ...]:
+        """Where all parties are, by number."""
+        return tuple(self.party_endpoint(number) for number in range(len(self.names)))
 
     def tls(self, role: Role, name: str) -> TlsConfig:
         """Certificate files of an identity; issued if it has none yet."""
@@ -89,7 +101,7 @@ class DeploymentLayout:
             name="agency",
             tls=self.tls(Role.AGENCY, "agency"),
             coordinator=self.coordinator_endpoint(),
-            parties=tuple(self.party_endpoint(n) for n in range(3)),
+            parties=self.party_endpoints(),
             ledger=self.ledger_config("agency"),
         )
 
@@ -145,7 +157,7 @@ class DeploymentLayout:
     def write_configs(self) -> None:
         """Write the files of parties, coordinator, agency and operator; the deployment file must be there."""
         for number, name in enumerate(self.names):
-            peers = tuple(self.party_endpoint(n) for n in range(3) if n != number)
+            peers = tuple(endpoint for endpoint in self.party_endpoints() if endpoint.number != number)
             prover = Endpoint(name=name, address=loopback(self._prover_ports[number]))
             store_config(
                 PartyConfig(
@@ -167,7 +179,7 @@ class DeploymentLayout:
                 listen=loopback(self._coordinator_port),
                 tls=self.tls(Role.COORDINATOR, "coordinator"),
                 data_dir=self.folder / "coordinator",
-                parties=tuple(self.party_endpoint(n) for n in range(3)),
+                parties=self.party_endpoints(),
                 ledger=self.ledger_config("coordinator"),
             ),
             self.folder / "coordinator.toml",

@@ -1,4 +1,7 @@
-"""Taking a published result's parts from all parties, and telling them that they have arrived."""
+"""Taking a published result's parts from the computing parties, and telling them that they have arrived.
+
+An outside owner keeps no part (docs/adr/0026): nobody asks it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ RELEASE_PAUSE_S: Final = 0.5
 
 
 def gather_parts(parties: Sequence[PartyClient], query_id: bytes) -> tuple[ReleasedParts, ...]:
-    """What every party gives of a published result, by number. Secret: together they are the result.
+    """What every computing party gives of a published result, by number. Secret: together they are the result.
 
     Raises:
         PeerUnavailableError, RemoteError: a party did not give its part after `RELEASE_ATTEMPTS` requests, or said
@@ -26,7 +29,7 @@ def gather_parts(parties: Sequence[PartyClient], query_id: bytes) -> tuple[Relea
 
 
 def acknowledge_parts(parties: Sequence[PartyClient], query_id: bytes) -> None:
-    """Let every party forget its part; one that does not answer keeps it a little longer, and nothing is lost."""
+    """Let the parties forget their parts; one that does not answer keeps its own a little longer: nothing is lost."""
     for party in parties:
         try:
             party.acknowledge(query_id)

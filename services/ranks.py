@@ -16,7 +16,7 @@ ELEMENT_BYTES: Final = 8
 
 
 def combine_ranks(plan: Plan, parts: Sequence[ReleasedParts]) -> tuple[int, ...] | None:
-    """Reconstruct the order statistics of a question from what all three parties told.
+    """Reconstruct the order statistics of a question from what all three computing parties told.
 
     Args:
         plan: the question's meaning.

@@ -102,7 +102,7 @@ def combine_parts(tau_g2: G2, verified: VerifiedQuery, parts: Sequence[ReleasedP
     Args:
         tau_g2: [τ]_2 of the pinned string.
         verified: the published query.
-        parts: one from every party.
+        parts: one from every computing party.
 
     Raises:
         ResultRejectedError: a part is malformed, or the sum of all does not open the record.

@@ -99,12 +99,12 @@ def _deployment_checks(path: Path) -> list[Check]:
             raise PeerUnavailableError(f"precompile {wrong} of this chain does not work as it must")
         return f"block {access.client.block_number()}, contracts and precompiles work"
 
-    def process(role: Role, name: str, address: str) -> Check:
+    def process(role: Role, name: str, address: str, note: str = "") -> Check:
         def check() -> str:
             with open_client(address, load_config(AgencyConfig, path).tls, Identity(role, name)) as channel:
                 if not is_serving(channel):
                     raise PeerUnavailableError(f"{address} does not serve as {role.value} {name}")
-            return f"serves at {address}"
+            return f"serves at {address}{note}"
 
         return f"{role.value} {name}", check
 
@@ -113,5 +113,8 @@ def _deployment_checks(path: Path) -> list[Check]:
     except TYPED_ERRORS:
         return [("configuration", lambda: str(load_config(AgencyConfig, path)))]
     processes = [process(Role.COORDINATOR, config.coordinator.name, config.coordinator.address)]
-    processes += [process(Role.PARTY, party.name, party.address) for party in config.parties]
+    processes += [
+        process(Role.PARTY, party.name, party.address, "" if party.computes else ", an outside owner")
+        for party in config.parties
+    ]
     return [("ledger", ledger), *processes]

@@ -1,4 +1,4 @@
-"""One attempt at a joint proof, as the coordinator sees it: three calls that run at once, and what became of them."""
+"""One attempt at a joint proof, as the coordinator sees it: calls that run at once, and what became of them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class AttemptDetail:
 
 
 class JointAttempt:
-    """Runs one attempt at all parties. Used once.
+    """Runs one attempt at everybody who takes part. Used once.
 
     Args:
-        parties: clients of all parties.
+        parties: clients of the computing parties and the outside owners concerned; or of one owner that proves alone.
         query_id: 32 bytes.
         attempt: number of the attempt.
         on_stages: called with the stages so far whenever a party enters one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
@@ -17,10 +17,9 @@ from ledger.errors import LedgerError, LedgerTimeoutError, LedgerUnreachableErro
 from mpc.errors import MpcError
 from proto.v1 import party_pb2
 from query.errors import QueryError
-from query.plan import Plan
-from query.publication import Publication
 from services.convert import publication_message
 from services.coordinator.attempt import AttemptOutcome, JointAttempt
+from services.coordinator.participants import participants
 from services.coordinator.store import StudyRecord, StudyState, StudyStore, changed
 from services.errors import CapacityExceededError, PeerUnavailableError, RemoteError, ServiceError, StateConflictError
 from services.logging import get_logger
@@ -57,10 +56,10 @@ class Jobs:
 
     Args:
         store: durable state.
-        parties: clients of all parties.
+        parties: clients of all parties, by number.
         documents: returns the tables' documents as far as they are known.
         publisher: the ledger.
-        compile_sql: compiles a question against the present directory.
+        owners_of: names of the owners of what a query uses, none where the ledger has no such query.
     """
 
     def __init__(
@@ -69,13 +68,14 @@ class Jobs:
         parties: tuple[PartyClient, ...],
         documents: Callable[[], list[TableDocument]],
         publisher: Publisher,
-        compile_sql: Callable[[str, Publication], Plan],
+        owners_of: Callable[[bytes], Collection[str]],
     ) -> None:
         self._store = store
         self._parties = parties
         self._documents = documents
         self._publisher = publisher
-        self._compile = compile_sql
+        self._owners_of = owners_of
+        self._asked: dict[bytes, tuple[PartyClient, ...]] = {}
         self._current: dict[bytes, StudyRecord] = {}
         self._cancelled: dict[bytes, threading.Event] = {}
         self._attempts: dict[bytes, JointAttempt] = {}
@@ -197,6 +197,7 @@ class Jobs:
                     self._end(self.get(query_id), StudyState.FAILED, "INTERNAL", "internal error at the coordinator")
         with self._changed:
             self._current.pop(query_id, None)
+            self._asked.pop(query_id, None)
             self._threads.pop(query_id, None)
             self._changed.notify_all()
 
@@ -231,17 +232,21 @@ class Jobs:
         self._cancelled[study.query_id].wait(APPROVAL_POLL_S)
 
     def _parties_of(self, study: StudyRecord) -> tuple[PartyClient, ...]:
-        """Who takes part: all parties or, of public numbers of one owner's tables, that owner alone.
+        """Who takes part; nobody else is asked, or told of the end. Found once: a dataset never changes its owner."""
+        known = self._asked.get(study.query_id, ())
+        if not known:
+            owners = self._owners_of(study.query_id)
+            known = participants(self._parties, owners, study.publication)
+            if owners:
+                self._asked[study.query_id] = known
+        return known
 
-        Untrusted, like everything here: whoever is left out does not approve, and nothing is published.
-        """
-        if study.publication is not Publication.PUBLIC:
-            return self._parties
+    def _told(self, study: StudyRecord) -> tuple[PartyClient, ...]:
+        """Who is told that a study has ended."""
         try:
-            owner = self._compile(study.sql, study.publication).sole_owner
-        except QueryError:
-            return self._parties  # each of them says what is wrong with the question
-        return tuple(party for party in self._parties if party.name == owner) or self._parties
+            return self._parties_of(study)
+        except _TYPED:  # it could not be found out, so that no outside owner was asked
+            return tuple(party for party in self._parties if party.computes)
 
     def _ask(self, party: PartyClient, request: party_pb2.ConsiderRequest, query_id: bytes) -> Verdict | ServiceError:
         """A party's verdict or its typed refusal; a party that does not answer is asked again a few times."""
@@ -324,7 +329,7 @@ class Jobs:
     def _end(self, study: StudyRecord, state: StudyState, code: str, message: str) -> None:
         _log.info("ended", query=study.query_id.hex(), state=state.value, code=code)
         self._set(study, state=state, code=code, message=message, waiting_for=())
-        for party in self._parties:
+        for party in self._told(study):
             try:
                 party.abandon(study.query_id)
             except ServiceError as error:

@@ -11,6 +11,7 @@ from services.config import CoordinatorConfig
 from services.coordinator.batching import BatchingPublisher
 from services.coordinator.directory import DirectoryServicer, TableCollector
 from services.coordinator.jobs import Jobs
+from services.coordinator.participants import LedgerOwners
 from services.coordinator.publishing import LedgerPublisher
 from services.coordinator.service import StudyServicer
 from services.coordinator.store import StudyStore
@@ -40,7 +41,8 @@ def serve(config: CoordinatorConfig) -> None:
         return compile_question(sql, directory, publication=publication)
 
     publisher = BatchingPublisher(LedgerPublisher(ledger), config.batch_window_s)
-    jobs = Jobs(store, parties, collector.documents, publisher, compile_sql)
+    owners = LedgerOwners(ledger, [party.name for party in parties])
+    jobs = Jobs(store, parties, collector.documents, publisher, owners)
     studies = StudyServicer(jobs, store, compile_sql, max_watchers=config.workers // 2)
 
     def register(server: grpc.Server) -> None:

@@ -12,14 +12,17 @@ from types import TracebackType
 from ledger.studies import QueryState
 from proto.v1 import party_pb2
 from query.plan import Plan
+from query.publication import Publication
 from services.client import Tallystick
+from services.config import COMPUTING
 from services.coordinator.attempt import AttemptOutcome, JointAttempt
 from services.coordinator.client import CoordinatorClient
+from services.coordinator.participants import LedgerOwners, participants
 from services.demo.errors import DemoFailedError
 from services.deployment import LocalDeployment
 from services.directory import text_hash
 from services.identity import Role
-from services.party.client import ReleasedParts, TableDocument, document_messages
+from services.party.client import PartyClient, ReleasedParts, TableDocument, document_messages
 from zk.proof import Proof, decode_proof
 from zk.statement import Statement
 
@@ -35,7 +38,10 @@ class RogueCoordinator:
 
     def __init__(self, deployment: LocalDeployment) -> None:
         self._deployment = deployment
-        self._parties = tuple(deployment.party_client(number, Role.COORDINATOR, "coordinator") for number in range(3))
+        self._parties = tuple(
+            deployment.party_client(number, Role.COORDINATOR, "coordinator") for number in range(len(deployment.names))
+        )
+        self._owners = LedgerOwners(deployment.ledger_access(), deployment.names)
 
     def __enter__(self) -> RogueCoordinator:
         return self
@@ -59,8 +65,9 @@ class RogueCoordinator:
                                    purpose_hash=text_hash("purpose", salt, PURPOSE))
         request = party_pb2.ConsiderRequest(query_id=query_id, sql=plan.sql, purpose=PURPOSE, salt=salt,
                                             proposer="agency", tables=document_messages(self._documents()))
-        with ThreadPoolExecutor(len(self._parties)) as pool:
-            list(pool.map(lambda party: party.consider(request), self._parties))
+        asked = self._asked(query_id)
+        with ThreadPoolExecutor(len(asked)) as pool:
+            list(pool.map(lambda party: party.consider(request), asked))
         if studies.state(query_id) is not QueryState.APPROVED:
             raise DemoFailedError("the owners did not approve the question to cheat on")
         return studies.statement(query_id, plan.relation, agency.directory().commitments(plan))
@@ -71,10 +78,13 @@ class RogueCoordinator:
         Raises:
             DemoFailedError: the attempt failed.
         """
-        outcome, detail = JointAttempt(self._parties, statement.subject, 1, lambda stages: None).run()
+        outcome, detail = JointAttempt(self._asked(statement.subject), statement.subject, 1, lambda stages: None).run()
         if outcome is not AttemptOutcome.PROVED:
             raise DemoFailedError(f"the joint proof to cheat with failed: {detail.message}")
         return decode_proof(statement.relation, detail.proof)
+
+    def _asked(self, query_id: bytes) -> tuple[PartyClient, ...]:
+        return participants(self._parties, self._owners(query_id), Publication.AGENCY)
 
     def _documents(self) -> list[TableDocument]:
         config = self._deployment.agency_config
@@ -86,13 +96,13 @@ class RogueCoordinator:
 
 
 def released_to_agency(deployment: LocalDeployment, query_id: bytes) -> list[ReleasedParts]:
-    """What the three parties send the agency for a published query. Secret.
+    """What the computing parties send the agency for a published query. Secret.
 
     Raises:
         ServiceError: a party refuses or does not answer.
     """
     parts = []
-    for number in range(3):
+    for number in range(COMPUTING):
         party = deployment.party_client(number, Role.AGENCY, "agency")
         try:
             parts.append(party.release(query_id))

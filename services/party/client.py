@@ -105,6 +105,7 @@ class PartyClient:
     def __init__(self, endpoint: PartyEndpoint, tls: TlsConfig) -> None:
         self.name = endpoint.name
         self.number = endpoint.number
+        self.computes = endpoint.computes
         self._channel = open_client(endpoint.address, tls, Identity(Role.PARTY, endpoint.name))
         self._stub = party_pb2_grpc.PartyServiceStub(self._channel)
 

@@ -1,7 +1,7 @@
 """Giving out this party's parts of a result: to the query's proposer alone, and only once the ledger shows the proof.
 
 The parts given are those of the attempt whose very proof was published; parts of other attempts answer other masks and
-never leave (M4, M14).
+never leave (M4, M14). An outside owner holds no part of s, hence none to give (docs/adr/0026).
 """
 
 from __future__ import annotations
@@ -76,6 +76,6 @@ class Releasing:
     def _published_result(self, query_id: bytes, relation: Relation, published: PublishedRecord) -> StoredResult:
         for result in self._store.results(query_id):
             proof = decode_proof(relation, result.proof)
-            if (proof.constants, proof.sums, proof.release, proof.rows) == published.shown:
+            if (proof.constants, proof.sums, proof.release, proof.rows) == published.shown and result.parts:
                 return result
         raise RecordUnknownError("this party holds no parts of the published result (any more)")

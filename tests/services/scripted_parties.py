@@ -1,4 +1,4 @@
-"""Three gRPC servers that answer the coordinator as a test tells them: real transport, scripted words."""
+"""gRPC servers that answer the coordinator as a test tells them: real transport, scripted words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from services.party.client import PartyClient
 from services.party.service import party_rules
 from services.server import Server, build_server
 
-NAMES = ("hospital", "laboratory", "bureau")
+NAMES = ("hospital", "laboratory", "bureau", "pharmacy", "clinic")
+"""The last two are outside owners."""
 PROOF = b"a proof" * 8
 
 
@@ -70,7 +71,7 @@ class ScriptedParty(party_pb2_grpc.PartyServiceServicer):
 
 
 class ScriptedParties:
-    """Three of them, with clients that hold the coordinator's certificate. A context manager."""
+    """All of them, with clients that hold the coordinator's certificate. A context manager."""
 
     def __init__(self, issue_tls: Callable[[Role, str], TlsConfig]) -> None:
         self.scripts = tuple(Script() for _ in NAMES)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from scripted_parties import PROOF, ScriptedParties
 
-from ledger.errors import LedgerTimeoutError, TransactionRevertedError
+from ledger.errors import LedgerTimeoutError, LedgerUnreachableError, TransactionRevertedError
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError
 from proto.v1 import party_pb2, study_pb2
 from query.directory import Directory, RegisteredTable
+from query.errors import QueryError
 from query.kinds import BoundedInteger
-from query.plan import Plan, compile_question
+from query.plan import compile_question
 from query.publication import Publication
 from query.schema import ColumnSchema, TableSchema
 from services.config import TlsConfig
@@ -40,7 +41,7 @@ IssueTls = Callable[[Role, str], TlsConfig]
 WAIT_S = 20.0
 TABLES = [
     TableSchema(name, owner, "people", "person", "city", (ColumnSchema("x", BoundedInteger(0, 9)),))
-    for name, owner in (("t", "hospital"), ("u", "laboratory"))
+    for name, owner in (("t", "hospital"), ("u", "laboratory"), ("v", "pharmacy"), ("w", "clinic"))
 ]
 
 
@@ -69,13 +70,17 @@ class Coordinator:
     def open(self) -> None:
         """Start, as a process would."""
         self.store = StudyStore(self.path)
-        self.jobs = Jobs(self.store, self.parties.clients, list, self.publisher, self.compile)
+        self.jobs = Jobs(self.store, self.parties.clients, list, self.publisher, self.owners)
         self.jobs.resume()
 
-    def compile(self, sql: str, publication: Publication) -> Plan:
-        """The plan of a question about ``t``, the first party's own, or about ``t`` and ``u``."""
-        tables = [RegisteredTable(table, number, 1, 6, 40, 10) for number, table in enumerate(TABLES, start=1)]
-        return compile_question(sql, Directory(tables), publication=publication)
+    def owners(self, query_id: bytes) -> frozenset[str]:
+        """The owners of the tables that a study's question names; as the ledger, none of what was never proposed."""
+        tables = [RegisteredTable(table, number, 1, 6, 20, 10) for number, table in enumerate(TABLES, start=1)]
+        try:
+            plan = compile_question(self.store.get(query_id).sql, Directory(tables))
+        except QueryError:
+            return frozenset()
+        return frozenset(use.owner for use in plan.uses)
 
     def close(self) -> None:
         """Stop, as a process would."""
@@ -131,17 +136,27 @@ def test_a_study_runs_through_its_states(coordinator: Coordinator) -> None:
     assert coordinator.store.get(done.query_id) == done
 
 
+JOIN = "SELECT COUNT(*) FROM {0} JOIN {1} ON {0}.person = {1}.person".format
+UNION = "SELECT COUNT(*) FROM (SELECT * FROM t UNION ALL SELECT * FROM v UNION ALL SELECT * FROM w) AS a"
+
+
 @pytest.mark.parametrize(
     ("sql", "publication", "asked"),
     [
-        ("SELECT COUNT(*) FROM t", Publication.PUBLIC, [1, 0, 0]),
-        ("SELECT COUNT(*) FROM u", Publication.PUBLIC, [0, 1, 0]),
-        ("SELECT COUNT(*) FROM t JOIN u ON t.person = u.person", Publication.PUBLIC, [1, 1, 1]),
-        ("SELECT COUNT(*) FROM nothing", Publication.PUBLIC, [1, 1, 1]),
-        ("SELECT COUNT(*) FROM t", Publication.AGENCY, [1, 1, 1]),
+        ("SELECT COUNT(*) FROM t", Publication.PUBLIC, [1, 0, 0, 0, 0]),
+        ("SELECT COUNT(*) FROM u", Publication.PUBLIC, [0, 1, 0, 0, 0]),
+        ("SELECT COUNT(*) FROM v", Publication.PUBLIC, [0, 0, 0, 1, 0]),
+        (JOIN("t", "u"), Publication.PUBLIC, [1, 1, 1, 0, 0]),
+        (JOIN("t", "v"), Publication.PUBLIC, [1, 1, 1, 1, 0]),
+        ("SELECT COUNT(*) FROM nothing", Publication.PUBLIC, [1, 1, 1, 0, 0]),
+        ("SELECT COUNT(*) FROM t", Publication.AGENCY, [1, 1, 1, 0, 0]),
+        ("SELECT COUNT(*) FROM v", Publication.AGENCY, [1, 1, 1, 1, 0]),
+        (JOIN("u", "w"), Publication.AGENCY, [1, 1, 1, 0, 1]),
+        (JOIN("v", "w"), Publication.AGENCY, [1, 1, 1, 1, 1]),
+        (UNION, Publication.AGENCY, [1, 1, 1, 1, 1]),
     ],
 )
-def test_public_numbers_of_one_owner_need_that_owner_alone(
+def test_who_takes_part_follows_from_the_owners_of_what_is_used(
     coordinator: Coordinator, parties: ScriptedParties, sql: str, publication: Publication, asked: list[int]
 ) -> None:
     done = coordinator.run(replace(study(), sql=sql, publication=publication))
@@ -149,6 +164,43 @@ def test_public_numbers_of_one_owner_need_that_owner_alone(
     assert [script.considered for script in parties.scripts] == asked
     assert [len(script.attempts) for script in parties.scripts] == asked
     assert coordinator.store.get(done.query_id).publication is publication
+
+
+def test_an_outside_owner_is_missed_only_where_it_is_concerned(
+    coordinator: Coordinator, parties: ScriptedParties
+) -> None:
+    parties.stop(3)
+    assert coordinator.run(replace(study(1), sql="SELECT COUNT(*) FROM w")).state is StudyState.PUBLISHED
+    done = coordinator.run(replace(study(2), sql=JOIN("v", "w")))
+    assert (done.state, done.code) == (StudyState.FAILED, "PEER_UNAVAILABLE")
+    assert "pharmacy" in done.message
+    assert coordinator.run(replace(study(3), sql=JOIN("t", "w"))).state is StudyState.PUBLISHED
+
+
+def test_an_outside_owner_refuses_proves_and_is_told_of_the_end_like_any_other(
+    coordinator: Coordinator, parties: ScriptedParties
+) -> None:
+    pharmacy = parties.scripts[3]
+    pharmacy.consider = [RefusedError("POLICY_ROLE", "this role may not ask")]
+    done = coordinator.run(replace(study(1), sql="SELECT COUNT(*) FROM v"))
+    assert (done.state, done.code) == (StudyState.REFUSED, "POLICY_ROLE")
+    pharmacy.prove = [b"another proof"]
+    done = coordinator.run(replace(study(2), sql="SELECT COUNT(*) FROM v"))
+    assert (done.state, done.code) == (StudyState.FAILED, "PROOFS_DIFFER")
+    coordinator.await_that(lambda: [script.abandoned for script in parties.scripts] == [2, 2, 2, 2, 0])
+
+
+def test_where_the_owners_cannot_be_found_the_study_fails_and_no_outside_owner_is_told(
+    coordinator: Coordinator, parties: ScriptedParties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(query_id: bytes) -> frozenset[str]:
+        raise LedgerUnreachableError("connection refused")
+
+    monkeypatch.setattr(coordinator.jobs, "_owners_of", unreachable)
+    done = coordinator.run(study())
+    assert (done.state, done.code) == (StudyState.FAILED, "LEDGER_UNREACHABLE")
+    coordinator.await_that(lambda: [script.abandoned for script in parties.scripts] == [1, 1, 1, 0, 0])
+    assert not any(script.considered for script in parties.scripts)
 
 
 def test_a_state_file_of_the_first_release_is_read(tmp_path: Path) -> None:

@@ -17,7 +17,18 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.config import Endpoint, PartyConfig, PartyEndpoint, ProverConfig, TlsConfig, load_config, store_config
+from services.config import (
+    AgencyConfig,
+    CoordinatorConfig,
+    Endpoint,
+    LedgerConfig,
+    PartyConfig,
+    PartyEndpoint,
+    ProverConfig,
+    TlsConfig,
+    load_config,
+    store_config,
+)
 from services.errors import AddressUnavailableError, ConfigInvalidError, RefusedError, RemoteError
 from services.identity import Identity, Role, certificate_hash
 from services.server import Server, allow, build_server, caller_of, service_rules
@@ -303,10 +314,63 @@ def test_wrong_configuration_is_refused_by_field(
         load_config(ProverConfig, tmp_path / "prover.toml")
 
 
-def test_party_numbers_must_be_complete(issue_tls: IssueTls, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="without gaps"):
-        PartyConfig(
-            name="a", listen="h:1", tls=issue_tls(Role.PARTY, "a"), data_dir=tmp_path, number=0,
-            prover=Endpoint(name="p0", address="h:1"), peers=(PartyEndpoint(name="b", number=2, address="h:2"),),
-            ledger={"url": "http://localhost:8545", "chain_id": 1337},
-        )  # fmt: skip
+def endpoints(*members: tuple[int, str]) -> tuple[PartyEndpoint, ...]:
+    return tuple(PartyEndpoint(name=name, number=number, address="h:1") for number, name in members)
+
+
+LEDGER = LedgerConfig(url="http://localhost:8545", chain_id=1337)
+THREE = ((0, "a"), (1, "b"), (2, "c"))
+
+
+def coordinator_config(tls: TlsConfig, folder: Path, *members: tuple[int, str]) -> CoordinatorConfig:
+    return CoordinatorConfig(
+        name="coordinator", listen="h:1", tls=tls, data_dir=folder, parties=endpoints(*members), ledger=LEDGER
+    )
+
+
+def agency_config(tls: TlsConfig, folder: Path, *members: tuple[int, str]) -> AgencyConfig:
+    coordinator = Endpoint(name="coordinator", address="h:1")
+    return AgencyConfig(name="agency", tls=tls, coordinator=coordinator, parties=endpoints(*members), ledger=LEDGER)
+
+
+def party_config(tls: TlsConfig, folder: Path, own: tuple[int, str], *peers: tuple[int, str]) -> PartyConfig:
+    return PartyConfig(
+        name=own[1], listen="h:1", tls=tls, data_dir=folder, number=own[0], prover=Endpoint(name="p0", address="h:1"),
+        peers=endpoints(*peers), ledger=LEDGER,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [party_config, coordinator_config, agency_config])
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        (((0, "a"), (1, "b"), (3, "d")), "without gaps"),
+        (((0, "a"), (1, "b"), (2, "c"), (4, "e")), "without gaps"),
+        (((0, "a"), (1, "b"), (1, "c")), "without gaps"),
+        (((1, "b"), (2, "c"), (3, "d")), "without gaps"),
+        (((0, "a"), (1, "b")), "at least 3 parties"),
+        (((0, "a"), (1, "b"), (2, "c"), (3, "a")), "one name"),
+    ],
+)
+def test_a_configuration_names_three_parties_or_more_without_gaps(
+    config: Callable[..., PartyConfig | CoordinatorConfig | AgencyConfig], members: tuple[tuple[int, str], ...],
+    fault: str, issue_tls: IssueTls, tmp_path: Path,
+) -> None:  # fmt: skip
+    tls, path = issue_tls(Role.PARTY, "a"), tmp_path / "process.toml"
+    for complete in (THREE, (*THREE, (3, "d"), (4, "e"))):
+        good = config(tls, tmp_path, *complete)
+        store_config(good, path)
+        assert load_config(type(good), path) == good
+    with pytest.raises(ValueError, match=fault):
+        config(tls, tmp_path, *members)
+    short = config(tls, tmp_path, *THREE)
+    store_config(short, path)
+    dropped = path.read_text().rpartition("[[")[0]
+    path.write_text(dropped)
+    with pytest.raises(ConfigInvalidError, match="at least 3 parties"):
+        load_config(type(short), path)
+
+
+def test_the_first_three_parties_compute(issue_tls: IssueTls, tmp_path: Path) -> None:
+    members = coordinator_config(issue_tls(Role.PARTY, "a"), tmp_path, *THREE, (3, "d"), (4, "e")).parties
+    assert [party.computes for party in members] == [True, True, True, False, False]
