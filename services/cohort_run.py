@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ledger.cohorts import CohortRecord
-from mpc.shares import PARTIES
 from services.config import PartyEndpoint
 from services.directory import member_hash
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, ServiceError
@@ -47,7 +46,7 @@ def who_takes_part(
     owners = owner_names(ledger, record, [endpoint.name for endpoint in endpoints])
     if not all(owners):
         raise RecordUnknownError(f"an owner of {record.label} is none of the parties and owners configured here")
-    concerned = [found for found in endpoints if found.number in range(PARTIES) or found.name in owners]
+    concerned = [found for found in endpoints if found.computes or found.name in owners]
     return sorted(concerned, key=lambda endpoint: endpoint.number)
 
 

@@ -107,7 +107,7 @@ def test_only_the_owners_own_rows_travel_and_to_nobody_else() -> None:
     assert sorted(rows) == sorted((p, o, s) for p in range(3) for o, n in ((3, 5), (4, 5)) for s in (32 * n, 32))
     from_owners = {(sender, peer, tag) for sender, peer, tag, _ in sent if sender in (3, 4)}
     deal = {(o, p, "outside/seeds") for o in (3, 4) for p in range(3)}
-    entered = {(o, p, f"outside/input/list/{o - 2}") for o in (3, 4) for p in (0, 2)}
+    entered = {(o, p, f"outside/Fr/input/list/{o - 2}") for o in (3, 4) for p in (0, 2)}
     record = {(o, p, "cohort/record") for o in (3, 4) for p in range(5) if p != o}
     salts = {(sender, peer) for sender, peer, tag, _ in sent if tag == "cohort/salt"}
     assert from_owners == deal | entered | record | {(o, p, "cohort/salt") for o, p in salts if o in (3, 4)}
@@ -137,7 +137,7 @@ def test_another_list_than_on_the_ledger_names_the_owner(fault: str) -> None:
 
 @pytest.mark.parametrize(
     ("what", "victim"),
-    [("outside/seeds", 0), ("outside/seeds", 1), ("outside/seeds", 2), ("outside/input", 0), ("outside/input", 2)],
+    [("outside/seeds", 0), ("outside/seeds", 1), ("outside/seeds", 2), ("outside/Fr/input", 0), ("outside/Fr/input", 2)],
 )
 def test_an_owner_that_deals_its_holders_different_components_is_refused(what: str, victim: int) -> None:
     opened: list[str] = []
@@ -225,7 +225,7 @@ def test_members_that_read_different_records_stop(reader: int) -> None:
 
 def test_an_owner_that_goes_away_or_is_silent_stops_all() -> None:
     def silent(peer: int, tag: str, payload: bytes) -> bytes | None:
-        return None if tag.startswith("outside/input") else payload
+        return None if tag.startswith("outside/Fr/input") else payload
 
     outcomes = Scene(lists_of(2), (3, 1)).run(wire=bending(3, silent), timeout_s=1.0)
     assert all(isinstance(found, ChannelError) for found in outcomes.values())
