@@ -137,7 +137,7 @@ def test_another_list_than_on_the_ledger_names_the_owner(fault: str) -> None:
 
 @pytest.mark.parametrize(
     ("what", "victim"),
-    [("outside/seeds", 0), ("outside/seeds", 1), ("outside/seeds", 2), ("outside/Fr/input", 0), ("outside/Fr/input", 2)],
+    [*(("outside/seeds", victim) for victim in range(3)), ("outside/Fr/input", 0), ("outside/Fr/input", 2)],
 )
 def test_an_owner_that_deals_its_holders_different_components_is_refused(what: str, victim: int) -> None:
     opened: list[str] = []
