@@ -51,6 +51,12 @@ class OutsideOwner:
         self._ring, self._channel, self._session, self._attempt = ring, channel, session, attempt
         self._seeds: tuple[Seed, ...] = ()
 
+    def over(self, ring: Ring) -> OutsideOwner:
+        """Return this end over another ring, with the same seeds, which were dealt; labels are the ring's own."""
+        other = OutsideOwner(ring, self._channel, self._session, self._attempt)
+        other._seeds = self._seeds
+        return other
+
     def deal(self) -> None:
         """Draw the seeds and deal them. Once, before everything else; one message to each party.
 
@@ -76,7 +82,7 @@ class OutsideOwner:
             ProtocolStateError: no seeds were dealt, or the label was used.
             ChannelError: a party is gone.
         """
-        tag = _tag("input", label)
+        tag = _tag(self._ring, "input", label)
         rest = x
         for component in (1, 2):
             rest = self._ring.sub(rest, self._expand(component, tag, len(x)))
@@ -90,7 +96,7 @@ class OutsideOwner:
         Raises:
             ProtocolStateError: no seeds were dealt, or the label was used.
         """
-        tag = _tag("zero", label)
+        tag = _tag(self._ring, "zero", label)
         total = self._expand(0, tag, n)
         for component in (1, 2):
             total = self._ring.add(total, self._expand(component, tag, n))
@@ -137,6 +143,14 @@ class OutsideInputs:
         self._seeds: tuple[Seed, Seed] | None = None
         self._given = (hashlib.sha256(), hashlib.sha256())
 
+    def over(self, engine: Engine) -> OutsideInputs:
+        """Return this end over another engine of the same party, session and attempt, with the same seeds, which were
+        received; `confirm` of either covers both."""
+        other = OutsideInputs(engine, self._channel, self._owner, self._session, self._attempt,
+                              timeout_s=self._timeout_s, decode_errors=self._decode_errors)
+        other._seeds, other._given = self._seeds, self._given
+        return other
+
     def receive_seeds(self) -> None:
         """Take the owner's seeds of my two components. Once, before everything else.
 
@@ -165,7 +179,7 @@ class OutsideInputs:
             ProtocolStateError: there are no seeds, or the label was used.
             ChannelError: the owner's message is missing or does not belong here.
         """
-        tag, party = _tag("input", label), self._engine.party
+        tag, party = _tag(self._engine.ring, "input", label), self._engine.party
         if party == 0:
             second = self._expand(1, tag, n)
             return ReplicatedShare(party, self._received(tag, n), second)
@@ -179,7 +193,8 @@ class OutsideInputs:
         Raises:
             ProtocolStateError: there are no seeds, or the label was used.
         """
-        return AdditiveShare(self._engine.party, self._engine.ring.neg(self._expand(0, _tag("zero", label), n)))
+        ring = self._engine.ring
+        return AdditiveShare(self._engine.party, ring.neg(self._expand(0, _tag(ring, "zero", label), n)))
 
     def confirm(self, label: str) -> None:
         """Compare everything the owner has dealt so far between the holders of each component. One round.
@@ -211,5 +226,5 @@ class OutsideInputs:
         return self._engine.ring.expand(self._seeds[place].stream(self._session, self._attempt, 0, tag), n)
 
 
-def _tag(operation: str, label: str) -> str:
-    return f"outside/{operation}/{label}"
+def _tag(ring: Ring, operation: str, label: str) -> str:
+    return f"outside/{ring.name}/{operation}/{label}"

@@ -3,7 +3,8 @@
 Prover messages are linear in contributions, so a prover needs two things of a column: an additive part of it, and an
 additive part of its product with another column. For columns one owner holds in plaintext the owner's part is the
 whole; for columns of different owners the parts come from replicated shares, x = x_0 + x_1 + x_2 with party i holding
-x_i and x_{i+1}, whose local products are additive shares of the product (Araki et al. 2016, §2).
+x_i and x_{i+1}, whose local products are additive shares of the product (Araki et al. 2016, §2). Who holds no shares
+has no part in those products.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cached_property
 from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.forms import ONE, Term
-from zk.owners import EVERYBODY, owner_of_term
+from zk.owners import EVERYBODY, holds_shares, owner_of_term
 
 
 class Column:
@@ -109,7 +110,7 @@ class ProductSum:
         for right in sorted({w.term.right for w in terms}):
             chosen = [(w, owner_of_term(w.term, self._owners)) for w in terms if w.term.right == right]
             own = [w for w, owner in chosen if owner in mine]
-            cross = [w for w, owner in chosen if owner is None]
+            cross = [w for w, owner in chosen if owner is None and holds_shares(self._contributor)]
             if own and right == ONE:
                 total = FR.add(total, FR.from_integers([sum(w.scalar for w in own)]))
             elif own:

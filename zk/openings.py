@@ -8,7 +8,7 @@ from math import prod
 from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.guards import shown_bit_rows
-from zk.owners import FIRST, NOBODY
+from zk.owners import FIRST, NOBODY, holds_shares
 from zk.polynomial import add_scaled, divide_by_linear
 from zk.statement import Rounds, opened_rows
 from zk.transcript import FR_MODULUS
@@ -65,7 +65,7 @@ class Openings:
             return FR.from_integers([1]) if self._me == FIRST else None
         owner = self._owners[index]
         if owner == NOBODY:
-            return self._columns.shares(index)[0]
+            return self._columns.shares(index)[0] if holds_shares(self._me) else None
         relation = self._rounds.relation
         if relation.lookups and index == relation.table_index:
             return self._columns.plain(index) if self._me == FIRST else None

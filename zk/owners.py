@@ -7,8 +7,9 @@ A contributor's number from 0 owns a column it holds in plaintext. Besides these
 * NOBODY: a witness defined by columns of several owners, and the bits of hidden guards unless one contributor
   proves alone. Such a column exists only as replicated shares.
 
-A term of two owners' columns is computed from replicated shares by all three. Public constants are added by contributor
-0 alone, who also owns witnesses defined by constants alone.
+A term of two owners' columns is computed from replicated shares by contributors 0, 1 and 2, who hold them. One with
+a higher number holds what it owns and no shares. Public constants are added by contributor 0 alone, who also owns
+witnesses defined by constants alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from zk.relation import Relation
 EVERYBODY: Final = -1
 NOBODY: Final = -2
 FIRST: Final = 0
+HOLDERS: Final = 3
+"""Contributors below this number hold replicated shares."""
 
 
 def owner_of_term(term: Term, owners: Mapping[int, int]) -> int | None:
@@ -33,6 +36,16 @@ def owner_of_term(term: Term, owners: Mapping[int, int]) -> int | None:
     right = owners[term.right]
     left = right if term.left == ONE else owners[term.left]
     return right if left == right and right != NOBODY else None
+
+
+def lone_owners(form: Form, owners: Mapping[int, int]) -> set[int]:
+    """The contributors who compute a term of a form alone."""
+    return {owner for owner in (owner_of_term(term, owners) for term in form) if owner is not None and owner >= FIRST}
+
+
+def holds_shares(contributor: int) -> bool:
+    """Whether a contributor is one of the three who hold replicated shares."""
+    return contributor in range(HOLDERS)
 
 
 def column_owners(relation: Relation, registered: Mapping[int, int], alone: bool = False) -> dict[int, int]:

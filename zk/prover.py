@@ -20,7 +20,7 @@ from zk.field import FR, Words
 from zk.guards import guard_bits
 from zk.lagrange import commit_row_quotients, commit_rows, serves
 from zk.openings import Openings
-from zk.owners import EVERYBODY, NOBODY
+from zk.owners import EVERYBODY, NOBODY, holds_shares
 from zk.polynomial import blind, resize
 from zk.proof import Proof
 from zk.quotient import ACCUMULATOR_BLINDERS, accumulator_rows, quotient_polynomial
@@ -177,7 +177,7 @@ class Contributor(Sharing):
                 mine = self._commit_copy(*copied)
             elif self._columns.holds_part(index):
                 mine = self._srs.commit(self._columns.plain(index))
-            elif self._owners[index] == NOBODY:
+            elif self._owners[index] == NOBODY and holds_shares(self._me):
                 mine = self._srs.commit(self._columns.shares(index)[0])
             else:
                 continue
@@ -265,10 +265,11 @@ class Contributor(Sharing):
 
     @once("share_values", "absorb_values")
     def share_values(self) -> dict[int, tuple[int, int]]:
-        """Values at ζ of my two components of the opened columns that are shared; both holders send theirs."""
+        """Values at ζ of my two components of the opened columns that are shared; both holders send theirs. Empty
+        where I hold no shares."""
         out = {}
         for i in self._opened:
-            if i in self._columns.crossing:
+            if i in self._columns.crossing and holds_shares(self._me):
                 first, second = self._columns.shares(i)
                 out[i] = (FR.evaluate(first, self._rounds.zeta), FR.evaluate(second, self._rounds.zeta))
         return out

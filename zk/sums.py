@@ -22,7 +22,7 @@ from zk.errors import ProtocolStateError, SizeMismatchError
 from zk.field import FR, Words
 from zk.forms import ONE, Term
 from zk.hints import canonical_limbs, linear_values
-from zk.owners import owner_of_term
+from zk.owners import holds_shares, owner_of_term
 from zk.relation import Relation
 from zk.relation_rules import group_weights
 from zk.witness import HeldColumns
@@ -110,7 +110,7 @@ class SumParts:
                 owner = owner_of_term(term, self._owners)
                 if owner == self._me:
                     total = FR.add(total, FR.scale(self._local(term), term.coefficient))
-                elif owner is None:
+                elif owner is None and holds_shares(self._me):
                     total = FR.add(total, FR.scale(self._crossed(term), term.coefficient))
             rows.append(total)
         self._shares, self._bases, self._codes = {}, {}, {}

@@ -11,7 +11,7 @@ from mpc.channel import LoopbackNetwork, SelectedChannel
 from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError, ShareMismatchError
 from mpc.outside import OutsideInputs, OutsideOwner
 from mpc.replicated import Engine
-from mpc.rings import Z2_64
+from mpc.rings import BITS, Z2_64
 from mpc.shares import reconstruct
 from zk.errors import NonCanonicalEncodingError
 from zk.field import FR
@@ -137,7 +137,7 @@ def test_an_owner_that_deals_two_things_is_noticed(what, victim, draw):
     """The holders of a component were given different seeds, or different components."""
 
     def tamper(sender, peer, tag, payload):
-        chosen = (sender, peer) == (3, victim) and f"outside/{what}" in tag
+        chosen = (sender, peer) == (3, victim) and tag.startswith("outside") and what in tag
         return payload[:-1] + bytes([payload[-1] ^ 1]) if chosen else payload
 
     _, results = entered(Z2_64, 10, draw, tamper, party=lambda engine, held: pytest.fail("went on"))
@@ -156,7 +156,7 @@ def test_an_owner_that_deals_one_seed_to_one_party_is_noticed(draw):
 @pytest.mark.parametrize(("payload", "reason"), [(b"\xff" * 320, "encoding"), (b"\x00" * 319, "length")])
 def test_an_input_that_is_no_vector_is_refused(payload, reason, draw):
     def tamper(sender, peer, tag, sent):
-        return payload if sender == 3 and "outside/input" in tag else sent
+        return payload if sender == 3 and "/input/" in tag else sent
 
     _, results = entered(FR, 10, draw, tamper)
     found = [result for result in results[:3] if isinstance(result, MessageRejectedError)]
@@ -195,6 +195,36 @@ def test_order_and_labels_are_held(draw):
             OutsideInputs(engine, network.channels[0], no_owner, SESSION, 0)
     with pytest.raises(RingValueError):
         OutsideOwner(Z2_64, network.channels[3], b"short", 0)
+
+
+def test_an_owner_enters_over_several_rings():
+    """One dealing of seeds, inputs over words and over bits, confirmed together; a lie over either is noticed."""
+    words, lanes = [5, (1 << 64) - 1, 1 << 63], [0b1011, 1 << 40]
+
+    def scene(tamper=None):
+        def take(engine, ends):
+            bits = engine.over(BITS)
+            for end in ends:
+                end.receive_seeds()
+            held = [(end.share(3, "x"), end.over(bits).share(2, "x")) for end in ends]
+            ends[0].confirm("inputs")
+            ends[1].confirm("inputs")
+            both = bits.multiply(held[0][1], held[1][1], "both")
+            return [Z2_64.to_integers(engine.open(held[0][0], "o")), BITS.to_integers(bits.open(both, "o"))]
+
+        def give(owner, number):
+            owner.deal()
+            owner.share(Z2_64.from_integers(words), "x")
+            owner.over(BITS).share(BITS.from_integers(lanes), "x")
+
+        return Scene(Z2_64, tamper).run(take, give)[:3]
+
+    assert scene() == [[words, lanes]] * 3
+
+    def tamper(sender, peer, tag, payload):
+        return bytes(len(payload)) if (sender, peer) == (3, 2) and BITS.name in tag else payload
+
+    assert any(isinstance(result, ShareMismatchError) for result in scene(tamper))
 
 
 def test_a_selected_channel_joins_those_selected_only():

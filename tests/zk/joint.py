@@ -1,11 +1,13 @@
 """Three contributors proving together in one process, with a trusted dealer in place of secret sharing: party i holds
-x_i and x_(i+1) of x = x_0 + x_1 + x_2. Every message is what a session sends; `Trace` keeps what an outsider would see.
+x_i and x_(i+1) of x = x_0 + x_1 + x_2. Owners with higher numbers contribute and hold no shares. Every message is what
+a session sends; `Trace` keeps what an outsider would see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from samples import Sample
 
@@ -38,12 +40,22 @@ def zero_masks(count: int) -> list[Words]:
     return [first, second, FR.sub(FR.zeros(count), FR.add(first, second))]
 
 
+def all_masks(count: int, contributors: int) -> list[Words]:
+    """As many vectors that sum to zero as there are contributors."""
+    masks = zero_masks(count)
+    for _ in range(contributors - len(masks)):
+        mask = FR.random(count)
+        masks[0] = FR.sub(masks[0], mask)
+        masks.append(mask)
+    return masks
+
+
 def total(parts: Sequence[Words]) -> Words:
-    return FR.add(FR.add(parts[0], parts[1]), parts[2])
+    return reduce(FR.add, parts)
 
 
 def point_total(parts: Sequence[Words]) -> Words:
-    return add_points(add_points(parts[0], parts[1]), parts[2])
+    return reduce(add_points, parts)
 
 
 @dataclass
@@ -71,8 +83,9 @@ class Joint:
                 target.statement, target.srs, i, self.owners,
                 {c: secret for c, secret in target.secrets.items() if registered[c] == i},
             )
-            for i in PARTIES
+            for i in sorted({*PARTIES, *registered.values()})
         ]
+        self.holders, self.outside = self.parties[:3], self.parties[3:]
 
     def note(self, name: str, parts: list[Words]) -> list[Words]:
         self.trace.parts[name] = parts
@@ -81,14 +94,14 @@ class Joint:
     def upload(self, stage: int) -> None:
         for party in self.parties:
             for number, rows in party.own_uploads(stage).items():
-                for receiver, pair in zip(self.parties, shared(self.change(number, rows))):
+                for receiver, pair in zip(self.holders, shared(self.change(number, rows))):
                     receiver.accept_upload(number, *pair)
 
     def mix(self) -> None:
         for column in self.parties[0].mixed:
             rows = shared(total([party.mixed_part(column) for party in self.parties]))
             blinders = shared(FR.random(OPENED_BLINDERS))
-            for party, row_pair, blinder_pair in zip(self.parties, rows, blinders):
+            for party, row_pair, blinder_pair in zip(self.holders, rows, blinders):
                 party.accept_mixed(column, row_pair, blinder_pair)
 
     def sums(self) -> list[int]:
@@ -97,8 +110,10 @@ class Joint:
         self.mix()
         found = total([party.sum_parts() for party in self.parties])
         self.components = [shared(found), shared(FR.random(1))]
-        for party, rows, blinder in zip(self.parties, *self.components):
+        for party, rows, blinder in zip(self.holders, *self.components):
             party.accept_sums(rows[0], blinder[0])
+        for party in self.outside:
+            party.accept_sums(FR.zeros(self.relation.sum_rows), FR.zeros(1))
         if self.relation.hidden_guards:
             self.hide(FR.to_integers(found))
         return FR.to_integers(found)
@@ -108,12 +123,12 @@ class Joint:
         guards = [sums[row] for row in self.relation.guard_rows]
         bits = FR.from_integers(guard_bits(self.relation, guards, self.target.statement.minimum or 0))
         parts = shared(bits), shared(FR.random(OPENED_BLINDERS))
-        for party, pair, blinders in zip(self.parties, *parts):
+        for party, pair, blinders in zip(self.holders, *parts):
             party.accept_bits(pair, blinders)
 
     def points(self, name: str, step: Callable[[Contributor, Words], Words], count: int = 1) -> Words:
         """One round of commitments: everybody's masked part, and their sum."""
-        masks = zero_masks(count)
+        masks = all_masks(count, len(self.parties))
         return point_total(self.note(name, [step(p, mask) for p, mask in zip(self.parties, masks)]))
 
     def commit(self) -> None:
@@ -138,7 +153,8 @@ class Joint:
         found: dict[int, int] = {}
         for party in self.parties:
             found |= party.own_values()
-        held = [party.share_values() for party in self.parties]
+        held = [party.share_values() for party in self.holders]
+        assert not any(party.share_values() for party in self.outside)
         for column in held[0]:
             for i in PARTIES:
                 assert held[i][column][1] == held[(i + 1) % 3][column][0]  # both holders of a component agree
@@ -159,7 +175,8 @@ class Joint:
                 party.verify_values_opening(weight, quotient)
         if FR.to_integers(total([party.remainder_part() for party in self.parties])) != [0]:
             raise WitnessUnsatisfiedError("the joint remainder is not zero")
-        shifted = total([party.shifted_part(mask) for party, mask in zip(self.parties, zero_masks(1))])
+        masks = all_masks(1, len(self.parties))
+        shifted = total([party.shifted_part(mask) for party, mask in zip(self.parties, masks)])
         for party in self.parties:
             party.absorb_shifted(shifted)
 
@@ -171,7 +188,7 @@ class Joint:
             party.absorb_opening(release, rows, opening)
         final = self.points(f"final {release}", lambda party, mask: party.final_part(mask))
         proofs = [party.finish(final) for party in self.parties]
-        assert proofs[0] == proofs[1] == proofs[2]
+        assert all(proof == proofs[0] for proof in proofs)
         return proofs[0]
 
     def prove(self, release: int) -> tuple[Proof, list[int]]:
@@ -185,5 +202,5 @@ class Joint:
     def row_openings(self, rows: Sequence[int]) -> tuple[Words, Words]:
         """Released rows of s and their quotients, summed."""
         masks, point_masks = zero_masks(len(rows)), zero_masks(len(rows))
-        parts = [p.row_opening_parts(rows, v, m) for p, v, m in zip(self.parties, masks, point_masks)]
+        parts = [p.row_opening_parts(rows, v, m) for p, v, m in zip(self.holders, masks, point_masks)]
         return total([values for values, _ in parts]), point_total([points for _, points in parts])

@@ -57,6 +57,14 @@ SPLITS: dict[str, tuple[Sample, dict[int, int]]] = {
     "hidden guards of two owners": (hidden_sample(), {1: 0, 2: 1, 3: 1}),
     "hidden guards of one owner who is not the first": (hidden_sample(2), dict.fromkeys(range(1, 4), 1)),
     "hidden guards, everything": (hidden_everything_sample(), {1: 0, 2: 1, 3: 2, 4: 1}),
+    "an owner outside": (two_tables_sample(3), {1: 0, 2: 0, 3: 3, 4: 3}),
+    "two owners outside": (two_tables_sample(3), {1: 4, 2: 4, 3: 3, 4: 3}),
+    "one owner outside, nobody else": (everything_sample(), dict.fromkeys(range(1, 5), 3)),
+    "lookups of three owners, two outside": (ranged_sample(2), {1: 3, 2: 0, 3: 4}),
+    "group, mask and sums of three owners outside": (grouped_sample(2), {1: 3, 2: 4, 3: 5}),
+    "groups of two owners, one outside": (two_groups_sample(), {1: 3, 2: 3, 3: 3, 4: 1, 5: 1}),
+    "hidden guards of two owners outside": (hidden_sample(), {1: 3, 2: 4, 3: 4}),
+    "hidden guards, everything, outside and inside": (hidden_everything_sample(), {1: 3, 2: 1, 3: 4, 4: 1}),
     "everything of two owners": (everything_sample(2), {1: 0, 2: 1, 3: 0, 4: 1}),
 }
 
@@ -237,14 +245,14 @@ def test_sums_without_their_uploads_are_refused() -> None:
         joint.parties[0].sum_parts()
 
 
-def random_joint(rng: Random) -> tuple[Sample, dict[int, int]]:
+def random_joint(rng: Random, outside: int = 0) -> tuple[Sample, dict[int, int]]:
     """Two to four tables with a mask, values, sometimes ranges, hints, and a group; owners at random."""
     log_rows, tables = rng.choice((4, 5)), rng.randrange(2, 4)
     n = 1 << log_rows
     mask = [1] * 3 + [rng.randrange(2) for _ in range(n - 3)]
     registered, columns, owners, masks, values = [], {}, {}, [], []
     for table in range(tables):
-        owner = rng.randrange(3)
+        owner = rng.randrange(outside + 3)
         for kind, rows in (("mask", mask), ("value", [bit * rng.randrange(16) for bit in mask])):
             registered.append(boolean(table, 0) if kind == "mask" else integer(table, 1))
             index = len(registered)
@@ -293,10 +301,10 @@ def random_joint(rng: Random) -> tuple[Sample, dict[int, int]]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32))
-def test_random_relations_of_random_owners(seed: int) -> None:
+@given(st.integers(0, 2**32), st.integers(0, 3))
+def test_random_relations_of_random_owners(seed: int, outside: int) -> None:
     rng = Random(seed)
-    target, owners = random_joint(rng)
+    target, owners = random_joint(rng, outside)
     assert holds(target.relation, target.columns)
     joint = proved(target, owners)
     alone = target.prove_all()

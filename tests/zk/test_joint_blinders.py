@@ -21,7 +21,7 @@ from relations import (
     ranged_sample,
     two_groups_sample,
 )
-from samples import DOMAIN, TAU, R, Sample, release_word
+from samples import DOMAIN, TAU, R, Sample, release_word, two_tables_sample
 from samples import sample as make_sample
 from test_blinders import NAMES, differences, rank
 from test_joint import three_way
@@ -136,7 +136,7 @@ class JointViews:
     def exponent(found: Joint, column: int) -> int:
         owner = found.owners[column]
         if owner == NOBODY:
-            return sum(FR.evaluate(party._columns.shares(column)[0], TAU) for party in found.parties) % R
+            return sum(FR.evaluate(party._columns.shares(column)[0], TAU) for party in found.holders) % R
         holders = found.parties if owner == EVERYBODY else [found.parties[owner]]
         return sum(FR.evaluate(party._columns.plain(column), TAU) for party in holders) % R
 
@@ -183,6 +183,8 @@ CASES: dict[str, tuple[Callable[[], Sample], dict[int, int]]] = {
     ),
     "everything": (everything_sample, {1: 0, 2: 1, 3: 2, 4: 1}),
     "hidden guards": (hidden_sample, {1: 0, 2: 1, 3: 2}),
+    "two owners outside": (lambda: two_tables_sample(3), {1: 3, 2: 3, 3: 4, 4: 4}),
+    "hidden guards, outside and inside": (hidden_everything_sample, {1: 3, 2: 1, 3: 4, 4: 1}),
     "hidden guards, everything": (hidden_everything_sample, {1: 0, 2: 1, 3: 2, 4: 1}),
 }
 
@@ -199,7 +201,7 @@ def test_an_outsider_sees_uniform_elements(name: str) -> None:
     assert rank(free for _, free in rows) == len(owners)
 
 
-@pytest.mark.parametrize("party", [0, 1, 2])
+@pytest.mark.parametrize("party", [0, 1, 2, 3])
 @pytest.mark.parametrize("name", list(CASES))
 def test_a_contributor_sees_uniform_elements_beyond_its_own(name: str, party: int) -> None:
     rows, owners = matrix(name)
