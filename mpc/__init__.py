@@ -16,6 +16,7 @@ Modules in dependency order:
     endpoint    labels that are used once, streams, messages and the checks of what arrives
     replicated  the engine: input, linear operations, products, resharing, opening
     outside     owners outside the three: what they enter, and their shares of zero
+    outside_opening   opening a vector to an owner who is none of the three
     coin        a public random value that nobody chose
     checked     products that one malicious party cannot bend unnoticed
     checked_words     the same for words and bits, by triples that a coin assigns

@@ -138,6 +138,21 @@ def align(
     return _Run(engine, group, plan, label, progress).run(list(identifiers))
 
 
+def row_numbers(values: Sequence[int], rows: int) -> Rows:
+    """Return an owner's opened rows as an array.
+
+    Args:
+        values: secret, as they were opened.
+        rows: number of rows.
+
+    Raises:
+        AlignmentAbortedError: they are not distinct numbers below the number of rows.
+    """
+    if any(value >= rows for value in values) or len(set(values)) != len(values):
+        raise AlignmentAbortedError("return", "rows are not distinct numbers below the number of rows")
+    return np.array(values, np.int64)
+
+
 class _Run:
     def __init__(
         self, engine: Engine, group: TagGroup, plan: AlignmentPlan, label: str, progress: Callable[[str], None]
@@ -263,10 +278,5 @@ class _Run:
                 continue
             opened = engine.open_to(receiver, part, f"{self._label}/owner/{owner}")
             if opened is not None:
-                own = self._row_numbers(engine.ring.to_integers(opened))
+                own = row_numbers(engine.ring.to_integers(opened), self._plan.rows)
         return own, shares
-
-    def _row_numbers(self, values: list[int]) -> Rows:
-        if any(value >= self._plan.rows for value in values) or len(set(values)) != len(values):
-            raise AlignmentAbortedError("return", "rows are not distinct numbers below the number of rows")
-        return np.array(values, np.int64)

@@ -1,12 +1,53 @@
-"""Running an alignment: the same call at all parties at once, under a number that none of them has used."""
+"""Running an alignment: the same call at all who take part at once, under a number that none of them has used."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from services.errors import PeerUnavailableError, RemoteError, ServiceError
+from ledger.cohorts import CohortRecord
+from services.config import PartyEndpoint
+from services.directory import member_hash
+from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, ServiceError
+from services.identity import Role
+from services.ledger_access import LedgerAccess
 from services.party.client import CohortAligned, PartyClient
+
+
+def owner_names(ledger: LedgerAccess, record: CohortRecord, names: Sequence[str]) -> list[str]:
+    """The name of each member of a cohort, empty for one that is not among the names given.
+
+    Args:
+        ledger: read only.
+        record: of the cohort.
+        names: of parties and owners.
+
+    Raises:
+        LedgerError: the ledger does not answer.
+    """
+    known = {member_hash(Role.PARTY, name): name for name in names}
+    return [known.get(ledger.registry.member(member.owner).did_hash, "") for member in record.members]
+
+
+def who_takes_part(
+    ledger: LedgerAccess, record: CohortRecord, endpoints: Sequence[PartyEndpoint]
+) -> list[PartyEndpoint]:
+    """The three computing parties and the cohort's owners, by number.
+
+    Args:
+        ledger: read only.
+        record: of the cohort.
+        endpoints: of all parties and owners known.
+
+    Raises:
+        RecordUnknownError: an owner of the cohort is none of them.
+        LedgerError: the ledger does not answer.
+    """
+    owners = owner_names(ledger, record, [endpoint.name for endpoint in endpoints])
+    if not all(owners):
+        raise RecordUnknownError(f"an owner of {record.label} is none of the parties and owners configured here")
+    concerned = [found for found in endpoints if found.computes or found.name in owners]
+    return sorted(concerned, key=lambda endpoint: endpoint.number)
 
 
 def run_alignment(parties: Sequence[PartyClient], name: str, version: int) -> tuple[int, ...]:
@@ -16,7 +57,7 @@ def run_alignment(parties: Sequence[PartyClient], name: str, version: int) -> tu
     confirmed) only confirm; if just some of them have, the version has to be abandoned.
 
     Args:
-        parties: clients of all computing parties, as operator.
+        parties: clients of the three computing parties and of the cohort's other owners, as operator.
         name, version: of the cohort.
 
     Returns:

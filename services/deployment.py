@@ -181,7 +181,7 @@ class LocalDeployment(DeploymentLayout):
 
         Args:
             name: public.
-            lists: CSV text with a header line by number of the party that owns it; secret.
+            lists: CSV text with a header line by number of the party, or owner outside the three, who owns it; secret.
             column: the one with identifiers.
             log_rows: log2 of the cohort's rows.
             epsilon: of the noise of multiplicities.
@@ -194,14 +194,14 @@ class LocalDeployment(DeploymentLayout):
 
         owners = [self.names[number] for number in lists]
         with ExitStack() as open_clients:
-            clients = [
-                open_clients.enter_context(self.party_client(number, Role.OPERATOR, "operator"))
-                for number in range(len(self.names))
-            ]
+            clients = {
+                number: open_clients.enter_context(self.party_client(number, Role.OPERATOR, "operator"))
+                for number in sorted({*range(3), *lists})
+            }
             version, _ = clients[next(iter(lists))].propose_cohort(name, owners, log_rows, epsilon)
             for number, csv in lists.items():
                 clients[number].join_cohort(name, version, csv, column)
-            run_alignment(clients, name, version)
+            run_alignment(list(clients.values()), name, version)
         return cohort_label(name, version)
 
     def connect(self) -> Tallystick:

@@ -17,8 +17,8 @@ app = typer.Typer(name="cohort", help="Find a common row order for several owner
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file like an agency's.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="The cohort's name: letters, digits, dashes, underscores.")]
-Party = Annotated[str, typer.Option(help="Name of the party whose operator you are.", show_default=False)]
-Owners = Annotated[list[str], typer.Option("--owner", help="A party with a list; twice or more.", show_default=False)]
+Party = Annotated[str, typer.Option(help="Name of the party or owner whose operator you are.", show_default=False)]
+Owners = Annotated[list[str], typer.Option("--owner", help="Who has a list; twice or more.", show_default=False)]
 LogRows = Annotated[int, typer.Option(min=3, max=24, help="log2 of the rows: room for all lists.", show_default=False)]
 Epsilon = Annotated[float, typer.Option(min=0.01, max=20, help="Of the noise of what parties see; less is more noise.")]
 Version = Annotated[int, typer.Option(min=0, help="Version; 0 is the latest.", show_default=False)]
@@ -72,14 +72,17 @@ def join(
 
 @app.command()
 def align(name: Name, config: ConfigFile, version: Version = 0) -> None:
-    """Run the alignment at all parties, once every owner has joined; the owners confirm it on the ledger."""
+    """Run the alignment at the three parties and all owners, once these have joined; they confirm it on the ledger."""
     with one_line_errors():
-        from services.cohort_run import run_alignment
+        from services.cohort_run import run_alignment, who_takes_part
         from services.config import AgencyConfig, load_config
+        from services.ledger_access import open_ledger
         from services.operator import connect_party
 
         number = version or _latest(config, name)
-        endpoints = sorted(load_config(AgencyConfig, config).parties, key=lambda endpoint: endpoint.number)
+        loaded = load_config(AgencyConfig, config)
+        ledger = open_ledger(loaded.ledger)
+        endpoints = who_takes_part(ledger, ledger.cohorts.cohort(name, number), loaded.parties)
         with ExitStack() as stack, status_line(f"aligning {name}.{number}"):
             clients = [stack.enter_context(connect_party(config, endpoint.name)) for endpoint in endpoints]
             seen = run_alignment(clients, name, number)
@@ -123,11 +126,16 @@ def list_cohorts(config: ConfigFile, as_json: JsonOption = False) -> None:
     """List the ledger's cohorts, and which of them are proved."""
     with one_line_errors(as_json):
         from services.cohort_proof import proof_of
+        from services.cohort_run import owner_names
         from services.config import AgencyConfig, load_config
         from services.ledger_access import open_ledger
 
-        ledger = open_ledger(load_config(AgencyConfig, config).ledger)
-        found = [_cohort(record, proof_of(ledger, record.name, record.version)) for record in ledger.cohorts.cohorts()]
+        loaded = load_config(AgencyConfig, config)
+        ledger, names = open_ledger(loaded.ledger), [endpoint.name for endpoint in loaded.parties]
+        found = [
+            _cohort(record, proof_of(ledger, record.name, record.version), owner_names(ledger, record, names))
+            for record in ledger.cohorts.cohorts()
+        ]
     if as_json:
         print_json(found)
         return
@@ -135,7 +143,7 @@ def list_cohorts(config: ConfigFile, as_json: JsonOption = False) -> None:
         proof = f", proved by query {cohort['proof']}" if cohort["proof"] else ""
         print_line(f"{cohort['cohort']} {cohort['state']}: 2^{cohort['log_rows']} rows{proof}")
         for member in cohort["members"]:
-            print_line(f"  {member['owner']}: {member['identifiers'] or 'not joined'}")
+            print_line(f"  {member['name'] or member['owner']}: {member['identifiers'] or 'not joined'}")
 
 
 def _latest(config: Path, name: str) -> int:
@@ -153,12 +161,13 @@ def _propose(config: Path, party: str, name: str, owners: list[str], log_rows: i
     print_line(f"proposed {name}.{version} in {tx}: its owners join now")
 
 
-def _cohort(record: CohortRecord, proof: bytes | None) -> dict[str, Any]:
+def _cohort(record: CohortRecord, proof: bytes | None, names: list[str]) -> dict[str, Any]:
+    members = zip(record.members, names, strict=True)
     return {
         "cohort": record.label,
         "state": record.state.name,
         "log_rows": record.log_rows,
         "epsilon": record.epsilon,
         "proof": proof.hex() if proof else "",
-        "members": [{"owner": member.owner, "identifiers": member.count} for member in record.members],
+        "members": [{"owner": found.owner, "name": name, "identifiers": found.count} for found, name in members],
     }

@@ -1,30 +1,38 @@
 """One alignment among the parties over a session's channel: lists shared, held against the ledger, aligned.
 
-    seeds → the ledger's record compared → lists and their blinders shared → commitments of all components, told alike
-    by both holders, sum to those on the ledger [M13] → alignment → outcome compared → owners agree on a salt
+    seeds → the ledger's record compared with everybody → owners agree on a salt → lists and their blinders shared, and
+    what owners outside the three deal compared → commitments of all components, told alike by both holders, sum to
+    those on the ledger [M13] → alignment → outcome compared → outcome and rows to the owners outside, to each its own
 
 Nothing is opened before the lists are bound. Every failure raises and gives nobody a row.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ledger.cohorts import CohortRecord
-from mpc.align import AlignmentPlan, align
-from mpc.channel import Channel
+from mpc.align import Alignment, AlignmentPlan, align
+from mpc.channel import Channel, SelectedChannel
 from mpc.dummies import DummyPlan
-from mpc.errors import MessageRejectedError
+from mpc.outside import OutsideInputs
+from mpc.outside_opening import open_to_outside
 from mpc.replicated import Engine
 from mpc.seeds import agree_seeds
-from mpc.shares import ReplicatedShare
+from mpc.shares import PARTIES, ReplicatedShare
 from services.errors import ContributionRejectedError, RefusedError
+from services.party.cohort_agreement import (
+    CohortOutcome,
+    agree_salt,
+    compare_records,
+    confirmed_digest,
+    encode_counts,
+    outcome_digest,
+    record_digest,
+)
+from services.party.cohort_outside import OUTCOME, ROWS
 from services.party.session_messages import SessionMessages
 from services.tag_group import CURVE_TAGS
 from zk.curve import encode_points
@@ -33,26 +41,7 @@ from zk.field import FR, Words
 from zk.prover import RegisteredSecret
 from zk.statement import Point
 
-SALT_BYTES = 32
-
 Commit = Callable[[Sequence[RegisteredSecret]], Sequence[Point]]
-
-
-@dataclass(frozen=True, slots=True)
-class CohortOutcome:
-    """What a party has of an alignment.
-
-    Args:
-        multiplicities: public.
-        digest: of the record and the multiplicities; the same at all parties.
-        rows: this owner's rows; None at a party that is no owner. Secret.
-        salt: of the layouts; empty at a party that is no owner. Secret.
-    """
-
-    multiplicities: tuple[int, ...]
-    digest: bytes
-    rows: NDArray[np.int64] | None = field(repr=False)
-    salt: bytes = field(repr=False)
 
 
 def alignment_plan(record: CohortRecord, numbers: Sequence[int]) -> AlignmentPlan:
@@ -60,36 +49,29 @@ def alignment_plan(record: CohortRecord, numbers: Sequence[int]) -> AlignmentPla
 
     Args:
         record: of the ledger.
-        numbers: the party that each member is.
+        numbers: the number that each member has; from 3 on, of an owner outside the three.
 
     Raises:
         RefusedError: the lists and the noise need more rows than were agreed.
     """
     counts, dummies = tuple(member.count for member in record.members), DummyPlan(record.epsilon)
-    needed = sum(counts) + 3 * dummies.slots(len(counts))
+    needed = sum(counts) + PARTIES * dummies.slots(len(counts))
     if needed > 1 << record.log_rows:
         least = (needed - 1).bit_length()
         raise RefusedError(
             "COHORT_ROWS", f"{needed} identifiers and dummies do not fit 2^{record.log_rows} rows: propose 2^{least}"
         )
-    return AlignmentPlan(counts, tuple(numbers), 1 << record.log_rows, dummies)
-
-
-def record_digest(record: CohortRecord) -> bytes:
-    """SHA-256 of everything in a record that an alignment depends on."""
-    parts = [b"tallystick.cohort.v1", record.label.encode(), str((record.log_rows, record.epsilon)).encode()]
-    for member in record.members:
-        parts.append(f"{member.owner.lower()} {member.count} {member.commitment}".encode())
-    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+    receivers = tuple(number if number in range(PARTIES) else None for number in numbers)
+    return AlignmentPlan(counts, receivers, 1 << record.log_rows, dummies)
 
 
 class CohortSession:
-    """One party's run of one alignment. Used once.
+    """One computing party's run of one alignment. Used once.
 
     Args:
         record: of the ledger; all owners have joined.
-        numbers: the party that each member is.
-        channel: authenticated channel among the three parties for this session and attempt.
+        numbers: the number that each member has.
+        channel: authenticated channel among the three parties and the cohort's owners for this session and attempt.
         session, attempt: public.
         commit: commits columns of 2^log_rows rows under the chain's string.
         timeout_s: how long to wait for one message.
@@ -117,31 +99,50 @@ class CohortSession:
             blinder: of its commitment, (1, 4), secret; None likewise.
 
         Raises:
-            ContributionRejectedError: a list is not the one on the ledger, or the parties see different things.
+            ContributionRejectedError: a list is not the one on the ledger, or the members see different things.
+            ShareMismatchError: an outside owner dealt its list differently to the holders of a component.
             MpcError: the alignment failed; a peer is gone, silent, or deviated.
         """
-        seeds = agree_seeds(self._channel, self._session, self._timeout_s)
-        engine = Engine(FR, self._channel, seeds, self._session, self._attempt, timeout_s=self._timeout_s,
+        three = SelectedChannel(self._channel, range(PARTIES))
+        seeds = agree_seeds(three, self._session, self._timeout_s)
+        engine = Engine(FR, three, seeds, self._session, self._attempt, timeout_s=self._timeout_s,
                         decode_errors=(NonCanonicalEncodingError,))
-        messages = SessionMessages(self._channel, engine, self._timeout_s)
-        about = record_digest(self._record)
-        messages.require_equal("cohort/record", about, "comparing the cohort's record")
+        messages = SessionMessages(three, engine, self._timeout_s)
+        about = record_digest(self._record, self._numbers)
+        compare_records(self._channel, about, self._timeout_s)
+        owner = identifiers is not None
+        salt = agree_salt(self._channel, self._numbers, self._timeout_s) if owner else b""
         lists = self._share(engine, identifiers, blinder)
         self._bind(messages, lists)
-        outcome = align(engine, CURVE_TAGS, self._plan, [shared[:-1] for shared in lists])
-        seen = ",".join(map(str, outcome.multiplicities)).encode()
-        digest = hashlib.sha256(b"tallystick.cohort.outcome.v1" + about + self._session + seen).digest()
+        aligned = align(engine, CURVE_TAGS, self._plan, [shared[:-1] for shared in lists])
+        digest = outcome_digest(about, self._session, aligned.multiplicities)
         messages.require_equal("cohort/outcome", digest, "comparing the outcome")
-        salt = self._agree_salt() if identifiers is not None else b""
-        return CohortOutcome(outcome.multiplicities, digest, outcome.own, salt)
+        self._hand_out(aligned, digest)
+        confirmed = confirmed_digest(digest, salt) if owner else b""
+        return CohortOutcome(aligned.multiplicities, confirmed, aligned.own, salt)
 
     def _share(self, engine: Engine, identifiers: Words | None, blinder: Words | None) -> list[ReplicatedShare]:
         """Every owner's list, its blinder after it."""
         own = None if identifiers is None or blinder is None else np.concatenate([identifiers, blinder])
+        outside = {
+            number: OutsideInputs(
+                engine, self._channel, number, self._session, self._attempt,
+                timeout_s=self._timeout_s, decode_errors=(NonCanonicalEncodingError,),
+            )
+            for number in self._numbers if number not in range(PARTIES)
+        }  # fmt: skip
+        for inputs in outside.values():
+            inputs.receive_seeds()
         shared = []
         for place, (member, number) in enumerate(zip(self._record.members, self._numbers)):
+            label = f"list/{place}"
+            if number in outside:
+                shared.append(outside[number].share(member.count + 1, label))
+                continue
             given = own if number == self._channel.party else None
-            shared.append(engine.share_input(number, given, f"list/{place}", member.count + 1))
+            shared.append(engine.share_input(number, given, label, member.count + 1))
+        for inputs in outside.values():
+            inputs.confirm("lists")
         return shared
 
     def _bind(self, messages: SessionMessages, lists: Sequence[ReplicatedShare]) -> None:
@@ -160,15 +161,9 @@ class CohortSession:
         rows[: len(component) - 1] = component[:-1]
         return RegisteredSecret(rows, np.ascontiguousarray(component[-1:]))
 
-    def _agree_salt(self) -> bytes:
-        """A salt that the owners share and other parties do not know."""
-        tag, own = "cohort/salt", secrets.token_bytes(SALT_BYTES)
-        peers = [number for number in self._numbers if number != self._channel.party]
-        for peer in peers:
-            self._channel.send(peer, tag, own)
-        parts = {self._channel.party: own}
-        for peer in peers:
-            parts[peer] = self._channel.receive(peer, tag, self._timeout_s)
-            if len(parts[peer]) != SALT_BYTES:
-                raise MessageRejectedError("length", f"party {peer}: a salt has {SALT_BYTES} bytes")
-        return hashlib.sha256(b"tallystick.salt.v1" + b"".join(parts[number] for number in sorted(parts))).digest()
+    def _hand_out(self, aligned: Alignment, digest: bytes) -> None:
+        """Tell the outside owners the outcome, and each of them this party's share of its rows."""
+        seen = digest + encode_counts(aligned.multiplicities)
+        for place, share in aligned.shares.items():
+            self._channel.send(self._numbers[place], OUTCOME, seen)
+            open_to_outside(FR, self._channel, self._numbers[place], share, ROWS)

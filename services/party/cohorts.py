@@ -1,6 +1,8 @@
-"""A party's side of cohorts: propose, join with a list, align with the others, register the layout, confirm.
+"""Cohorts as an owner or a party sees them: propose, join with a list, align, register the layout, confirm.
 
-Joining is approval: the owner's operator names the list, the party publishes its commitment, and nothing runs before
+In an alignment take part the three computing parties and the cohort's owners; nobody else need be there.
+
+Joining is approval: the owner's operator names the list, its party publishes its commitment, and nothing runs before
 all have done so. How many versions of cohorts a party joins is limited: each shows a little about overlaps.
 """
 
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 
 from ledger.cohorts import CohortRecord, CohortState
 from ledger.errors import RecordInvalidError
+from mpc.shares import PARTIES
 from query.errors import RowInvalidError
 from services.channel import PeerNetwork
 from services.directory import member_hash
@@ -22,6 +25,8 @@ from services.identifiers import Duplicates, identifier_bytes, identifier_column
 from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.logging import get_logger
+from services.party.cohort_agreement import CohortOutcome
+from services.party.cohort_outside import OutsideCohortSession
 from services.party.cohort_session import CohortSession
 from services.party.cohort_store import CohortList, CohortStore
 from services.party.layouts import LayoutRegistrar
@@ -68,11 +73,11 @@ class CohortKeeper:
     """One party's cohorts. Thread-safe; one alignment at a time.
 
     Args:
-        number: the party's number.
-        names: number of every party by name.
+        number: this end's number; from 3 on, of an owner outside the three, which computes nothing.
+        names: number of every party and outside owner by name.
         store: where lists and rows are kept.
         ledger: signs with the party's account.
-        network: to the other parties.
+        network: to the other parties and owners.
         prover: commits lists.
         layouts: registers layouts.
         timeout_s: how long to wait for one message of a peer.
@@ -103,7 +108,7 @@ class CohortKeeper:
         """Propose a cohort or its next version; returns version and transaction.
 
         Raises:
-            RequestInvalidError: an owner is no party of the ledger's members.
+            RequestInvalidError: an owner is none of the ledger's members.
             LedgerError: the ledger refused or does not answer.
         """
         by_hash = {member.did_hash: member.address for member in self._ledger.registry.members()}
@@ -111,7 +116,7 @@ class CohortKeeper:
         for owner in owners:
             address = by_hash.get(member_hash(Role.PARTY, owner))
             if address is None:
-                raise RequestInvalidError("owners", f"{owner[:64]!r} is no party among the ledger's members")
+                raise RequestInvalidError("owners", f"{owner[:64]!r} is no party or owner among the ledger's members")
             addresses.append(address)
         receipt = self._ledger.cohorts.propose(name, log_rows, epsilon, addresses)
         return self._ledger.cohorts.latest(name), receipt.tx_hash
@@ -160,38 +165,51 @@ class CohortKeeper:
     # --- alignment -----------------------------------------------------------------------------------------------
 
     def align(self, name: str, version: int, attempt: int) -> tuple[tuple[int, ...], str]:
-        """Run this party's part; returns what all parties saw and this owner's confirmation.
+        """Run this end's part; returns what all who took part saw and this owner's confirmation.
 
         An owner that has its rows already (its process ended before it confirmed) only registers and confirms.
 
         Raises:
-            StateConflictError: not all owners have joined, or the attempt's number was used.
+            StateConflictError: not all owners have joined, the attempt's number was used, or this owner, outside the
+                three, is none of the cohort's.
             RefusedError: the lists and the noise do not fit the rows agreed.
-            ContributionRejectedError, MpcError: a party deviated or is gone; nobody has rows of this attempt.
+            ContributionRejectedError, MpcError: a party or owner deviated or is gone; the version can only go on if
+                no owner has rows of this attempt.
             LedgerError: the ledger does not answer.
         """
         with self._lock:
             record = self._under_way(name, version)
             numbers = self._members(record)
             owner = self._number in numbers
+            if not owner and self._number not in range(PARTIES):
+                raise StateConflictError("this owner is none of the cohort's, and is no computing party")
             kept = self._store.list_of(name, version) if owner else None
             if kept is not None and kept.rows is not None:
                 return (), self._finish(record, kept)
             self._store.begin_attempt(name, version, attempt)
-            session = session_id(record, attempt)
-            with self._network.channel(session, attempt) as channel:
-                run = CohortSession(
-                    record, numbers, channel, session, attempt, self._prover.commit_columns, self._timeout_s
-                )
-                if kept is None:
-                    outcome = run.run(None, None)
-                else:
-                    outcome = run.run(FR.decode_bytes(kept.identifiers), FR.decode_bytes(kept.blinder))
+            outcome = self._run(record, numbers, attempt, kept)
             _log.info("aligned", cohort=record.label, multiplicities=outcome.multiplicities)
             if kept is None or outcome.rows is None:
                 return outcome.multiplicities, ""
             self._store.keep_rows(name, version, outcome.rows, outcome.salt, outcome.digest)
             return outcome.multiplicities, self._finish(record, self._store.list_of(name, version))
+
+    def _run(self, record: CohortRecord, numbers: list[int], attempt: int, kept: CohortList | None) -> CohortOutcome:
+        """This end's part of one attempt, in a session of the three and the cohort's owners."""
+        session = session_id(record, attempt)
+        peers = sorted({*range(PARTIES), *numbers} - {self._number})
+        with self._network.channel(session, attempt, peers) as channel:
+            if self._number in range(PARTIES):
+                run = CohortSession(
+                    record, numbers, channel, session, attempt, self._prover.commit_columns, self._timeout_s
+                )
+                if kept is None:
+                    return run.run(None, None)
+                return run.run(FR.decode_bytes(kept.identifiers), FR.decode_bytes(kept.blinder))
+            if kept is None:
+                raise StateConflictError("this owner has entered no list for the cohort")
+            outside = OutsideCohortSession(record, numbers, channel, session, attempt, self._timeout_s)
+            return outside.run(FR.decode_bytes(kept.identifiers), FR.decode_bytes(kept.blinder))
 
     def rows_of(self, label: str) -> CohortRows | None:
         """Where this party's persons stand in a cohort, by the name that schemas give it; None if it was not aligned.
@@ -232,12 +250,12 @@ class CohortKeeper:
         return record
 
     def _members(self, record: CohortRecord) -> list[int]:
-        """The party that each member is."""
+        """The number that each member has."""
         numbers = []
         for member in record.members:
             number = self._numbers.get(self._ledger.registry.member(member.owner).did_hash)
             if number is None:
-                raise StateConflictError("an owner of the cohort is none of the computing parties")
+                raise StateConflictError("an owner of the cohort is none of the parties and owners configured here")
             if not member.joined:
                 raise StateConflictError("not every owner of the cohort has joined")
             numbers.append(number)
