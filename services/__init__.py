@@ -15,7 +15,7 @@ In the order of dependence:
     party/                              an owner's side: store, registration, approval, joint session, release
     coordinator/                        the agencies' entry: durable studies, untrusted
     connectors/                         an owner's files and databases, read into what registration takes
-    connection  following  gathering    an agency's connections; a study to its end; a result's parts from all parties
+    connection  following  gathering    an agency's connections; a study to its end; a result's parts from the parties
     client  results  verify  opening    what an agency and a regulator do; sums handed on one by one
     by_name  dry_run                    statistics by name; the same on generated rows
     deployment                          everything on one machine

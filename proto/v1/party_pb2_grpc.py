@@ -195,7 +195,8 @@ class PartyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Prove(self, request, context):
-        """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+        """Coordinator: runs one attempt of the proof, with the computing parties and the outside owners concerned or, of public
+        numbers of one owner, at that owner alone.
         No attempt is ever resumed or repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

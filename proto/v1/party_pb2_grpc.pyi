@@ -58,7 +58,8 @@ class PartyServiceStub:
     Consider: _grpc.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]
     """Coordinator: considers a proposed query. Repeating it returns the same verdict. A refusal is a status with its rule."""
     Prove: _grpc.UnaryStreamMultiCallable[_party_pb2.ProveRequest, _party_pb2.ProveEvent]
-    """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+    """Coordinator: runs one attempt of the proof, with the computing parties and the outside owners concerned or, of public
+    numbers of one owner, at that owner alone.
     No attempt is ever resumed or repeated.
     """
     Abandon: _grpc.UnaryUnaryMultiCallable[_party_pb2.AbandonRequest, _party_pb2.AbandonReply]
@@ -98,7 +99,8 @@ class PartyServiceAsyncStub(PartyServiceStub):
     Consider: _aio.UnaryUnaryMultiCallable[_party_pb2.ConsiderRequest, _party_pb2.ConsiderReply]  # type: ignore[assignment]
     """Coordinator: considers a proposed query. Repeating it returns the same verdict. A refusal is a status with its rule."""
     Prove: _aio.UnaryStreamMultiCallable[_party_pb2.ProveRequest, _party_pb2.ProveEvent]  # type: ignore[assignment]
-    """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+    """Coordinator: runs one attempt of the proof, with the computing parties and the outside owners concerned or, of public
+    numbers of one owner, at that owner alone.
     No attempt is ever resumed or repeated.
     """
     Abandon: _aio.UnaryUnaryMultiCallable[_party_pb2.AbandonRequest, _party_pb2.AbandonReply]  # type: ignore[assignment]
@@ -207,7 +209,8 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _party_pb2.ProveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_party_pb2.ProveEvent], _abc.AsyncIterator[_party_pb2.ProveEvent]]:
-        """Coordinator: runs one attempt of the proof, with all parties or, of public numbers of one owner, at that owner alone.
+        """Coordinator: runs one attempt of the proof, with the computing parties and the outside owners concerned or, of public
+        numbers of one owner, at that owner alone.
         No attempt is ever resumed or repeated.
         """
 

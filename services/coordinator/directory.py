@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -15,6 +16,8 @@ from services.party.client import PartyClient, TableDocument, document_messages
 from services.server import Rule, allow, service_rules
 
 ASK_TIMEOUT_S: Final = 3.0
+SILENT_PAUSE_S: Final = 10.0
+"""How long a party that let a call run out is not asked again: nobody's question waits for it meanwhile."""
 
 
 class TableCollector:
@@ -27,6 +30,7 @@ class TableCollector:
     def __init__(self, parties: tuple[PartyClient, ...]) -> None:
         self._parties = parties
         self._known: dict[str, list[TableDocument]] = {}
+        self._paused_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def collect(self) -> tuple[list[TableDocument], tuple[str, ...]]:
@@ -45,9 +49,15 @@ class TableCollector:
         return self.collect()[0]
 
     def _ask(self, party: PartyClient) -> list[TableDocument] | None:
+        began = time.monotonic()
+        if began < self._paused_until.get(party.name, began):
+            return None
         try:
             return party.tables(ASK_TIMEOUT_S)
         except ServiceError:
+            ended = time.monotonic()
+            if ended - began >= ASK_TIMEOUT_S:
+                self._paused_until[party.name] = ended + SILENT_PAUSE_S
             return None
 
 

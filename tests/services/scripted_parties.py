@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -25,9 +26,12 @@ PROOF = b"a proof" * 8
 class Script:
     """What one party does; an exception is raised, in turn, before the default."""
 
+    name: str
     consider: list[Exception | int] = field(default_factory=list)
     prove: list[Exception | bytes] = field(default_factory=list)
     hold: threading.Event | None = None
+    frozen: threading.Event = field(default_factory=threading.Event)
+    listed: int = 0
     considered: int = 0
     attempts: list[int] = field(default_factory=list)
     abandoned: int = 0
@@ -40,8 +44,12 @@ class ScriptedParty(party_pb2_grpc.PartyServiceServicer):
         self.script = script
 
     def Tables(self, request: party_pb2.TablesRequest, context: grpc.ServicerContext) -> party_pb2.TablesReply:
-        """No table."""
-        return party_pb2.TablesReply()
+        """One table whose documents name the party; where the script holds it, no answer."""
+        self.script.listed += 1
+        while self.script.frozen.is_set() and context.is_active():
+            time.sleep(0.02)
+        document = party_pb2.TableDocument(schema=self.script.name.encode(), policy=b"{}")
+        return party_pb2.TablesReply(tables=[document])
 
     def Consider(self, request: party_pb2.ConsiderRequest, context: grpc.ServicerContext) -> party_pb2.ConsiderReply:
         """The next verdict; approved after the last."""
@@ -74,7 +82,7 @@ class ScriptedParties:
     """All of them, with clients that hold the coordinator's certificate. A context manager."""
 
     def __init__(self, issue_tls: Callable[[Role, str], TlsConfig]) -> None:
-        self.scripts = tuple(Script() for _ in NAMES)
+        self.scripts = tuple(Script(name) for name in NAMES)
         self._issue = issue_tls
         self._servers: list[Server] = []
         self.clients: tuple[PartyClient, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted_parties import PROOF, ScriptedParties
+from scripted_parties import NAMES, PROOF, ScriptedParties
 
 from ledger.errors import LedgerTimeoutError, LedgerUnreachableError, TransactionRevertedError
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError
@@ -23,6 +23,7 @@ from query.publication import Publication
 from query.schema import ColumnSchema, TableSchema
 from services.config import TlsConfig
 from services.convert_study import study_from_request, study_message, study_state
+from services.coordinator import directory
 from services.coordinator.jobs import Jobs
 from services.coordinator.store import _KIND, _MIGRATIONS, StudyRecord, StudyState, StudyStore
 from services.database import Database
@@ -188,6 +189,25 @@ def test_an_outside_owner_refuses_proves_and_is_told_of_the_end_like_any_other(
     done = coordinator.run(replace(study(2), sql="SELECT COUNT(*) FROM v"))
     assert (done.state, done.code) == (StudyState.FAILED, "PROOFS_DIFFER")
     coordinator.await_that(lambda: [script.abandoned for script in parties.scripts] == [2, 2, 2, 2, 0])
+
+
+def test_nobody_waits_twice_for_a_party_that_does_not_answer(
+    parties: ScriptedParties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "ASK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(directory, "SILENT_PAUSE_S", 1.0)
+    collector, clinic = directory.TableCollector(parties.clients), parties.scripts[4]
+    documents, silent = collector.collect()
+    assert ([document.schema.decode() for document in documents], silent) == (list(NAMES), ())
+    clinic.frozen.set()
+    for _ in range(3):
+        assert collector.collect() == (documents, ("clinic",))  # what it said last
+    assert [script.listed for script in parties.scripts] == [4, 4, 4, 4, 2]
+    clinic.frozen.clear()
+    time.sleep(1.0)
+    assert collector.collect() == (documents, ())
+    parties.stop(4)
+    assert collector.collect() == (documents, ("clinic",))
 
 
 def test_where_the_owners_cannot_be_found_the_study_fails_and_no_outside_owner_is_told(
