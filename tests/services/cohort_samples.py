@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from query.kinds import BoundedInteger
+from query.limits import Limits
 from query.policy import Policy, encode_policy
 from query.schema import ColumnSchema, TableSchema, encode_schema
 from services.deployment import TableInput
@@ -23,10 +24,19 @@ def disguised(person: str) -> str:
 
 
 def table(
-    party: int, name: str, owner: str, cohort: str, people: list[str], factor: int, log_rows: int = LOG_ROWS
+    party: int,
+    name: str,
+    owner: str,
+    cohort: str,
+    people: list[str],
+    factor: int,
+    *,
+    log_rows: int = LOG_ROWS,
+    audited: bool = True,
 ) -> TableInput:
     """A table of a cohort: for every person its number times a factor."""
     schema = TableSchema(name, owner, "people", "person", cohort, (ColumnSchema("x", BoundedInteger(0, 1000)),))
     lines = [f"{person},{factor * int(person.split()[1])}" for person in people]
     csv = "\n".join(["person,x", *lines]) + "\n"
-    return TableInput(party, encode_schema(schema), encode_policy(Policy(minimum_group=5)), csv.encode(), log_rows)
+    policy = Policy(minimum_group=5, limits=Limits(audited=audited))
+    return TableInput(party, encode_schema(schema), encode_policy(policy), csv.encode(), log_rows)
