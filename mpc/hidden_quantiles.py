@@ -46,6 +46,30 @@ PENDING_WORDS: Final = 1 << 18
 Words = npt.NDArray[np.uint64]
 
 
+def sliced_planes(values: npt.NDArray[np.int64], n: int, bits: int) -> Words:
+    """Return the bits of a vector, the lowest plane first, each plane in whole words padded with zeros.
+
+    Args:
+        values: n integers in [0, 2^bits), secret.
+        n: public.
+        bits: public, 1 to MAX_KEY_BITS.
+
+    Raises:
+        RingValueError: values outside, of another length, or so many bits.
+    """
+    _require_bits(bits)
+    if len(values) != n or (n and not 0 <= int(values.min()) <= int(values.max()) < 1 << bits):
+        raise RingValueError(f"expected {n} values of {bits} bits")
+    lanes = np.zeros((bits, lane_words(n) * 64), np.uint8)
+    lanes[:, :n] = values[None, :] >> np.arange(bits)[:, None] & 1
+    return np.packbits(lanes, axis=1, bitorder="little").reshape(-1).view("<u8").astype(np.uint64)
+
+
+def _require_bits(bits: int) -> None:
+    if not 1 <= bits <= MAX_KEY_BITS:
+        raise RingValueError(f"values have 1 to {MAX_KEY_BITS} bits, got {bits}")
+
+
 def share_planes(
     computation: Computation, owner: int, values: npt.NDArray[np.int64] | None, n: int, bits: int
 ) -> list[ReplicatedShare]:
@@ -62,15 +86,9 @@ def share_planes(
         RingValueError: values outside, of another length, or so many bits.
         ProtocolStateError: values at another party, or none at the owner.
     """
-    if not 1 <= bits <= MAX_KEY_BITS:
-        raise RingValueError(f"values have 1 to {MAX_KEY_BITS} bits, got {bits}")
-    width, sliced = lane_words(n), None
-    if values is not None:
-        if len(values) != n or (n and not 0 <= int(values.min()) <= int(values.max()) < 1 << bits):
-            raise RingValueError(f"expected {n} values of {bits} bits")
-        lanes = np.zeros((bits, width * 64), np.uint8)
-        lanes[:, :n] = values[None, :] >> np.arange(bits)[:, None] & 1
-        sliced = np.packbits(lanes, axis=1, bitorder="little").reshape(-1).view("<u8").astype(np.uint64)
+    _require_bits(bits)
+    width = lane_words(n)
+    sliced = None if values is None else sliced_planes(values, n, bits)
     held = computation.bits.share_input(owner, sliced, computation.label("planes"), bits * width)
     return [held[k * width : (k + 1) * width] for k in range(bits)]
 

@@ -23,6 +23,9 @@ COMPUTING: Final = PARTIES
 """How many parties compute on shares: those with the smallest numbers. The others are outside owners
 (docs/adr/0026): they own tables and take part only where a question uses these."""
 
+MAX_MEMBERS: Final = 16
+"""Computing parties and outside owners together, at most."""
+
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
@@ -54,7 +57,7 @@ class Endpoint(_Section):
 class PartyEndpoint(Endpoint):
     """A party: also its number."""
 
-    number: Annotated[int, Field(ge=0, lt=16)]
+    number: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
 
     @property
     def computes(self) -> bool:
@@ -134,7 +137,7 @@ class PartyConfig(ServerConfig):
     ``cohort_budget`` is how many versions of cohorts it joins in all: each shows a little about overlaps.
     """
 
-    number: Annotated[int, Field(ge=0, lt=16)]
+    number: Annotated[int, Field(ge=0, lt=MAX_MEMBERS)]
     peers: tuple[PartyEndpoint, ...]
     prover: Endpoint
     ledger: LedgerConfig

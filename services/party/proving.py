@@ -29,11 +29,12 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.approval import Approver
 from services.party.history import AnswerHistory, guard_bytes, opened_values
+from services.party.outside_session import OutsideSession
 from services.party.rank_reading import RankReader
 from services.party.rank_session import rank_bytes
 from services.party.recompiled import dominance_of
 from services.party.registration import column_secret
-from services.party.session import JointSession, SessionPlan, session_id
+from services.party.session import JointSession, SessionPlan, SessionResult, session_id
 from services.party.store import PartyStore, StoredQuery, StoredResult
 from services.party.verdict import Verdict
 from services.prover.client import ProverClient
@@ -160,8 +161,11 @@ class Proving:
         if query.state is not QueryState.APPROVED or query.relation_hash != known.relation_hash:
             raise StateConflictError("the query is not approved by all owners on the ledger")
         plan = self._plan(query, number, known)
+        alone = self._proves_alone(plan)
+        if not alone and self._number not in plan.contributors:
+            raise StateConflictError("this party neither computes nor owns a table of the query")
         self._store.begin_attempt(query_id, number)
-        channel = None if self._proves_alone(plan) else self._network.channel(plan.session, number)
+        channel = None if alone else self._network.channel(plan.session, number, plan.contributors)
         attempt = Attempt(channel)
         thread = threading.Thread(
             target=self._run, args=(attempt, channel, plan, query_id), name=f"proof-{number}", daemon=True
@@ -201,7 +205,7 @@ class Proving:
         registry = self._ledger.registry
         number = self._numbers.get(registry.member(registry.owner_of(dataset)).did_hash)
         if number is None:
-            raise StateConflictError(f"the owner of dataset {dataset:032x} is none of the computing parties")
+            raise StateConflictError(f"the owner of dataset {dataset:032x} is no party known here")
         return number
 
     def _secrets(self, plan: SessionPlan) -> dict[int, RegisteredSecret]:
@@ -244,23 +248,30 @@ class Proving:
         with channel, self._history.proving(query):
             secrets, known = self._secrets(plan), self._store.query(query_id)
             ranks = None if known is None else self._ranks.step(query, known)
+
+            def spend() -> None:
+                self._store.mark_spent(query_id, number)
+
+            def progress(stage: str) -> None:
+                attempt.note(stage=stage)
+
             with self._prover.open_session(plan.statement, self._number, plan.owners, secrets) as prover:
-                session = JointSession(
-                    plan,
-                    channel,
-                    prover,
-                    lambda: self._store.mark_spent(query_id, number),
-                    lambda stage: attempt.note(stage=stage),
-                    audit=lambda guards: self._history.tests(query, guards),
-                    ranks=ranks,
-                )
-                result = session.run()
-            proof = encode_proof(result.proof)
-            parts, quotients = FR.encode_bytes(result.values), points_to_bytes(result.quotients)
-            kept = StoredResult(number, proof, parts, quotients, guard_bytes(result.guards),
-                                rank_bytes(result.ranks))
+                if self._number in plan.outside:
+                    shown = OutsideSession(plan, channel, prover, spend, progress, ranks=ranks).run()
+                    kept = StoredResult(number, encode_proof(shown), b"", b"")
+                else:
+                    result = JointSession(
+                        plan,
+                        channel,
+                        prover,
+                        spend,
+                        progress,
+                        audit=lambda guards: self._history.tests(query, guards),
+                        ranks=ranks,
+                    ).run()
+                    kept = _kept(number, result)
             self._store.keep_result(query_id, kept)
-        return proof
+        return kept.proof
 
     def _prove_alone(self, attempt: Attempt, plan: SessionPlan, query_id: bytes) -> bytes:
         attempt.note(stage="alone")
@@ -292,3 +303,15 @@ class Proving:
             self._approver.refuse_for_disclosure(query_id)
         except _TYPED as error:
             _log.warning("not ended on the ledger", query=query_id.hex(), code=error_code(error))
+
+
+def _kept(number: int, result: SessionResult) -> StoredResult:
+    """What a computing party keeps of a result; secret until the publication is final."""
+    return StoredResult(
+        number,
+        encode_proof(result.proof),
+        FR.encode_bytes(result.values),
+        points_to_bytes(result.quotients),
+        guard_bytes(result.guards),
+        rank_bytes(result.ranks),
+    )

@@ -36,8 +36,8 @@ class RankReader:
             asked: its text, which was compared with the ledger's hash when it was considered.
 
         Raises:
-            StateConflictError: the text does not mean the relation on the ledger any more, or an owner is none of the
-                computing parties.
+            StateConflictError: the text does not mean the relation on the ledger any more, or an owner is no party
+                known here.
             RecordUnknownError: a column is missing.
             LedgerError: the ledger does not answer.
         """
@@ -51,7 +51,7 @@ class RankReader:
         owners, entered = [], {}
         for number, (use, inputs) in enumerate(zip(plan.uses, plan.ranks.tables, strict=True)):
             if use.owner not in self._numbers:
-                raise StateConflictError(f"the owner of {use.table} is none of the computing parties")
+                raise StateConflictError(f"the owner of {use.table} is no party known here")
             owners.append(self._numbers[use.owner])
             if inputs is not None and use.owner == self._name:
                 names = inputs.relation.registered

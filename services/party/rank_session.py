@@ -25,15 +25,16 @@ from mpc.checked import CheckedProducts
 from mpc.computation import MALICIOUS, Computation
 from mpc.conversion import lane_words
 from mpc.counting import PartialCounts
-from mpc.hidden_quantiles import hidden_quantiles, share_planes
+from mpc.hidden_quantiles import hidden_quantiles, share_planes, sliced_planes
+from mpc.outside import OutsideInputs, OutsideOwner
 from mpc.replicated import Engine
-from mpc.rings import Z2_64
+from mpc.rings import BITS, Z2_64
 from mpc.seeds import PairwiseSeeds
-from mpc.shares import ReplicatedShare, concatenate_shares
+from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
 from mpc.split_quantiles import Quantile
 from query.ranks import Gate, Leaf, Member, RankedColumn, RankPlan
 from services.errors import ContributionRejectedError
-from services.party.session_messages import SessionMessages
+from services.party.session_messages import ContributorMessages
 
 Integers = npt.NDArray[np.int64]
 _LANES = 64
@@ -61,7 +62,8 @@ class RankSession:
     Args:
         channel, seeds, session, attempt, timeout_s: of the joint session, whose labels it does not use.
         engine: the joint session's, over Fr.
-        messages: the joint session's.
+        messages: the joint session's, with all contributors.
+        outside: the joint session's ends for owners outside the three, by number.
     """
 
     channel: Channel
@@ -70,7 +72,8 @@ class RankSession:
     attempt: int
     timeout_s: float
     engine: Engine
-    messages: SessionMessages
+    messages: ContributorMessages
+    outside: Mapping[int, OutsideInputs] = field(default_factory=dict)
 
     def run(self, step: RankStep, sums: ReplicatedShare) -> ReplicatedShare:
         """Compute every order statistic.
@@ -88,12 +91,14 @@ class RankSession:
                 count.
             MpcError: somebody lies or is gone.
         """
-        digest = hashlib.sha256(self.session + step.plan.digest).digest()
-        self.messages.require_equal("ranks", digest, "comparing order statistics")
+        compare_plans(self.messages, self.session, step.plan)
         computation = Computation(
             self.channel, self.seeds, self.session, self.attempt, security=MALICIOUS, timeout_s=self.timeout_s
         )
-        counts, found = _Computing(computation, step).run()
+        computing = _Computing(computation, step, self.outside)
+        for inputs in self.outside.values():
+            inputs.confirm("inputs/ranks")
+        counts, found = computing.run()
         computation.verify()
         self._compare(step.plan, counts, sums)
         return found
@@ -112,13 +117,44 @@ class RankSession:
             raise ContributionRejectedError("comparing the rows of order statistics with the proved counts")
 
 
+def compare_plans(messages: ContributorMessages, session: bytes, plan: RankPlan) -> None:
+    """Hold what is computed against what the other contributors compute.
+
+    Raises:
+        ContributionRejectedError: one computes something else.
+    """
+    messages.require_equal("ranks", hashlib.sha256(session + plan.digest).digest(), "comparing order statistics")
+
+
+def enter_ranks(owner: OutsideOwner, step: RankStep) -> None:
+    """What an owner outside the three enters, plane by plane, in the order in which the parties take it.
+
+    Args:
+        owner: its end, over any ring.
+        step: its part.
+
+    Raises:
+        MpcError: a party is gone.
+    """
+    bits = owner.over(BITS)
+    for table, inputs in enumerate(step.plan.tables):
+        if inputs is not None and table in step.entered:
+            for form, width in enumerate(inputs.bits):
+                values = sliced_planes(step.entered[table][form], 1 << step.plan.log_rows, width)
+                bits.share(values, _planes_label(table, form))
+
+
+def _planes_label(table: int, form: int) -> str:
+    return f"planes/{table}/{form}"
+
+
 def rank_bytes(ranks: ReplicatedShare | None) -> bytes:
     """A party's shares of order statistics, for its store and for the agency: both components. Secret."""
     return b"" if ranks is None else Z2_64.encode_bytes(ranks.first) + Z2_64.encode_bytes(ranks.second)
 
 
 class _Computing:
-    def __init__(self, computation: Computation, step: RankStep) -> None:
+    def __init__(self, computation: Computation, step: RankStep, outside: Mapping[int, OutsideInputs]) -> None:
         self._computation, self._plan = computation, step.plan
         n = 1 << step.plan.log_rows
         self._lanes = np.full(lane_words(n), (1 << min(n, _LANES)) - 1, np.uint64)
@@ -126,8 +162,14 @@ class _Computing:
         for table, inputs in enumerate(step.plan.tables):
             for form, bits in enumerate(() if inputs is None else inputs.bits):
                 owner = step.owners[table]
-                values = step.entered[table][form] if owner == computation.party else None
-                self._planes[Leaf(table, form)] = share_planes(computation, owner, values, n, bits)
+                if owner in range(PARTIES):
+                    values = step.entered[table][form] if owner == computation.party else None
+                    planes = share_planes(computation, owner, values, n, bits)
+                else:
+                    width = lane_words(n)
+                    held = outside[owner].over(computation.bits).share(bits * width, _planes_label(table, form))
+                    planes = [held[k * width : (k + 1) * width] for k in range(bits)]
+                self._planes[Leaf(table, form)] = planes
 
     def run(self) -> tuple[list[PartialCounts], ReplicatedShare]:
         """The number of rows of every column, and every output."""

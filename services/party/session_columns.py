@@ -25,10 +25,11 @@ import numpy as np
 from mpc.coin import toss_coin
 from mpc.errors import MpcError
 from mpc.replicated import Engine
-from mpc.shares import PARTIES, AdditiveShare, ReplicatedShare, concatenate_shares
+from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
 from services.errors import ContributionRejectedError
 from services.party.joint_prover import JointProver
-from services.party.session_messages import SessionMessages
+from services.party.session_inputs import SessionInputs, outside_parts
+from services.party.session_messages import ContributorMessages, SessionMessages
 from zk.curve import decode_points, encode_points
 from zk.expansion import GROUP_CHALLENGES
 from zk.field import FR, Words
@@ -60,7 +61,11 @@ class SessionColumns:
     Args:
         statement: what is proved.
         owners: owner of every column.
-        engine, messages, prover: this party's.
+        engine: this party's, among the three.
+        messages: with all contributors.
+        held: with the other two parties.
+        inputs: what owners enter.
+        prover: this party's.
     """
 
     def __init__(
@@ -68,11 +73,13 @@ class SessionColumns:
         statement: Statement,
         owners: Mapping[int, int],
         engine: Engine,
-        messages: SessionMessages,
+        messages: ContributorMessages,
+        held: SessionMessages,
+        inputs: SessionInputs,
         prover: JointProver,
     ) -> None:
         self._statement, self._relation, self._owners = statement, statement.relation, owners
-        self._engine, self._messages, self._prover = engine, messages, prover
+        self._engine, self._messages, self._held, self._inputs, self._prover = engine, messages, held, inputs, prover
         self._checks: dict[int, _CellCheck] = {}
         self._first = FR.zeros(0)
         self._coin = b""
@@ -85,7 +92,8 @@ class SessionColumns:
                 cells.append((upload, shares))
         self._combine(cells)
         for column in self._prover.mixed:
-            part = AdditiveShare(self._messages.party, self._prover.mixed_part(column))
+            outside = outside_parts(self._relation, self._owners, column)
+            part = self._inputs.with_outside(self._prover.mixed_part(column), outside, f"mixed/{column}")
             rows = self._engine.reshare(part, f"mixed/{column}")
             blinders = self._engine.random(OPENED_BLINDERS, f"mixed/{column}/blinders")
             self._prover.accept_mixed(column, (rows.first, rows.second), (blinders.first, blinders.second))
@@ -122,7 +130,7 @@ class SessionColumns:
         mine = self._prover.own_uploads(stage) if uploads else {}
         kept = []
         for upload in uploads:
-            shares = self._engine.share_input(
+            shares = self._inputs.share(
                 upload.owner, mine.get(upload.number), f"upload/{upload.number}", upload.length
             )
             self._prover.accept_upload(upload.number, shares.first, shares.second)
@@ -147,7 +155,7 @@ class SessionColumns:
         # whoever finds fault tells the others, who then commit column by column, too
         digest = hashlib.sha256(coin).digest()
         verdict = digest + bytes([found is None])
-        told = self._messages.exchange(f"{tag}/verdict", verdict)
+        told = self._held.exchange(f"{tag}/verdict", verdict)
         if found is None and all(other == verdict for other in told.values()):
             return
         if found is None or any(other[: len(digest)] != digest for other in told.values()):
@@ -163,7 +171,7 @@ class SessionColumns:
         """Both holders of a component publish the commitment of its combination; the three must sum to that of the
         columns' commitments."""
         mine = self._prover.commit_share_combination(columns, weight)
-        (found,) = self._messages.replicated_points(tag, [mine], ["combination of uploads"])
+        (found,) = self._held.replicated_points(tag, [mine], ["combination of uploads"])
         powers = FR.powers(weight, len(columns))
         committed = np.concatenate([self._commitment(column, round_points) for column in columns])
         if not (found == msm(committed, powers)).all():
@@ -172,7 +180,7 @@ class SessionColumns:
     def _bind_each(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
         """Both holders of a component publish its commitment; the three must sum to the column's."""
         mine = [self._prover.commit_shares(column) for column in columns]
-        sums = self._messages.replicated_points(tag, mine, [f"upload of column {column}" for column in columns])
+        sums = self._held.replicated_points(tag, mine, [f"upload of column {column}" for column in columns])
         for column, found in zip(columns, sums):
             if not (found == self._commitment(column, round_points)).all():
                 # anybody can spoil the sum behind a masked commitment; a registered one stands in the directory
@@ -216,7 +224,7 @@ class SessionColumns:
         if not self._checks:
             return
         digest = hashlib.sha256(self._prover.transcript_digest + self._coin).digest()
-        self._messages.require_equal("digest/round2", digest, "comparing transcripts of round 2")
+        self._held.require_equal("digest/round2", digest, "comparing transcripts of round 2")
         rounds = Rounds(self._statement)
         rounds.round1([point for point in decode_points(self._first) if point is not None])
         differences = [self._difference(column, check, rounds) for column, check in sorted(self._checks.items())]

@@ -1,5 +1,5 @@
-"""The values that opened columns take at ζ, as parties tell them to one another: own ones, and both components of
-shared ones, which their two holders must tell alike."""
+"""The values that opened columns take at ζ, as contributors tell them to one another: own ones, and both components of
+shared ones, which only the three parties have and their two holders must tell alike."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mpc.shares import PARTIES
 from services.errors import ContributionRejectedError
 from services.prover.steps import committed_openings
+from zk.owners import holds_shares
 from zk.relation import Relation
 from zk.transcript import FR_MODULUS
 
@@ -18,7 +19,7 @@ ITEM_BYTES = 36
 
 @dataclass(frozen=True, slots=True)
 class ValueShares:
-    """What one party tells. Public once the proof is.
+    """What one contributor tells. Public once the proof is.
 
     Args:
         own: values of its opened columns that are not shared.
@@ -38,14 +39,15 @@ class ValueShares:
 def decode_values(
     relation: Relation, owners: Mapping[int, int], crossing: tuple[int, ...], peer: int, data: bytes
 ) -> ValueShares:
-    """Read what a peer tells: exactly its own opened columns, then both components of every shared one.
+    """Read what a peer tells: exactly its own opened columns, then, if it holds shares, both components of every shared
+    one.
 
     Raises:
         ContributionRejectedError: it tells something else.
     """
     opened = committed_openings(relation)
     own = [column for column in opened if column not in crossing and owners[column] == peer]
-    shared = [column for column in opened if column in crossing]
+    shared = [column for column in opened if column in crossing and holds_shares(peer)]
     order = [*own, *(column for column in shared for _ in range(2))]
     items = [data[at : at + ITEM_BYTES] for at in range(0, len(data), ITEM_BYTES)]
     numbers = [int.from_bytes(item[4:], "big") for item in items]
@@ -57,7 +59,7 @@ def decode_values(
 
 
 def combine_values(told: Mapping[int, ValueShares]) -> dict[int, int]:
-    """The opened columns' values from what all parties tell.
+    """The opened columns' values from what all contributors tell.
 
     Raises:
         ContributionRejectedError: the holders of a component disagree.

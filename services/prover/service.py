@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import grpc
 
-from mpc.shares import PARTIES
 from proto.v1 import common_pb2, prover_pb2, prover_pb2_grpc
+from services.config import MAX_MEMBERS
 from services.convert import (
     ArrayAssembler,
     array_chunks,
@@ -137,7 +137,7 @@ class ProverServicer(prover_pb2_grpc.ProverServiceServicer):
         relation, columns = statement.relation, tuple(header.columns)
         if len(set(columns)) != len(columns) or not set(columns) <= set(range(1, len(relation.registered) + 1)):
             raise RequestInvalidError("columns", "expected distinct registered columns of the relation")
-        if len(header.owners) != len(relation.registered) or any(owner >= PARTIES for owner in header.owners):
+        if len(header.owners) != len(relation.registered) or any(owner >= MAX_MEMBERS for owner in header.owners):
             raise RequestInvalidError("owners", "expected one of the contributors for each registered column")
         blinders = decode_elements("blinders", header.blinders, len(columns))
         rows = self._read_rows(request_iterator, columns, relation.rows)

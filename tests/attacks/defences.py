@@ -186,7 +186,7 @@ _SESSIONS: Final = (
             'raise ContributionRejectedError(f"comparing both holders\' {name}", (holder, following))', "pass",
             _attack("m13_uploads"), "another_commitment"),
     Defence("history is the same at all parties", _SESSION,
-            'self._messages.require_equal("history", digest, "comparing histories")', "pass",
+            'self._held.require_equal("history", digest, "comparing histories")', "pass",
             ("services/test_session_history.py",)),
     Defence("gaps beside earlier answers are tested", _SESSION,
             "if tests.open_risk(self._engine, self._sums, self._plan.minimum):", "if False:",

@@ -120,7 +120,7 @@ def test_m1_without_the_binding_the_guard_would_have_been_false_and_still_stays_
         def _bind(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
             mine = [self._prover.commit_shares(column) for column in columns]
             if mine:
-                self._messages.replicated_points(tag, mine, [f"column {column}" for column in columns])
+                self._held.replicated_points(tag, mine, [f"column {column}" for column in columns])
 
     monkeypatch.setattr("services.party.session.SessionColumns", Trusting)
     sample = two_tables_sample(3)

@@ -4,7 +4,6 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import fixed_seeds
 from test_uniformity import THRESHOLD, chi_square, uniform_bytes
 
 from mpc.channel import LoopbackNetwork, SelectedChannel
@@ -12,6 +11,7 @@ from mpc.errors import MessageRejectedError, ProtocolStateError, RingValueError,
 from mpc.outside import OutsideInputs, OutsideOwner
 from mpc.replicated import Engine
 from mpc.rings import BITS, Z2_64
+from mpc.seeds import agree_seeds
 from mpc.shares import reconstruct
 from zk.errors import NonCanonicalEncodingError
 from zk.field import FR
@@ -38,8 +38,9 @@ class Scene:
 
         def party(number):
             channel = self.network.channels[number]
-            engine = Engine(self.ring, SelectedChannel(channel, range(3)), fixed_seeds(number), SESSION, 0,
-                            timeout_s=1.0, decode_errors=DECODE)
+            three = SelectedChannel(channel, range(3))
+            seeds = agree_seeds(three, SESSION, 1.0)
+            engine = Engine(self.ring, three, seeds, SESSION, 0, timeout_s=1.0, decode_errors=DECODE)
             ends = [OutsideInputs(engine, channel, owner, SESSION, 0, timeout_s=1.0, decode_errors=DECODE)
                     for owner in OWNERS]
             return party_body(engine, ends)
@@ -171,11 +172,11 @@ def test_seeds_of_another_length_are_refused(draw):
     assert [getattr(result, "reason", "") for result in results[:3]] == ["length"] * 3
 
 
-def test_order_and_labels_are_held(draw):
+def test_order_and_labels_are_held(seeds_of):
     """Nothing before the seeds, seeds once, a label once, and nobody deals who computes."""
     network = LoopbackNetwork(4, SESSION)
     owner = OutsideOwner(Z2_64, network.channels[3], SESSION, 0)
-    engine = Engine(Z2_64, SelectedChannel(network.channels[0], range(3)), fixed_seeds(0), SESSION, 0)
+    engine = Engine(Z2_64, SelectedChannel(network.channels[0], range(3)), seeds_of(0), SESSION, 0)
     end = OutsideInputs(engine, network.channels[0], 3, SESSION, 0, timeout_s=1.0)
     x = Z2_64.from_integers([1])
     for early in (lambda: owner.share(x, "x"), lambda: owner.zero_share(1, "m"), lambda: end.zero_share(1, "m")):

@@ -22,6 +22,7 @@ SRS = development_srs(9, b"cohort session")
 LISTS = [[11, 22, 33, 44, 55], [22, 66, 44]]
 
 Given = tuple[Words | None, Words | None]
+Bend = Callable[[int, str, bytes], bytes | None]
 
 
 def commit(columns: Sequence[RegisteredSecret]) -> list[Point]:
@@ -98,3 +99,30 @@ class Scene:
         with ThreadPoolExecutor(len(members)) as pool:
             futures = {number: pool.submit(member, number) for number in members}
         return {number: future.exception() or future.result() for number, future in futures.items()}
+
+
+class Bent:
+    """A member's channel that changes what it sends; None swallows a message.
+
+    Args: change: of peer, tag and payload.
+    """
+
+    def __init__(self, channel: FramedChannel, change: Bend) -> None:
+        self._channel, self._change = channel, change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    def send(self, peer: int, tag: str, payload: bytes | memoryview) -> None:
+        changed = self._change(peer, tag, bytes(payload))
+        if changed is not None:
+            self._channel.send(peer, tag, changed)
+
+
+def bending(liar: int, change: Bend) -> Callable[[int, FramedChannel], Channel]:
+    return lambda party, channel: Bent(channel, change) if party == liar else channel
+
+
+def another(payload: bytes) -> bytes:
+    """The first field element plus one."""
+    return FR.encode_bytes(FR.add(FR.decode_bytes(payload[:32]), FR.from_integers([1]))) + payload[32:]

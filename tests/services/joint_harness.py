@@ -1,4 +1,5 @@
-"""Three parties in three threads over a loopback whose every message is recorded and may be tampered with."""
+"""Three parties, and owners outside them, in a thread each over a loopback whose every message is recorded and may be
+tampered with."""
 
 from __future__ import annotations
 
@@ -12,16 +13,21 @@ from samples import Sample
 from mpc.channel import FramedChannel, LoopbackNetwork
 from query.dominance import DominanceChecks
 from services.party.gap_tests import EarlierGuards, GapTests
+from services.party.outside_session import OutsideSession
 from services.party.rank_session import RankStep
 from services.party.session import Auditor, JointSession, SessionPlan, SessionResult, session_id
 from zk.curve import add_points, decode_points
 from zk.field import FR, Words
 from zk.owners import column_owners
+from zk.proof import Proof
 from zk.prover import Contributor
 from zk.statement import opened_rows
 from zk.verifier import verify_guards, verify_proof, verify_row_openings
 
 TIMEOUT_S = 20.0
+MEMBERS = 6
+"""Three parties and as many owners outside them as a session can have here."""
+PARTIES = range(3)
 Tamper = Callable[[int, int, str, bytes], bytes]
 
 
@@ -31,16 +37,18 @@ class Outcome:
 
     Args:
         results: by party: what `JointSession.run` returned or raised.
+        outside: by outside owner: what `OutsideSession.run` returned or raised.
         messages: (sender, receiver, tag, payload) in the order of delivery.
         stages: by party: stages begun.
         spent: by party: stages begun when `spend` was called.
     """
 
     results: list[SessionResult | Exception | None] = field(default_factory=lambda: [None] * 3)
+    outside: dict[int, Proof | Exception | None] = field(default_factory=dict)
     messages: list[tuple[int, int, str, bytes]] = field(default_factory=list)
-    stages: list[list[str]] = field(default_factory=lambda: [[], [], []])
-    spent: list[list[int]] = field(default_factory=lambda: [[], [], []])
-    provers: list[Any] = field(default_factory=lambda: [None] * 3)
+    stages: list[list[str]] = field(default_factory=lambda: [[] for _ in range(MEMBERS)])
+    spent: list[list[int]] = field(default_factory=lambda: [[] for _ in range(MEMBERS)])
+    provers: list[Any] = field(default_factory=lambda: [None] * MEMBERS)
 
     def tags(self, *parties: int) -> set[str]:
         """Tags that these parties (all, if none is named) sent."""
@@ -55,7 +63,7 @@ class TamperedNetwork(LoopbackNetwork):
     """Records every message; `tamper(sender, receiver, tag, payload)` returns what is delivered instead."""
 
     def __init__(self, session: bytes, attempt: int, outcome: Outcome, tamper: Tamper | None) -> None:
-        super().__init__(3, session, attempt)
+        super().__init__(MEMBERS, session, attempt)
         for channel in self.channels:
             channel.send = self._sender(channel, outcome, tamper)  # type: ignore[method-assign]
 
@@ -81,6 +89,7 @@ def run_session(
     minimum: int = 3,
     wrap: Callable[[int, Contributor], Any] = lambda party, prover: prover,
     session: Callable[[int], type[JointSession]] = lambda party: JointSession,
+    outsider: Callable[[int], type[OutsideSession]] = lambda owner: OutsideSession,
     tamper: Tamper | None = None,
     absent: tuple[int, ...] = (),
     timeout_s: float = TIMEOUT_S,
@@ -96,6 +105,7 @@ def run_session(
         owners: party of each registered column.
         wrap: replaces a party's prover.
         session: the class a party runs.
+        outsider: the class an outside owner runs.
         tamper: changes messages on their way.
         absent: parties that never start.
         audit: gaps beside earlier answers.
@@ -115,12 +125,17 @@ def run_session(
         prover = wrap(party, Contributor(sample.statement, sample.srs, party, everyone, secrets))
         outcome.provers[party] = prover
         stages, spent = outcome.stages[party], outcome.spent[party]
-        joint = session(party)(plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))),
-                               stages.append, audit=audit, ranks=ranks(party))
+        common = (plan, network.channels[party], prover, lambda: spent.append(len(sent_by(party))), stages.append)
         try:
-            outcome.results[party] = joint.run()
+            if party in PARTIES:
+                outcome.results[party] = session(party)(*common, audit=audit, ranks=ranks(party)).run()
+            else:
+                outcome.outside[party] = outsider(party)(*common, ranks=ranks(party)).run()
         except Exception as error:  # the test looks at it
-            outcome.results[party] = error
+            if party in PARTIES:
+                outcome.results[party] = error
+            else:
+                outcome.outside[party] = error
             for channel in network.channels:
                 if channel.party != party:
                     channel.mailbox.close(party)
@@ -128,7 +143,8 @@ def run_session(
     def sent_by(party: int) -> list[str]:
         return [tag for sender, _, tag, _ in outcome.messages if sender == party]
 
-    threads = [threading.Thread(target=run, args=(party,)) for party in range(3) if party not in absent]
+    members = sorted({*PARTIES, *owners.values()} - set(absent))
+    threads = [threading.Thread(target=run, args=(party,)) for party in members]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -179,6 +195,7 @@ def check_success(
     cells = relation.cells
     released = [row for row in range(relation.sum_rows) if row % cells not in suppressed and row // cells not in closed]
     assert all(result.proof == proof for result in outcome.results)  # type: ignore[union-attr]
+    assert all(found == proof for found in outcome.outside.values()), outcome.outside
     verify_proof(sample.srs.tau_g2, sample.statement, proof)
     verify_guards(sample.statement, proof, minimum)
     assert proof.release == sum(1 << row for row in released)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from cohort_scene import Given, Scene
+from cohort_scene import Bent, Given, Scene, another, bending
 
 from mpc.channel import Channel, FramedChannel
 from mpc.errors import (
@@ -25,35 +25,6 @@ from services.errors import ContributionRejectedError
 from services.party.cohort_agreement import CohortOutcome
 from services.party.cohort_outside import OUTCOME
 from zk.field import FR
-
-Bend = Callable[[int, str, bytes], bytes | None]
-
-
-class Bent:
-    """A member's channel that changes what it sends; None swallows a message.
-
-    Args: change: of peer, tag and payload.
-    """
-
-    def __init__(self, channel: FramedChannel, change: Bend) -> None:
-        self._channel, self._change = channel, change
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._channel, name)
-
-    def send(self, peer: int, tag: str, payload: bytes | memoryview) -> None:
-        changed = self._change(peer, tag, bytes(payload))
-        if changed is not None:
-            self._channel.send(peer, tag, changed)
-
-
-def bending(liar: int, change: Bend) -> Callable[[int, FramedChannel], Channel]:
-    return lambda party, channel: Bent(channel, change) if party == liar else channel
-
-
-def another(payload: bytes) -> bytes:
-    """The first field element plus one."""
-    return FR.encode_bytes(FR.add(FR.decode_bytes(payload[:32]), FR.from_integers([1]))) + payload[32:]
 
 
 def lists_of(owners: int, log_rows: int = 6) -> list[list[int]]:

@@ -306,7 +306,7 @@ def test_owners_and_secrets_must_agree(client: ProverClient) -> None:
     with pytest.raises(RelationInvalidError):
         client.open_session(SAMPLE.statement, 1, OWNERS, of_party(0))
     with pytest.raises(RemoteError, match="owners"):
-        client.open_session(SAMPLE.statement, 0, {**OWNERS, 1: 3}, of_party(0))
+        client.open_session(SAMPLE.statement, 0, {**OWNERS, 1: 16}, of_party(0))
     with pytest.raises(RemoteError, match="columns"):
         client.open_session(SAMPLE.statement, 0, OWNERS, {99: SAMPLE.secrets[1]})
 

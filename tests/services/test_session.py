@@ -38,7 +38,7 @@ def test_the_proved_sums_are_the_plain_ones(owners: Mapping[int, int]) -> None:
     sample = two_tables_sample(4)
     outcome = run_session(sample, owners)
     check_success(sample, outcome, 3)
-    assert outcome.stages == [list(STAGES)] * 3
+    assert outcome.stages[:3] == [list(STAGES)] * 3
 
 
 def test_one_table_only() -> None:

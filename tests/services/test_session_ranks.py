@@ -142,7 +142,7 @@ def test_a_session_proves_the_sums_and_gives_every_party_shares_of_the_rest(city
     (row,) = result_rows(plan, finish_plan(plan, sums, combine_ranks(plan, parts)))
     assert same(plain(row), city.twin.ask(duckdb(JOINED)))
     assert [type(value) for value in row.values()] == [Unproved, Unproved, int]
-    assert all(stages[-3:] == ["checks", "ranks", "final"] for stages in outcome.stages)
+    assert all(stages[-3:] == ["checks", "ranks", "final"] for stages in outcome.stages[:3])
     assert "ranks" not in repr(outcome.results[0])
 
 
