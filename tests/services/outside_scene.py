@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from query_oracle import Twin
 from query_tables import Record
 from study_samples import LOG_ROWS, MINIMUM, UNAUDITED, small_deployment, table_input
 
+from query.aggregates import Statistic
 from query.kinds import Boolean, BoundedInteger, Category
 from query.policy import Policy
 from query.publication import Publication
@@ -48,12 +50,13 @@ WARDS = tuple(
     for number, name in enumerate(NAMES)
 )
 
+RANKED = (Statistic.COUNT, Statistic.SUM, Statistic.AVG, Statistic.MEDIAN)
 OPEN = Policy(minimum_group=MINIMUM, public_release=True, limits=UNAUDITED)
 POLICIES = {
     "drugs": Policy(minimum_group=MINIMUM, public_release=True, hidden_values=("margin",), limits=UNAUDITED),
     "donors": Policy(minimum_group=MINIMUM, automatic=False, limits=UNAUDITED),
     "smokers": Policy(minimum_group=MINIMUM),  # audited
-}
+} | {schema.name: replace(OPEN, statistics=RANKED) for schema in WARDS}
 
 
 class Scene:

@@ -26,6 +26,7 @@ from study_samples import MINIMUM  # noqa: E402
 from ledger.bundle_codec import store_bundle  # noqa: E402
 from ledger.studies import QueryState  # noqa: E402
 from query.publication import Publication  # noqa: E402
+from query.unproved import Unproved  # noqa: E402
 from services.cli.main import app  # noqa: E402
 from services.client import Tallystick  # noqa: E402
 from services.client_errors import ApprovalPendingError, QueryFailedError  # noqa: E402
@@ -106,6 +107,21 @@ def test_counts_and_numbers_may_be_for_everybody(
     ((n, s),) = scene.twin.ask_rows(sql)
     assert verified.guards == {0: n}
     assert verified.public == ({0: n, 1: s} if publish is Publication.PUBLIC else {})
+
+
+def test_a_median_of_five_owners_rows_is_told_unproved(asker: Tallystick, scene: Scene) -> None:
+    sql = f"SELECT COUNT(*) AS n, MEDIAN(bmi) AS m FROM ({EVERYWHERE}) AS u"
+    ((n, median),) = scene.twin.ask_rows(sql)
+    result = asker.query(sql, purpose="the one in the middle")
+    assert result.values == {"n": n, "m": Unproved(median)}
+    assert result.unproved == ("m",)
+
+
+def test_questions_at_the_same_time_keep_apart(asker: Tallystick, scene: Scene) -> None:
+    names = ("one outside owner", "two outside owners", "five owners' rows", "products across")
+    with ThreadPoolExecutor(len(names)) as pool:
+        answered = set(pool.map(lambda name: check_answer(asker, scene, QUESTIONS[name]), names))
+    assert len(answered) == len(names)
 
 
 # --- who may say no --------------------------------------------------------------------------------------------------
@@ -234,21 +250,26 @@ def test_an_outside_owner_is_missed_only_where_it_is_concerned(
     check_answer(asker, scene, QUESTIONS["two outside owners"])
 
 
-def test_an_outside_owner_that_ends_while_it_proves_costs_an_attempt_and_not_the_next_query(
+def test_an_outside_owner_that_ends_while_it_proves_or_lies_costs_the_query_and_not_the_next(
     asker: Tallystick, five: LocalDeployment, scene: Scene
 ) -> None:
-    query_id = asker.submit(f"SELECT COUNT(*) AS n {OUTSIDE}", purpose="gone in between")
+    count = f"SELECT COUNT(*) AS n {OUTSIDE}"
+    query_id = asker.submit(count, purpose="gone in between")
     for update in asker.watch(query_id):
         if update.state is StudyState.PROVING:
             os.kill(five.processes()[f"party-{PHARMACY}"], signal.SIGKILL)
             break
     five.stop_party(PHARMACY)
-    try:
-        with pytest.raises(QueryFailedError):
-            asker.result(query_id)
-        check_answer(asker, scene, "SELECT COUNT(*) AS n, SUM(age) AS s FROM patients")
-    finally:
-        five.start_party(PHARMACY)
+    with pytest.raises(QueryFailedError) as gone:
+        asker.result(query_id)
+    assert gone.value.code == "PEER_UNAVAILABLE"
+    check_answer(asker, scene, "SELECT COUNT(*) AS n, SUM(age) AS s FROM patients")
+    five.start_party(PHARMACY, module="services.demo.lying_party")
+    with pytest.raises(QueryFailedError, match="nothing was released") as lie:
+        asker.query(count, purpose="it lies")
+    assert lie.value.code == "CONTRIBUTION_REJECTED"
+    assert next(asker.studies(1)).attempts == 1
+    five.restart_party(PHARMACY)
     works(asker, scene)
 
 
