@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mpc.channel import Channel, SelectedChannel
+from mpc.errors import ProtocolStateError
 from mpc.outside import OutsideOwner
 from mpc.shares import PARTIES
 from services.convert import decode_release, released_rows
@@ -61,6 +62,8 @@ class OutsideSession(ContributorSession):
         ranks: RankStep | None = None,
     ) -> None:
         super().__init__(plan, prover, spend, progress)
+        if channel.party not in plan.outside:
+            raise ProtocolStateError(f"member {channel.party} is none of the outside owners of this session")
         if self._relation.plain:
             raise RelationInvalidError("sums of a joint proof are sealed (M1)")
         if plan.statement.minimum not in (None, plan.minimum):

@@ -96,8 +96,8 @@ class RankSession:
             self.channel, self.seeds, self.session, self.attempt, security=MALICIOUS, timeout_s=self.timeout_s
         )
         computing = _Computing(computation, step, self.outside)
-        for inputs in self.outside.values():
-            inputs.confirm("inputs/ranks")
+        for owner, inputs in self.outside.items():
+            inputs.confirm(f"inputs/ranks of owner {owner}")
         counts, found = computing.run()
         computation.verify()
         self._compare(step.plan, counts, sums)

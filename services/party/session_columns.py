@@ -25,7 +25,7 @@ import numpy as np
 from mpc.coin import toss_coin
 from mpc.errors import MpcError
 from mpc.replicated import Engine
-from mpc.shares import PARTIES, ReplicatedShare, concatenate_shares
+from mpc.shares import ReplicatedShare, concatenate_shares
 from services.errors import ContributionRejectedError
 from services.party.joint_prover import JointProver
 from services.party.session_inputs import SessionInputs, outside_parts
@@ -185,7 +185,7 @@ class SessionColumns:
             if not (found == self._commitment(column, round_points)).all():
                 # anybody can spoil the sum behind a masked commitment; a registered one stands in the directory
                 registered = column <= len(self._relation.registered)
-                suspects = (self._owners[column],) if registered else tuple(range(PARTIES))
+                suspects = (self._owners[column],) if registered else self._messages.contributors
                 raise ContributionRejectedError(f"binding the shares of column {column}", suspects)
 
     def _commitment(self, column: int, round_points: Words) -> Words:

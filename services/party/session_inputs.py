@@ -58,8 +58,8 @@ class SessionInputs:
         Raises:
             ShareMismatchError: an owner, or a holder, lies.
         """
-        for owner in self._outside.values():
-            owner.confirm(label)
+        for owner, inputs in self._outside.items():
+            inputs.confirm(f"{label} of owner {owner}")
 
 
 def outside_parts(relation: Relation, owners: Mapping[int, int], column: int) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ class ContributorMessages:
 
     def __init__(self, channel: Channel, timeout_s: float, zero: Callable[[str, int], Words]) -> None:
         self.party = channel.party
+        self.contributors = tuple(sorted((channel.party, *channel.peers)))
         self._channel, self._timeout_s, self._zero = channel, timeout_s, zero
 
     def zero(self, label: str, count: int) -> Words:

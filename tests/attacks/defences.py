@@ -50,6 +50,7 @@ _PROOF_CONTRACT: Final = "ledger/contracts/ProofVerifier.vy"
 _STUDIES: Final = "ledger/contracts/Studies.vy"
 _REGISTRY: Final = "ledger/contracts/Registry.vy"
 
+_OUTSIDE: Final = ("services/test_outside_session.py",)
 _DOMINANCE: Final = ("services/test_session_dominance.py",)
 
 _TRANSCRIPT: Final = (
@@ -191,6 +192,15 @@ _SESSIONS: Final = (
     Defence("gaps beside earlier answers are tested", _SESSION,
             "if tests.open_risk(self._engine, self._sums, self._plan.minimum):", "if False:",
             ("services/test_session_history.py",)),
+    Defence("what outside owners enter is confirmed", _SESSION, 'self._inputs.confirm("inputs/first")', "pass",
+            _OUTSIDE, "enters_two_things and sums"),
+    Defence("so is the part of r(ζ) of outside owners", _SESSION, 'self._inputs.confirm("inputs/remainder")', "pass",
+            _OUTSIDE, "enters_two_things and remainder"),
+    Defence("all three parties tell an outside owner one verdict", "services/party/outside_session.py",
+            "raise ContributionRejectedError(check)", "pass", _OUTSIDE, "something_else_is_noticed"),
+    Defence("an outside owner knows the rules of a verdict", "services/party/outside_session.py",
+            "if all(risks) or release != release_word(self._relation, risks, plan.dominance, plan.public):",
+            "if False:", _OUTSIDE, "no_rule_gives or stays_closed"),
     Defence("no row joins two persons (M11)", "query/layout.py",
             "builder.vanish([(1, person_a, present_b), (-1, present_a, person_b)])",
             "builder.vanish([(1, person_a, present_a), (-1, ONE, person_a)])\n"

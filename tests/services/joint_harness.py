@@ -170,7 +170,8 @@ def lying(liar: int, method: str, answer: Callable[..., Any]) -> Callable[[int, 
 
 def nothing_released(outcome: Outcome, honest: set[int]) -> None:
     for party in honest:
-        assert not isinstance(outcome.results[party], SessionResult)
+        found = outcome.results[party] if party in PARTIES else outcome.outside[party]
+        assert isinstance(found, Exception), found
     assert not any("guards/opened" in tag or tag.startswith("session/final") for tag in outcome.tags(*honest))
 
 

@@ -129,6 +129,32 @@ def test_the_dominated_group_alone_stays_closed_and_closed_sums_with_all(publica
     assert table(plan, rows, values) == [("mining", None, None), ("trade", len(expected), sum(expected))]
 
 
+@pytest.mark.parametrize("numbers", [{0: 3, 1: 1}, {0: 3, 1: 4}], ids=["one outside", "both outside"])
+def test_rules_of_owners_outside_the_three_hold(numbers: dict[int, int]) -> None:
+    giant, alike = Economy(GIANT), Economy(830)
+    for economy, refused in ((giant, True), (alike, False)):
+        plan, asked, inside = economy.asked(DOMINATED["a sum"])
+        outcome = run(plan, asked, {place: numbers[owner] for place, owner in inside.items()})
+        if refused:
+            found = (*outcome.results, *outcome.outside.values())
+            assert all(isinstance(result, DisclosureRefusedError) for result in found), found
+        else:
+            check_success(asked, outcome, MINIMUM, closed=plan.dominance.closed)
+
+
+def test_an_owner_outside_compares_the_rules() -> None:
+    """Parties that test other totals than its policy demands end the attempt before any verdict."""
+    plan, asked, owners = Economy(GIANT).asked(DOMINATED["a sum"])
+    other = Economy(GIANT).asked(DOMINATED["a sum"], DominanceClause((LargestRule(1, 90),), ("turnover",)))[0]
+    numbers = {0: 3, 1: 1}
+    outcome = run_session(
+        asked, {place: numbers[owner] for place, owner in owners.items()}, minimum=MINIMUM,
+        dominance=lambda party: plan.dominance if party == 3 else other.dominance,
+    )
+    assert any("dominance rules" in str(found) for found in (*outcome.results, *outcome.outside.values()))
+    nothing_released(outcome, {0, 1, 2, 3})
+
+
 def test_with_hidden_guards_and_a_rule_the_answer_is_the_same() -> None:
     plan, asked, owners = Economy(830).asked(DOMINATED["a sum"], publication=Publication.AGENCY)
     assert plan.relation.hidden_guards

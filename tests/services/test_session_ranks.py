@@ -146,6 +146,62 @@ def test_a_session_proves_the_sums_and_gives_every_party_shares_of_the_rest(city
     assert "ranks" not in repr(outcome.results[0])
 
 
+NAMES = {number: name for name, number in PARTY.items()}
+OUTSIDE = [{NAMES[0]: 0, NAMES[1]: 3, NAMES[2]: 1}, {NAMES[0]: 4, NAMES[1]: 3, NAMES[2]: 5}]
+"""Owners of the city's tables, some outside the three parties."""
+
+
+def moved(numbers: dict[str, int], owners: dict[int, int]) -> dict[int, int]:
+    """The owners of a question's columns under other numbers."""
+    return {place: numbers[NAMES[owner]] for place, owner in owners.items()}
+
+
+def from_outside(city: City, sql: str, numbers: dict[str, int], change: Change = lambda party, step: step) -> Outcome:
+    plan, asked, owners = city.asked(sql, Publication.AGENCY)
+    return run_session(
+        asked, moved(numbers, owners), ranks=lambda party: change(party, step_of(plan, city.encoded, numbers, party))
+    )
+
+
+@pytest.mark.parametrize("numbers", OUTSIDE, ids=["one outside", "all outside"])
+def test_owners_outside_the_three_enter_their_values(city: City, numbers: dict[str, int]) -> None:
+    plan, _, _ = city.asked(JOINED)
+    outcome = from_outside(city, JOINED, numbers)
+    values = dict(zip(released_rows(outcome.proof().release), totals(outcome)[0]))
+    sums = [values.get(row) for row in range(len(plan.sums))]
+    parts = [told(result.ranks) for result in outcome.results]  # type: ignore[union-attr]
+    (row,) = result_rows(plan, finish_plan(plan, sums, combine_ranks(plan, parts)))
+    assert same(plain(row), city.twin.ask(duckdb(JOINED)))
+    assert all(not isinstance(found, Exception) for found in outcome.outside.values())
+    assert all(outcome.stages[owner][-3:] == ["checks", "ranks", "final"] for owner in outcome.outside)
+
+
+@pytest.mark.parametrize("kind", ["rows", "planes", "plan"])
+def test_an_owner_outside_that_enters_something_else_is_refused(city: City, kind: str) -> None:
+    """Fewer rows than are proved, a plane that its holders are given differently, other statistics."""
+    other, _, _ = city.asked(JOINED.replace("MIN", "MAX"))
+
+    def change(party: int, step: RankStep) -> RankStep:
+        if party == 3 and kind == "rows":
+            theirs = ranks_rows(city, 0)
+            mask = next(iter(step.entered.values()))[0]
+            return with_bit_changed(step, *[row for row in range(len(mask)) if theirs[row] and mask[row]][1:])
+        if party == 3 and kind == "plan":
+            return dataclasses.replace(step, plan=other.ranks)  # type: ignore[arg-type]
+        return step
+
+    def tamper(sender: int, receiver: int, tag: str, payload: bytes) -> bytes:
+        chosen = kind == "planes" and (sender, receiver) == (3, 2) and "planes" in tag
+        return bytes(len(payload)) if chosen else payload
+
+    plan, asked, owners = city.asked(JOINED, Publication.AGENCY)
+    outcome = run_session(
+        asked, moved(OUTSIDE[0], owners), tamper=tamper,
+        ranks=lambda party: change(party, step_of(plan, city.encoded, OUTSIDE[0], party)),
+    )
+    failed(outcome)
+
+
 def test_without_order_statistics_nothing_is_added(city: City) -> None:
     _, asked, owners = city.asked("SELECT COUNT(*) AS n FROM hospital h WHERE h.age > 20", Publication.AGENCY)
     outcome = run_session(asked, owners)
