@@ -112,3 +112,20 @@ def agree_salt(channel: Channel, owners: Collection[int], timeout_s: float) -> b
         if len(parts[peer]) != SALT_BYTES:
             raise MessageRejectedError("length", f"party {peer}: a salt has {SALT_BYTES} bytes")
     return hashlib.sha256(b"tallystick.salt.v1" + b"".join(parts[number] for number in sorted(parts))).digest()
+
+
+def conclude(channel: Channel, outcome: bytes, timeout_s: float) -> None:
+    """Wait until everybody in the session has what it is due, so that after a failure nobody has kept rows.
+
+    Args:
+        channel: joins all who take part.
+        outcome: digest of the outcome.
+        timeout_s: how long to wait for one message.
+
+    Raises:
+        ContributionRejectedError: somebody ended with another outcome.
+        ChannelError: somebody gave up, or is silent.
+    """
+    for peer, other in channel.exchange("cohort/end", outcome, timeout_s).items():
+        if other != outcome:
+            raise ContributionRejectedError("ending the alignment", (peer,))

@@ -2,6 +2,7 @@
 
     the ledger's record compared with everybody → salt agreed with the other owners → seeds and list dealt to the three
     → they align → record, multiplicities and their digest, alike from all three → rows, each component from two
+    → everybody has said that it has what it is due
 
 It computes nothing on shares, holds nothing of anybody else's list, and gives up with a typed error when they do.
 """
@@ -27,6 +28,7 @@ from services.party.cohort_agreement import (
     CohortOutcome,
     agree_salt,
     compare_records,
+    conclude,
     confirmed_digest,
     decode_counts,
     outcome_digest,
@@ -95,6 +97,7 @@ class OutsideCohortSession:
             decode_errors=(NonCanonicalEncodingError,),
         )  # fmt: skip
         rows = row_numbers(FR.to_integers(opened), 1 << self._record.log_rows)
+        conclude(self._channel, outcome, self._timeout_s)
         return CohortOutcome(multiplicities, confirmed_digest(outcome, salt), rows, salt)
 
     def _outcome(self, about: bytes) -> tuple[tuple[int, ...], bytes]:

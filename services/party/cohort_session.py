@@ -3,6 +3,7 @@
     seeds → the ledger's record compared with everybody → owners agree on a salt → lists and their blinders shared, and
     what owners outside the three deal compared → commitments of all components, told alike by both holders, sum to
     those on the ledger [M13] → alignment → outcome compared → outcome and rows to the owners outside, to each its own
+    → everybody has said that it has what it is due
 
 Nothing is opened before the lists are bound. Every failure raises and gives nobody a row.
 """
@@ -27,6 +28,7 @@ from services.party.cohort_agreement import (
     CohortOutcome,
     agree_salt,
     compare_records,
+    conclude,
     confirmed_digest,
     encode_counts,
     outcome_digest,
@@ -118,6 +120,7 @@ class CohortSession:
         digest = outcome_digest(about, self._session, aligned.multiplicities)
         messages.require_equal("cohort/outcome", digest, "comparing the outcome")
         self._hand_out(aligned, digest)
+        conclude(self._channel, digest, self._timeout_s)
         confirmed = confirmed_digest(digest, salt) if owner else b""
         return CohortOutcome(aligned.multiplicities, confirmed, aligned.own, salt)
 

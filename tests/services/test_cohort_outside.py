@@ -79,12 +79,12 @@ def test_only_the_owners_own_rows_travel_and_to_nobody_else() -> None:
     from_owners = {(sender, peer, tag) for sender, peer, tag, _ in sent if sender in (3, 4)}
     deal = {(o, p, "outside/seeds") for o in (3, 4) for p in range(3)}
     entered = {(o, p, f"outside/Fr/input/list/{o - 2}") for o in (3, 4) for p in (0, 2)}
-    record = {(o, p, "cohort/record") for o in (3, 4) for p in range(5) if p != o}
+    common = {(o, p, tag) for o in (3, 4) for p in range(5) if p != o for tag in ("cohort/record", "cohort/end")}
     salts = {(sender, peer) for sender, peer, tag, _ in sent if tag == "cohort/salt"}
-    assert from_owners == deal | entered | record | {(o, p, "cohort/salt") for o, p in salts if o in (3, 4)}
+    assert from_owners == deal | entered | common | {(o, p, "cohort/salt") for o, p in salts if o in (3, 4)}
     assert salts == {(a, b) for a in numbers for b in numbers if a != b}  # parties that own nothing: none
     to_owners = {tag for _, peer, tag, _ in sent if peer in (3, 4)}
-    assert to_owners == {"cohort/record", "cohort/salt", OUTCOME, "outside/open/rows"}
+    assert to_owners == {"cohort/record", "cohort/salt", OUTCOME, "outside/open/rows", "cohort/end"}
 
 
 @pytest.mark.parametrize("fault", ["an identifier", "the blinder", "the order"])
@@ -139,11 +139,9 @@ def test_a_wrong_share_of_a_row_is_noticed_by_the_owner(liar: int, which: str) -
             return payload
         return another(payload) if which == "component" else bytes(32)
 
-    lists = lists_of(3)
-    outcomes = Scene(lists, (3, 4, 0), log_rows=8).run(wire=bending(liar, lie))
-    assert isinstance(outcomes[3], ShareMismatchError)
-    assert isinstance(outcomes[4], CohortOutcome) and isinstance(outcomes[0], CohortOutcome)
-    require_ideal(lists[1:], [outcomes[4].rows, outcomes[0].rows], 1 << 8)
+    outcomes = Scene(lists_of(3), (3, 4, 0), log_rows=8).run(wire=bending(liar, lie))
+    assert isinstance(outcomes.pop(3), ShareMismatchError)
+    assert all(isinstance(found, ChannelError) for found in outcomes.values())  # nobody keeps rows
 
 
 @pytest.mark.parametrize("liar", [0, 1, 2])
@@ -200,6 +198,20 @@ def test_an_owner_that_goes_away_or_is_silent_stops_all() -> None:
 
     outcomes = Scene(lists_of(2), (3, 1)).run(wire=bending(3, silent), timeout_s=1.0)
     assert all(isinstance(found, ChannelError) for found in outcomes.values())
+
+
+@pytest.mark.parametrize("liar", [0, 3])
+def test_nobody_keeps_rows_before_everybody_has_them(liar: int) -> None:
+    """A member that is silent at the end, or has another outcome, leaves nobody with rows."""
+    for said in (None, bytes(32)):
+        outcomes = Scene(lists_of(2), (3, 1)).run(
+            wire=bending(liar, lambda peer, tag, payload, said=said: said if tag == "cohort/end" else payload),
+            timeout_s=1.0,
+        )
+        honest = [found for number, found in outcomes.items() if number != liar]
+        assert all(isinstance(found, ChannelError | ContributionRejectedError) for found in honest)
+        blamed = {found.suspects for found in honest if isinstance(found, ContributionRejectedError)}
+        assert blamed == (set() if said is None else {(liar,)})
 
 
 def test_rows_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def check_honest(outcomes: dict[int, Any], liar: int) -> bool:
 
 def test_an_outside_owner_that_changes_a_message_is_refused_or_harms_itself() -> None:
     sent = messages_of(3)
-    assert len(sent) == 11  # record to four, salt to two, seeds to three, a component to two
+    assert len(sent) == 15  # record and end to four, salt to two, seeds to three, a component to two
     unnoticed = []
     for place, tag in enumerate(sent):
         outcomes = run_with_lie(3, place)

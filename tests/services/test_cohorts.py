@@ -8,46 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cohort_samples import EPSILON, LOG_ROWS, PEOPLE, disguised, listed, table
 from typer.testing import CliRunner
 
 from ledger.cohorts import CohortState
 from ledger.errors import RecordInvalidError
-from query.kinds import BoundedInteger
 from query.layout import cohort_question
-from query.policy import Policy, encode_policy
-from query.schema import ColumnSchema, TableSchema, encode_schema
 from services.cli.main import app
 from services.client import Tallystick
 from services.cohort_proof import cohort_relation, proof_of
 from services.cohort_run import run_alignment
-from services.deployment import LocalDeployment, TableInput
+from services.deployment import LocalDeployment
 from services.errors import RefusedError, RemoteError
 from services.identity import Role
 from services.party.client import PartyClient
 from services.verify import verify_registrations
 
-LOG_ROWS = 6
-EPSILON = 20.0
 HOSPITAL, LABORATORY, BUREAU = 0, 1, 2
-PEOPLE = [f"Nr. {number:04} Müller" for number in range(36)]
 CLINIC, LOANS = PEOPLE[:22], PEOPLE[14:36]
 COMMON = 8
-
-
-def listed(people: list[str]) -> bytes:
-    return ("name\n" + "".join(f"{person}\n" for person in people)).encode()
-
-
-def disguised(person: str) -> str:
-    """The same person as another register may write it: full width, upper case, decomposed, more space."""
-    return person.upper().replace("NR.", "ＮＲ.").replace("Ü", "U\u0308").replace(" ", "  ")
-
-
-def table(party: int, name: str, owner: str, cohort: str, people: list[str], factor: int) -> TableInput:
-    schema = TableSchema(name, owner, "people", "person", cohort, (ColumnSchema("x", BoundedInteger(0, 1000)),))
-    lines = [f"{person},{factor * int(person.split()[1])}" for person in people]
-    csv = "\n".join(["person,x", *lines]) + "\n"
-    return TableInput(party, encode_schema(schema), encode_policy(Policy(minimum_group=5)), csv.encode(), LOG_ROWS)
 
 
 @pytest.fixture(scope="module")
