@@ -45,10 +45,11 @@ def foreign_tls(tmp_path_factory: pytest.TempPathFactory) -> IssueTls:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
-    """A running deployment with three registered tables; whoever stops a part of it starts it again."""
+    """A running deployment with three registered tables, and a fourth member who has none yet and is an outside owner;
+    whoever stops a part of it starts it again."""
     from study_samples import make_samples, small_deployment, table_inputs
 
-    with small_deployment(tmp_path_factory.mktemp("deployment")) as running:
+    with small_deployment(tmp_path_factory.mktemp("deployment"), "pharmacy") as running:
         for table in table_inputs(make_samples()):
             registered = running.register(table)
             assert registered.version == 1

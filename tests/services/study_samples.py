@@ -13,6 +13,7 @@ from query.limits import Limits
 from query.policy import Policy, encode_policy
 from query.schema import ColumnSchema, TableSchema, encode_schema
 from services.deployment import LocalDeployment, TableInput
+from services.deployment_layout import PARTY_NAMES
 from zk.srs import development_srs
 
 LOG_ROWS = 6
@@ -77,6 +78,7 @@ def table_input(party: int, schema: TableSchema, policy: Policy, rows: list[tupl
     return TableInput(party, encode_schema(schema), encode_policy(policy), stream.getvalue().encode(), LOG_ROWS, "row")
 
 
-def small_deployment(folder: Path) -> LocalDeployment:
-    """A deployment over a development string for 2^6 rows; not started."""
-    return LocalDeployment(folder, srs=development_srs(LOG_ROWS, b"end to end"), message_timeout_s=20.0)
+def small_deployment(folder: Path, *outside: str) -> LocalDeployment:
+    """A deployment over a development string for 2^6 rows, with outside owners of these names; not started."""
+    srs, names = development_srs(LOG_ROWS, b"end to end"), (*PARTY_NAMES, *outside)
+    return LocalDeployment(folder, srs=srs, names=names, message_timeout_s=20.0)
