@@ -25,6 +25,8 @@ FORMAT: Final = "tallystick.layout/1"
 PERSON_BITS: Final = 63
 KINDS: Final = (ColumnKind.BOOLEAN, ColumnKind.INTEGER)
 """Kinds of a layout's columns, present and person."""
+MAX_OWNERS: Final = 15
+"""Of a cohort that can be proved: a form for every two of them and one for each, of at most 128."""
 
 _QUESTION = re.compile(
     r"\s*PROVE\s+COHORT\s+([A-Za-z0-9][A-Za-z0-9_-]{0,47})\s+VERSION\s+([1-9][0-9]{0,8})\s*;?\s*", re.IGNORECASE

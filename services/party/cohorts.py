@@ -18,6 +18,7 @@ from ledger.cohorts import CohortRecord, CohortState
 from ledger.errors import RecordInvalidError
 from mpc.shares import PARTIES
 from query.errors import RowInvalidError
+from query.layout import MAX_OWNERS
 from services.channel import PeerNetwork
 from services.directory import member_hash
 from services.errors import RecordUnknownError, RequestInvalidError, StateConflictError
@@ -108,9 +109,11 @@ class CohortKeeper:
         """Propose a cohort or its next version; returns version and transaction.
 
         Raises:
-            RequestInvalidError: an owner is none of the ledger's members.
+            RequestInvalidError: an owner is none of the ledger's members, or there are more than can be proved.
             LedgerError: the ledger refused or does not answer.
         """
+        if len(owners) > MAX_OWNERS:
+            raise RequestInvalidError("owners", f"{len(owners)}, and a cohort of more than {MAX_OWNERS} has no proof")
         by_hash = {member.did_hash: member.address for member in self._ledger.registry.members()}
         addresses = []
         for owner in owners:

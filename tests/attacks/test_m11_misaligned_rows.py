@@ -6,9 +6,10 @@ import pytest
 from joint_harness import check_success, nothing_released, run_session
 from samples import Sample, sample
 
-from query.layout import joint_relation, layout_relation, parse_cohort_question, person_number
+from mpc.errors import MpcError
+from query.layout import MAX_OWNERS, joint_relation, layout_relation, parse_cohort_question, person_number
 from services.errors import ContributionRejectedError
-from zk.errors import WitnessUnsatisfiedError
+from zk.errors import RelationInvalidError, WitnessUnsatisfiedError
 
 N = 16
 SALT = b"\7" * 32
@@ -58,6 +59,37 @@ def test_two_persons_in_one_row_fail_before_anything_is_opened(owners: tuple[lis
     assert all("r(zeta)" in str(result) for result in outcome.results)
     nothing_released(outcome, {0, 1, 2})
     assert "shifted" not in {tag.rsplit("/", 1)[-1] for tag in outcome.tags()}
+
+
+OUTSIDE = {"one inside, two outside": (0, 3, 4), "two outside": (4, 3), "one inside, one outside": (3, 1)}
+
+
+def held_by(numbers: tuple[int, ...]) -> dict[int, int]:
+    """Owner of every column, by the owners' numbers."""
+    return {2 * place + offset: number for place, number in enumerate(numbers) for offset in (1, 2)}
+
+
+@pytest.mark.parametrize("who", OUTSIDE)
+def test_it_is_the_same_for_owners_outside_the_three(who: str) -> None:
+    numbers = OUTSIDE[who]
+    found = joined(*(A, B, C)[: len(numbers)])
+    outcome = run_session(found, held_by(numbers))
+    check_success(found, outcome, 3)
+    wrong = run_session(joined(*(A, swapped(B, 3, 4), C)[: len(numbers)]), held_by(numbers))
+    everybody = [*wrong.results, *wrong.outside.values()]
+    assert len(everybody) == 3 + sum(number > 2 for number in numbers)
+    assert all(isinstance(result, ContributionRejectedError | MpcError) for result in everybody)
+    assert any("r(zeta)" in str(result) for result in everybody)
+    nothing_released(wrong, {0, 1, 2})
+    # an outside owner's masked part is nothing without those of the parties, who keep theirs back
+    assert "shifted" not in {tag.rsplit("/", 1)[-1] for tag in wrong.tags(0, 1, 2)}
+
+
+def test_as_many_owners_as_a_proof_takes() -> None:
+    relation = joint_relation([(place + 1, 1) for place in range(MAX_OWNERS)], 10)
+    assert len(relation.registered) == 2 * MAX_OWNERS
+    with pytest.raises(RelationInvalidError):
+        joint_relation([(place + 1, 1) for place in range(MAX_OWNERS + 1)], 10)
 
 
 def test_a_single_prover_cannot_show_it_either() -> None:

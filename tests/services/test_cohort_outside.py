@@ -27,9 +27,9 @@ from services.party.cohort_outside import OUTCOME
 from zk.field import FR
 
 
-def lists_of(owners: int, log_rows: int = 6) -> list[list[int]]:
-    """Each has persons of its own, some of its neighbour's and one that all have."""
-    return [[1000, *range(100 * place, 100 * place + 3), 100 * (place + 1) % (100 * owners)] for place in range(owners)]
+def lists_of(owners: int) -> list[list[int]]:
+    """Each has persons of its own, one of its neighbour's and one that all have."""
+    return [[77, *range(100 * at, 100 * at + 3), 100 * (at + 1) % (100 * owners)] for at in range(owners)]
 
 
 def require_ideal(lists: Sequence[Sequence[int]], rows: Sequence[Sequence[int]], n: int) -> None:

@@ -152,6 +152,8 @@ def test_a_cohort_that_is_too_small_says_what_it_needs(parties: list[PartyClient
         parties[HOSPITAL].propose_cohort("two.words", ["hospital", "bureau"], 6, EPSILON)
     with pytest.raises(RemoteError, match="no party"):
         parties[HOSPITAL].propose_cohort("other", ["hospital", "nobody"], 6, EPSILON)
+    with pytest.raises(RemoteError, match="has no proof"):
+        parties[HOSPITAL].propose_cohort("other", [f"owner-{number}" for number in range(16)], 6, EPSILON)
 
 
 def test_an_agency_does_not_run_alignments(deployment: LocalDeployment) -> None:
