@@ -203,7 +203,7 @@ class JointSession(ContributorSession):
         factor = self._engine.random(1, "remainder/factor")
         product = self._engine.multiply(remainder, factor, "remainder/product")
         if FR.to_integers(self._engine.open(product, "remainder/opened")) != [0]:
-            raise ContributionRejectedError("testing r(zeta) for zero")
+            raise ContributionRejectedError("testing r(zeta) for zero", self._plan.contributors)
         self._show_shifted()
 
     def _bind_sums(self, proof: Proof) -> None:
