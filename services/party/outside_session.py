@@ -7,7 +7,8 @@ what meets others', and holds no share of anything.
 
 Everything it sends is an input (`mpc.outside`), masked by its share of zero, or shown by the finished proof anyway. It
 relies on the three, two of them honest, for what is checked on shares: that uploads are those committed to, that
-r(ζ) = 0, and the disclosure rules.
+r(ζ) = 0, and the disclosure rules. Its masked part of A(ωζ) leaves without waiting for r(ζ) = 0: where that fails the
+three keep theirs, and without them it is uniform.
 """
 
 from __future__ import annotations
