@@ -300,6 +300,28 @@ def test_an_outside_owner_that_ends_while_it_proves_or_lies_costs_the_query_and_
     works(asker, scene)
 
 
+def test_outside_owners_need_not_know_one_another_unless_a_question_joins_them(
+    asker: Tallystick, five: LocalDeployment, scene: Scene
+) -> None:
+    """As when the clinic joined after the pharmacy's file was written."""
+    path = five.folder / f"party-{PHARMACY}.toml"
+    complete = path.read_text()
+    head, _, last = complete.rpartition("[[peers]]")
+    assert '"clinic"' in last
+    five.stop_party(PHARMACY)
+    path.write_text(head)
+    five.start_party(PHARMACY)
+    works(asker, scene)
+    check_answer(asker, scene, "SELECT COUNT(*) AS n, COUNT(site) AS k FROM visits")
+    with pytest.raises(QueryFailedError) as failed:
+        asker.query(f"SELECT COUNT(*) AS n {OUTSIDE}", purpose="strangers")
+    assert failed.value.code == "STATE_CONFLICT"
+    five.stop_party(PHARMACY)
+    path.write_text(complete)
+    five.start_party(PHARMACY)
+    check_answer(asker, scene, f"SELECT COUNT(*) AS n, SUM(d.cost) AS s {OUTSIDE}")
+
+
 def test_public_numbers_of_an_outside_owner_need_that_owner_alone(
     asker: Tallystick, five: LocalDeployment, scene: Scene
 ) -> None:
