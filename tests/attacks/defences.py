@@ -45,6 +45,7 @@ _ABSORBED: Final = ("attacks/test_absorption.py", "attacks/test_absorption_round
 _VERIFIER: Final = "zk/verifier.py"
 _STATEMENT: Final = "zk/statement.py"
 _SESSION: Final = "services/party/session.py"
+_STEPS: Final = "services/party/session_steps.py"
 _RULES: Final = "zk/relation_rules.py"
 _PROOF_CONTRACT: Final = "ledger/contracts/ProofVerifier.vy"
 _STUDIES: Final = "ledger/contracts/Studies.vy"
@@ -141,14 +142,14 @@ _HIDDEN_GUARDS: Final = (
     Defence("hidden guards fit (32 rows each)", "zk/relation_rules.py",
             "return log_rows >= MIN_GUARD_LOG_ROWS and (max(guards) + 1) * cells <= 1 << log_rows >> GUARD_BITS_LOG",
             "return True", _attack("hidden_guards"), "where_their_rows_fit"),
-    Defence("plan and statement have one minimum", _SESSION, "if plan.statement.minimum not in (None, plan.minimum):",
+    Defence("plan and statement have one minimum", _STEPS, "if plan.statement.minimum not in (None, plan.minimum):",
             "if False:", ("services/test_session_guards.py",), "one_minimum"),
     Defence("products of the bits are checked (M13)", "mpc/bits.py", "products.verify()", "pass",
             ("services/test_session_guards.py",), "bent_product"),
 )
 
 _SESSIONS: Final = (
-    Defence("sums of a joint proof are sealed (M1)", _SESSION, "if self._relation.plain:", "if False:",
+    Defence("sums of a joint proof are sealed (M1)", _STEPS, "if self._relation.plain:", "if False:",
             _attack("m01_weights"), "even_of_one_owner"),
     Defence("plain sums have one owner (M1)", "zk/prover.py",
             'raise RelationInvalidError("sums stand in the statement only where one contributor owns every '
