@@ -7,6 +7,7 @@ from typing import Final
 from services.errors import PeerUnavailableError, RemoteError
 
 _CERTIFICATE_SIGNS: Final = ("handshake", "peer name", "hostname verification")  # gRPC says it in words only
+_GIVEN_UP: Final = "endpoint closing"  # our side ended a handshake that the other never answered: it is frozen
 
 
 class PeerNotTrustedError(PeerUnavailableError):
@@ -21,6 +22,6 @@ def peer_unavailable(who: str, error: RemoteError) -> PeerUnavailableError:
         error: what the transport said.
     """
     said = error.message.lower()
-    if any(sign in said for sign in _CERTIFICATE_SIGNS):
+    if _GIVEN_UP not in said and any(sign in said for sign in _CERTIFICATE_SIGNS):
         return PeerNotTrustedError(f"{who}: the connection was refused for a certificate, ours or theirs")
     return PeerUnavailableError(f"{who} does not answer")

@@ -33,12 +33,14 @@ from services.demo.diabetes import COHORT, COHORT_NAME, EPSILON, KEY, LOG_ROWS, 
 from services.demo.display import Display
 from services.demo.errors import DemoError, DemoFailedError, DemoSizeError
 from services.demo.export import ROW, identifier_csv, keyed_csv, shuffled, table_csv
+from services.demo.housing import OWNER, make_housing
 from services.demo.questions import PURPOSE, ask, report_on, sum_labels
 from services.demo.report import CheatReport, DemoReport, store_report
 from services.demo.rogue_coordinator import RogueCoordinator, released_to_agency
 from services.demo.studies import STUDIES, Study
 from services.demo.tables import DemoTable
 from services.deployment import LocalDeployment, TableInput
+from services.deployment_layout import PARTY_NAMES
 from services.errors import RemoteError, ServiceError
 from services.results import Result
 from services.verify import verify_published
@@ -151,7 +153,7 @@ class _Demo:
             raise DemoSizeError(f"the demonstration needs {MIN_PERSONS} persons: in a smaller city some groups fall "
                                 f"below the minimum of {MINIMUM_GROUP}")
         city = make_city(persons, seed)
-        self._tables = {table.name: table for table in (*city.tables, *load_tables())}
+        self._tables = {table.name: table for table in (*city.tables, make_housing(city), *load_tables())}
         with self._deployed(max(table.log_rows for table in self._tables.values())) as deployment:
             orders = self._align(deployment)
             self._register(deployment, persons, orders)
@@ -162,11 +164,13 @@ class _Demo:
 
     @contextmanager
     def _deployed(self, log_rows: int) -> Iterator[LocalDeployment]:
-        self._display.heading("A ledger, three parties with their provers, a coordinator")
+        self._display.heading("A ledger, three parties and an owner outside them, their provers, a coordinator")
         began = time.monotonic()
         with ExitStack() as stack:
             with self._display.waiting("starting") as note:
-                deployment = stack.enter_context(LocalDeployment(self._folder, log_rows=log_rows, progress=note))
+                deployment = stack.enter_context(
+                    LocalDeployment(self._folder, log_rows=log_rows, names=(*PARTY_NAMES, OWNER), progress=note)
+                )
             names = list(deployment.processes())
             self._display.line(f"{len(names)} processes in {time.monotonic() - began:.1f} s: {', '.join(names)}")
             self._display.line(f"the reference string comes from a ceremony of {', '.join(deployment.names)}")
@@ -206,8 +210,8 @@ class _Demo:
                 found = deployment.register(TableInput(table.party, encode_schema(table.schema), policy, csv,
                                                        table.log_rows, row_column))
             self._display.registered(table, found.columns, found.gas, time.monotonic() - began)
-        self._display.line(f"hospital, laboratory and credit describe a SYNTHETIC city of {persons:,} persons; "
-                           "exams and serum are 442 real patients (scikit-learn's bundled diabetes data)")
+        self._display.line(f"hospital, laboratory, credit and tenancies describe a SYNTHETIC city of {persons:,} "
+                           "persons; exams and serum are 442 real patients (scikit-learn's bundled diabetes data)")
 
     def _ask_all(self, deployment: LocalDeployment, agency: Tallystick) -> list[Result]:
         self._display.heading("Questions of an agency")

@@ -150,6 +150,16 @@ STUDIES: Final = (
         ranges=(Range(("laboratory", "hba1c"), 65),),
     ),
     Study(
+        "Do arrears of rent follow visits to the hospital? (the housing office is none of the three that compute)",
+        "SELECT t.late, COUNT(*) AS persons, AVG(h.visits) AS mean_visits, AVG(t.rent_cents) AS mean_rent_cents\n"
+        "FROM hospital h JOIN tenancies t ON h.person = t.person\n"
+        "GROUP BY t.late",
+        ("hospital", "tenancies"),
+        (Output("persons", "COUNT"), Output("mean_visits", "AVG", (("hospital", "visits"),)),
+         Output("mean_rent_cents", "AVG", (("tenancies", "rent_cents"),))),
+        groups=(("tenancies", "late"),),
+    ),
+    Study(
         "442 real patients: body mass index and the progression of diabetes",
         "SELECT COUNT(*) AS patients, AVG(e.bmi) AS mean_bmi, CORR(e.bmi, s.progression) AS correlation\n"
         "FROM exams e JOIN serum s ON e.patient = s.patient",

@@ -22,7 +22,7 @@ class DemoTable:
 
     Args:
         schema: the public schema.
-        party: number of the computing party that owns it.
+        party: number of the member that owns it.
         log_rows: log2 of N, the rows of the cohort with padding.
         present: (persons,) which persons the table has. Secret.
         values: by column, (persons,) values in units of 10^−scale (0 and 1 for booleans). Meaningless where absent or

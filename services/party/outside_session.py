@@ -7,7 +7,8 @@ what meets others', and holds no share of anything.
 
 Everything it sends is an input (`mpc.outside`), masked by its share of zero, or shown by the finished proof anyway. It
 relies on the three, two of them honest, for what is checked on shares: that uploads are those committed to, that
-r(ζ) = 0, and the disclosure rules.
+r(ζ) = 0, and the disclosure rules. Its masked part of A(ωζ) leaves without waiting for r(ζ) = 0: where that fails the
+three keep theirs, and without them it is uniform.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from services.party.session_inputs import outside_parts
 from services.party.session_messages import ContributorMessages
 from services.party.session_plan import RANKS_STAGE, REFUSED, SHOWN_TAG, VERDICT_TAG, SessionPlan
 from services.party.session_steps import ContributorSession
-from zk.errors import NonCanonicalEncodingError, RelationInvalidError
+from zk.errors import NonCanonicalEncodingError
 from zk.field import FR, Words
 from zk.proof import Proof
 from zk.statement import opened_rows
@@ -46,8 +47,7 @@ class OutsideSession(ContributorSession):
         ranks: this owner's part in the order statistics of the question.
 
     Raises:
-        RelationInvalidError: the relation's sums are plain, or its hidden guards are proved for another minimum group
-            than the plan's.
+        RelationInvalidError: as `ContributorSession`.
         ProtocolStateError: this end is none of the plan's outside owners.
     """
 
@@ -64,10 +64,6 @@ class OutsideSession(ContributorSession):
         super().__init__(plan, prover, spend, progress)
         if channel.party not in plan.outside:
             raise ProtocolStateError(f"member {channel.party} is none of the outside owners of this session")
-        if self._relation.plain:
-            raise RelationInvalidError("sums of a joint proof are sealed (M1)")
-        if plan.statement.minimum not in (None, plan.minimum):
-            raise RelationInvalidError("the statement names another minimum group than the plan")
         self._channel, self._ranks = channel, ranks
         self._owner = OutsideOwner(FR, channel, plan.session, plan.attempt)
         self._messages = ContributorMessages(

@@ -114,7 +114,9 @@ class RankSession:
         masked = products.multiply(masks, products.linear([(1, lifted), (-1, guards)]))
         products.verify()
         if any(engine.ring.to_integers(engine.open(masked.value, "ranks/opened"))):
-            raise ContributionRejectedError("comparing the rows of order statistics with the proved counts")
+            raise ContributionRejectedError(
+                "comparing the rows of order statistics with the proved counts", self.messages.contributors
+            )
 
 
 def compare_plans(messages: ContributorMessages, session: bytes, plan: RankPlan) -> None:

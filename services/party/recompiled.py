@@ -13,10 +13,13 @@ from query.errors import QueryError
 from query.layout import parse_cohort_question
 from query.plan import Plan, compile_question
 from query.policy import parse_policy
+from query.schema import parse_schema
+from query.sql import parse_question
 from services.directory import read_directory
 from services.errors import StateConflictError
 from services.party.client import TableDocument
-from services.party.store import PartyStore, StoredQuery
+from services.party.store import PartyStore
+from services.party.stored import StoredQuery
 from zk.encoding import relation_hash
 
 
@@ -36,9 +39,10 @@ def recompiled_plan(store: PartyStore, registry: Registry, query: QueryRecord, a
     """
     if parse_cohort_question(asked.sql) is not None:
         return None
-    documents = [TableDocument(*texts) for texts in _texts(store, registry, query)]
-    directory = read_directory(registry, documents).directory
+    texts = _texts(store, registry, query)
     try:
+        texts += _only_named(store, registry, asked.sql, texts)
+        directory = read_directory(registry, [TableDocument(*pair) for pair in texts]).directory
         plan = compile_question(asked.sql, directory, publication=asked.publication)
     except QueryError as error:
         raise StateConflictError("the question does not compile any more: propose it again") from error
@@ -62,6 +66,19 @@ def dominance_of(store: PartyStore, registry: Registry, query: QueryRecord, aske
         return DominanceChecks()
     plan = recompiled_plan(store, registry, query, asked)
     return DominanceChecks() if plan is None else plan.dominance
+
+
+def _only_named(
+    store: PartyStore, registry: Registry, sql: str, used: list[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """Schema and policy of tables that a question names and uses no column of, as one LEFT JOINed to count rows."""
+    missing = {table.name for table in parse_question(sql).tables} - {parse_schema(schema).name for schema, _ in used}
+    found = []
+    for record in registry.datasets() if missing else ():
+        schema, policy = store.document(record.schema_hash), store.document(record.policy_hash)
+        if schema is not None and policy is not None and parse_schema(schema).name in missing:
+            found.append((schema, policy))
+    return found
 
 
 def _texts(store: PartyStore, registry: Registry, query: QueryRecord) -> list[tuple[bytes, bytes]]:

@@ -53,7 +53,7 @@ from services.party.session_plan import (
 )
 from services.party.session_steps import ContributorSession
 from zk.curve import encode_points
-from zk.errors import NonCanonicalEncodingError, RelationInvalidError
+from zk.errors import NonCanonicalEncodingError
 from zk.field import FR
 from zk.proof import Proof
 from zk.statement import opened_rows
@@ -85,8 +85,7 @@ class JointSession(ContributorSession):
         ranks: this party's part in the order statistics of the question.
 
     Raises:
-        RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1); or
-            its hidden guards are proved for another minimum group than the plan's.
+        RelationInvalidError: as `ContributorSession`.
     """
 
     def __init__(
@@ -104,10 +103,6 @@ class JointSession(ContributorSession):
         self._channel, self._audit, self._ranks = channel, audit, ranks
         self._three = SelectedChannel(channel, range(PARTIES))
         self._party = channel.party
-        if self._relation.plain:
-            raise RelationInvalidError("sums of a joint proof are sealed (M1)")
-        if plan.statement.minimum not in (None, plan.minimum):
-            raise RelationInvalidError("the statement names another minimum group than the plan")
 
     def run(self) -> SessionResult:
         """Run every step in order.
@@ -203,7 +198,7 @@ class JointSession(ContributorSession):
         factor = self._engine.random(1, "remainder/factor")
         product = self._engine.multiply(remainder, factor, "remainder/product")
         if FR.to_integers(self._engine.open(product, "remainder/opened")) != [0]:
-            raise ContributionRejectedError("testing r(zeta) for zero")
+            raise ContributionRejectedError("testing r(zeta) for zero", self._plan.contributors)
         self._show_shifted()
 
     def _bind_sums(self, proof: Proof) -> None:

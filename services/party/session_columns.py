@@ -160,7 +160,7 @@ class SessionColumns:
             return
         if found is None or any(other[: len(digest)] != digest for other in told.values()):
             # with different coins honest holders disagree: nobody is named for that
-            found = ContributionRejectedError("comparing what was found of the uploads")
+            found = ContributionRejectedError("comparing what was found of the uploads", self._messages.contributors)
         try:
             self._bind_each(f"{tag}/each", columns, round_points)
         except MpcError as error:
@@ -175,7 +175,7 @@ class SessionColumns:
         powers = FR.powers(weight, len(columns))
         committed = np.concatenate([self._commitment(column, round_points) for column in columns])
         if not (found == msm(committed, powers)).all():
-            raise ContributionRejectedError("binding the shares of a round's columns")
+            raise ContributionRejectedError("binding the shares of a round's columns", self._messages.contributors)
 
     def _bind_each(self, tag: str, columns: Sequence[int], round_points: Words) -> None:
         """Both holders of a component publish its commitment; the three must sum to the column's."""

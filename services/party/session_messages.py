@@ -46,7 +46,7 @@ class ContributorMessages:
             ContributionRejectedError: a peer has another.
         """
         if any(other != digest for other in self.exchange(tag, digest).values()):
-            raise ContributionRejectedError(check)
+            raise ContributionRejectedError(check, self.contributors)
 
     def sum_of_points(self, tag: str, mine: Words) -> Words:
         """Everyone's contributions, added up. Every receiver gets the same or the digests differ later."""
@@ -56,7 +56,7 @@ class ContributorMessages:
         stacked = np.stack([received[p] for p in sorted(received)])
         total = np.concatenate([sum_points(np.ascontiguousarray(stacked[:, k])) for k in range(len(mine))])
         if not total.any(axis=1).all():  # a masked sum is infinity only where the last sender wanted it so
-            raise ContributionRejectedError(f"summing {tag}")
+            raise ContributionRejectedError(f"summing {tag}", self.contributors)
         return total
 
     def sum_of_scalars(self, tag: str, mine: Words) -> Words:

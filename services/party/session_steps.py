@@ -10,6 +10,7 @@ from services.party.session_messages import ContributorMessages
 from services.party.session_plan import SessionPlan
 from services.party.session_values import ValueShares, combine_values, decode_values
 from services.prover.steps import committed_openings
+from zk.errors import RelationInvalidError
 from zk.proof import Proof
 from zk.transcript import FR_MODULUS, hash_words
 
@@ -22,6 +23,10 @@ class ContributorSession:
         prover: this contributor's.
         spend: makes the durable SPENT mark; called before the first evaluation leaves.
         progress: called with the name of each stage as it begins.
+
+    Raises:
+        RelationInvalidError: the relation's sums are plain: those are proved by the one owner of its columns (M1); or
+            its hidden guards are proved for another minimum group than the plan's.
     """
 
     _messages: ContributorMessages
@@ -31,6 +36,10 @@ class ContributorSession:
     ) -> None:
         self._plan, self._prover, self._spend, self._progress = plan, prover, spend, progress
         self._relation = plan.statement.relation
+        if self._relation.plain:
+            raise RelationInvalidError("sums of a joint proof are sealed (M1)")
+        if plan.statement.minimum not in (None, plan.minimum):
+            raise RelationInvalidError("the statement names another minimum group than the plan")
 
     def _quotient(self) -> None:
         self._progress("quotient")

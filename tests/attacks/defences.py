@@ -45,6 +45,7 @@ _ABSORBED: Final = ("attacks/test_absorption.py", "attacks/test_absorption_round
 _VERIFIER: Final = "zk/verifier.py"
 _STATEMENT: Final = "zk/statement.py"
 _SESSION: Final = "services/party/session.py"
+_STEPS: Final = "services/party/session_steps.py"
 _RULES: Final = "zk/relation_rules.py"
 _PROOF_CONTRACT: Final = "ledger/contracts/ProofVerifier.vy"
 _STUDIES: Final = "ledger/contracts/Studies.vy"
@@ -141,14 +142,14 @@ _HIDDEN_GUARDS: Final = (
     Defence("hidden guards fit (32 rows each)", "zk/relation_rules.py",
             "return log_rows >= MIN_GUARD_LOG_ROWS and (max(guards) + 1) * cells <= 1 << log_rows >> GUARD_BITS_LOG",
             "return True", _attack("hidden_guards"), "where_their_rows_fit"),
-    Defence("plan and statement have one minimum", _SESSION, "if plan.statement.minimum not in (None, plan.minimum):",
+    Defence("plan and statement have one minimum", _STEPS, "if plan.statement.minimum not in (None, plan.minimum):",
             "if False:", ("services/test_session_guards.py",), "one_minimum"),
     Defence("products of the bits are checked (M13)", "mpc/bits.py", "products.verify()", "pass",
             ("services/test_session_guards.py",), "bent_product"),
 )
 
 _SESSIONS: Final = (
-    Defence("sums of a joint proof are sealed (M1)", _SESSION, "if self._relation.plain:", "if False:",
+    Defence("sums of a joint proof are sealed (M1)", _STEPS, "if self._relation.plain:", "if False:",
             _attack("m01_weights"), "even_of_one_owner"),
     Defence("plain sums have one owner (M1)", "zk/prover.py",
             'raise RelationInvalidError("sums stand in the statement only where one contributor owns every '
@@ -163,7 +164,7 @@ _SESSIONS: Final = (
             'raise ShareMismatchError(f"the holders of component {self._previous} of {label!r} disagree")', "pass",
             ("mpc/test_checked_words.py", "mpc/test_checked_shuffle.py")),
     Defence("r(ζ) = 0 is tested before A(ωζ) is opened (M3)", _SESSION,
-            'raise ContributionRejectedError("testing r(zeta) for zero")', "pass",
+            'raise ContributionRejectedError("testing r(zeta) for zero", self._plan.contributors)', "pass",
             _attack("m03_failed_proof"), "probe"),
     Defence("small cells stay closed (M5)", "services/disclosure.py", "if not risks[row % cells] and not", "if not",
             _attack("m05_suppressed_rows"), "suppressed_cell"),
@@ -181,8 +182,8 @@ _SESSIONS: Final = (
     Defence("nothing is released where all are small (M5)", _SESSION, "if risks.all():", "if False:",
             _attack("m05_suppressed_rows"), "opened_to_nobody or all_of_whose"),
     Defence("uploads are bound to commitments (M13)", "services/party/session_columns.py",
-            'raise ContributionRejectedError("binding the shares of a round\'s columns")', "pass",
-            _attack("m13_uploads"), "something_else or every_upload"),
+            'raise ContributionRejectedError("binding the shares of a round\'s columns", self._messages.contributors)',
+            "pass", _attack("m13_uploads"), "something_else or every_upload"),
     Defence("both holders publish one commitment (M13)", "services/party/session_messages.py",
             'raise ContributionRejectedError(f"comparing both holders\' {name}", (holder, following))', "pass",
             _attack("m13_uploads"), "another_commitment"),

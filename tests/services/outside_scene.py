@@ -13,7 +13,9 @@ from query_tables import Record
 from study_samples import LOG_ROWS, MINIMUM, UNAUDITED, small_deployment, table_input
 
 from query.aggregates import Statistic
+from query.dominance import DominanceClause, LargestRule
 from query.kinds import Boolean, BoundedInteger, Category
+from query.limits import Limits
 from query.policy import Policy
 from query.publication import Publication
 from query.schema import ColumnSchema, TableSchema
@@ -44,18 +46,22 @@ VISITS = _schema(
     ColumnSchema("site", Category(("north", "south"))),
 )  # fmt: skip
 DONORS = _schema("donors", CLINIC, ColumnSchema("litres", BoundedInteger(0, 40)))
-COHORT = _schema("smokers", PHARMACY, ColumnSchema("years", BoundedInteger(0, 80)))
+SMOKERS = _schema("smokers", PHARMACY, ColumnSchema("years", BoundedInteger(0, 80)))
+GRANTS = _schema("grants", CLINIC, ColumnSchema("amount", BoundedInteger(0, 9000)), ColumnSchema("few", Boolean()))
+"""Among ten, one has nearly everything; among all, nobody has."""
 WARDS = tuple(
     _schema(f"ward_{name}", number, ColumnSchema("bmi", BoundedInteger(10, 60)), ColumnSchema("smoker", Boolean()))
     for number, name in enumerate(NAMES)
 )
 
 RANKED = (Statistic.COUNT, Statistic.SUM, Statistic.AVG, Statistic.MEDIAN)
+RULED = Limits(audited=False, dominance=DominanceClause((LargestRule(1, 50),), ("amount",)))
 OPEN = Policy(minimum_group=MINIMUM, public_release=True, limits=UNAUDITED)
 POLICIES = {
     "drugs": Policy(minimum_group=MINIMUM, public_release=True, hidden_values=("margin",), limits=UNAUDITED),
     "donors": Policy(minimum_group=MINIMUM, automatic=False, limits=UNAUDITED),
     "smokers": Policy(minimum_group=MINIMUM),  # audited
+    "grants": Policy(minimum_group=MINIMUM, limits=RULED),
 } | {schema.name: replace(OPEN, statistics=RANKED) for schema in WARDS}
 
 
@@ -66,7 +72,7 @@ class Scene:
         rng = random.Random(SEED)
         self.twin = Twin()
         self.records: dict[str, list[Record | None]] = {}
-        self.schemas = (PATIENTS, DRUGS, VISITS, DONORS, COHORT, *WARDS)
+        self.schemas = (PATIENTS, DRUGS, VISITS, DONORS, SMOKERS, GRANTS, *WARDS)
         for schema in self.schemas:
             rows = WARD_ROWS if schema in WARDS else 1 << LOG_ROWS
             self.records[schema.name] = [self._record(rng, schema, row) for row in range(rows)]
@@ -92,6 +98,8 @@ class Scene:
 
     @staticmethod
     def _record(rng: random.Random, schema: TableSchema, row: int) -> Record | None:
+        if schema is GRANTS:
+            return {schema.key: row, "amount": 9000 if row == 0 else 10 if row < 10 else 700, "few": row < 10}
         if rng.random() < 0.2:
             return None
         record: Record = {schema.key: row}

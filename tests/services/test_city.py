@@ -16,6 +16,7 @@ from services.cli.city import app
 from services.demo.city import City, make_city
 from services.demo.errors import DemoFileError, DemoSizeError
 from services.demo.export import store_city, table_csv
+from services.demo.housing import make_housing
 from services.errors import RequestInvalidError
 from services.party.records import parse_records
 
@@ -60,6 +61,19 @@ def test_columns_correlate_within_and_across_owners_and_amounts_are_skewed(city:
     assert correlation(hospital.values["diabetic"], credit.values["in_arrears"], both) > 0.05
     balances = credit.values["balance_cents"][credit.present]
     assert balances.mean() > 1.5 * np.median(balances)
+
+
+def test_the_housing_office_knows_tenants_whose_arrears_follow_the_others(city: City) -> None:
+    housing, (hospital, _, credit) = make_housing(city), city.tables
+    again, other = make_housing(city), make_housing(make_city(10_000, SEED + 1))
+    assert np.array_equal(housing.present, again.present)
+    assert not np.array_equal(housing.present, other.present)
+    assert 0.2 < housing.present.mean() < 0.6
+    assert correlation(housing.values["late"], credit.values["in_arrears"], housing.present & credit.present) > 0.1
+    assert correlation(housing.values["late"], hospital.values["visits"], housing.present & hospital.present) > 0.05
+    columns = encode_rows(housing.schema, housing.records(), housing.log_rows)
+    for column in physical_columns(housing.schema):
+        assert 0 <= columns[column.name].min() <= columns[column.name].max() <= column.bound
 
 
 def test_values_are_missing_and_not_at_random(city: City) -> None:

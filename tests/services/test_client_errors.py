@@ -21,12 +21,14 @@ from services.errors import (
     DisclosureRefusedError,
     PeerUnavailableError,
     RefusedError,
+    RemoteError,
     RequestInvalidError,
 )
 from services.following import raise_unless_published
 from services.identity import Role
 from services.ledger_access import load_account, load_deployment, store_account, store_deployment
 from services.operator import parse_query_id
+from services.unavailable import PeerNotTrustedError, peer_unavailable
 from services.verify import verify_published
 from zk.srs import development_srs
 
@@ -159,3 +161,24 @@ def test_a_malformed_query_id_is_refused(text: str) -> None:
     with pytest.raises(RequestInvalidError):
         parse_query_id(text)
     assert parse_query_id("0x" + "ab" * 32) == b"\xab" * 32
+
+
+@pytest.mark.parametrize(
+    ("said", "trusted"),
+    [  # in gRPC's words
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9: Failed to connect to remote host: "
+         "connect: Connection refused (111)", True),
+        ("failed to connect to all addresses; last error: UNAVAILABLE: ipv4:127.0.0.1:9: Handshake read failed "
+         "(Endpoint closing)", True),
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9: Tls handshake failed "
+         "(TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_"
+         "FAILED: unable to get local issuer certificate: OK", False),
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9: Custom verification check failed "
+         "with error: UNAUTHENTICATED: Hostname Verification Check failed.", False),
+    ],
+)  # fmt: skip
+def test_a_frozen_process_is_no_question_of_certificates(said: str, trusted: bool) -> None:
+    """One that accepts connections and never answers the handshake, which our side then gives up."""
+    found = peer_unavailable("party pharmacy", RemoteError("UNAVAILABLE", said, "UNAVAILABLE"))
+    assert "party pharmacy" in str(found)
+    assert isinstance(found, PeerNotTrustedError) is not trusted

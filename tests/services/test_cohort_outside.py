@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -161,6 +162,17 @@ def test_an_outcome_told_otherwise_gives_the_owner_nothing(liar: int, fault: str
         assert isinstance(found, ContributionRejectedError) and found.suspects == (liar,)
     else:
         assert isinstance(found, MessageRejectedError)
+
+
+@pytest.mark.parametrize("liar", [0, 2])
+def test_a_party_that_tells_an_owner_nothing_leaves_it_no_longer_waiting_than_for_any_message(liar: int) -> None:
+    def silent(peer: int, tag: str, payload: bytes) -> bytes | None:
+        return None if peer == 3 and tag in (OUTCOME, "outside/open/rows", "cohort/end") else payload
+
+    began = time.monotonic()
+    outcomes = Scene(lists_of(2), (3, 0)).run(wire=bending(liar, silent), timeout_s=1.0)
+    assert time.monotonic() - began < 6  # it would give the three ten seconds to align
+    assert all(isinstance(found, ChannelError) for found in outcomes.values())
 
 
 def test_parties_that_agree_on_a_false_outcome_are_found_by_the_digest() -> None:

@@ -22,6 +22,7 @@ from services.demo.city import make_city
 from services.demo.comparison import compare_answers, pooled_sums
 from services.demo.diabetes import load_tables
 from services.demo.errors import DemoFailedError, DemoFileError
+from services.demo.housing import make_housing
 from services.demo.pooled import answer_pooled
 from services.demo.report import CheatReport, DemoReport, QueryReport, store_report
 from services.demo.studies import STUDIES, Output, Study
@@ -33,7 +34,8 @@ SEED = 11
 @pytest.fixture(scope="module")
 def tables() -> dict[str, DemoTable]:
     print(f"city seed {SEED}")
-    return {table.name: table for table in (*make_city(3000, SEED).tables, *load_tables())}
+    city = make_city(3000, SEED)
+    return {table.name: table for table in (*city.tables, make_housing(city), *load_tables())}
 
 
 @pytest.fixture(scope="module")

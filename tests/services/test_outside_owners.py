@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+import statsmodels.api as sm
 from typer.testing import CliRunner
 
 for folder in ("query", "services"):
@@ -117,6 +119,17 @@ def test_a_median_of_five_owners_rows_is_told_unproved(asker: Tallystick, scene:
     assert result.unproved == ("m",)
 
 
+def test_a_regression_by_name_over_an_inside_and_two_outside_owners(asker: Tallystick, scene: Scene) -> None:
+    model = asker.ols("drugs.cost", "patients.age", "visits.days", purpose="what raises costs?")
+    rows = scene.twin.ask_rows(f"SELECT d.cost, p.age, v.days {DRUGS} JOIN visits v ON p.person = v.person "
+                               "WHERE v.days IS NOT NULL")  # fmt: skip
+    cost, *terms = np.array(rows, dtype=float).T
+    theirs = sm.OLS(cost, sm.add_constant(np.column_stack(terms))).fit()
+    assert model.n == len(rows)
+    for found, value, error in zip(model.coefficients, theirs.params, theirs.bse, strict=True):
+        assert (found.value, found.se) == pytest.approx((value, error), rel=1e-9)
+
+
 def test_questions_at_the_same_time_keep_apart(asker: Tallystick, scene: Scene) -> None:
     names = ("one outside owner", "two outside owners", "five owners' rows", "products across")
     with ThreadPoolExecutor(len(names)) as pool:
@@ -177,6 +190,20 @@ def test_a_person_at_an_outside_owner_decides(asker: Tallystick, five: LocalDepl
         with pytest.raises(RefusedError):
             asker.result(second.value.query_id, wait_for_approval_s=10.0)
     assert five.ledger_access().studies.state(second.value.query_id) is QueryState.REFUSED
+
+
+def test_a_total_that_one_person_makes_up_stays_closed_by_an_outside_owners_rule(
+    asker: Tallystick, five: LocalDeployment, scene: Scene
+) -> None:
+    join = "FROM grants g JOIN patients p ON g.person = p.person"
+    check_answer(asker, scene, f"SELECT COUNT(*) AS n, SUM(g.amount) AS s {join}")
+    few = f"SELECT COUNT(*) AS n, SUM(g.amount) AS s {join} WHERE g.few"
+    ((n, total),) = scene.twin.ask_rows(few)
+    assert n >= MINIMUM and total > 9000
+    query_id = asker.submit(few, purpose="one of them")
+    with pytest.raises(DisclosureRefusedError):
+        asker.result(query_id)
+    assert five.ledger_access().studies.state(query_id) is QueryState.REFUSED
 
 
 def test_answers_about_an_outside_owners_people_are_audited_against_the_history(
@@ -271,6 +298,28 @@ def test_an_outside_owner_that_ends_while_it_proves_or_lies_costs_the_query_and_
     assert next(asker.studies(1)).attempts == 1
     five.restart_party(PHARMACY)
     works(asker, scene)
+
+
+def test_outside_owners_need_not_know_one_another_unless_a_question_joins_them(
+    asker: Tallystick, five: LocalDeployment, scene: Scene
+) -> None:
+    """As when the clinic joined after the pharmacy's file was written."""
+    path = five.folder / f"party-{PHARMACY}.toml"
+    complete = path.read_text()
+    head, _, last = complete.rpartition("[[peers]]")
+    assert '"clinic"' in last
+    five.stop_party(PHARMACY)
+    path.write_text(head)
+    five.start_party(PHARMACY)
+    works(asker, scene)
+    check_answer(asker, scene, "SELECT COUNT(*) AS n, COUNT(site) AS k FROM visits")
+    with pytest.raises(QueryFailedError) as failed:
+        asker.query(f"SELECT COUNT(*) AS n {OUTSIDE}", purpose="strangers")
+    assert failed.value.code == "STATE_CONFLICT"
+    five.stop_party(PHARMACY)
+    path.write_text(complete)
+    five.start_party(PHARMACY)
+    check_answer(asker, scene, f"SELECT COUNT(*) AS n, SUM(d.cost) AS s {OUTSIDE}")
 
 
 def test_public_numbers_of_an_outside_owner_need_that_owner_alone(

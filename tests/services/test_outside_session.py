@@ -241,6 +241,8 @@ def test_m3_a_lying_outside_owner_is_caught_and_nothing_is_released(lie: str) ->
     nothing_released(outcome, honest)
     for party in range(3):
         assert isinstance(outcome.results[party], ABANDONED), outcome.results[party]
+    named = [found for found in outcome.results if isinstance(found, ContributionRejectedError)]
+    assert all(3 in found.suspects for found in named)
     if lie in BEFORE_SHIFTED:
         assert "session/shifted" not in outcome.tags(0, 1, 2)
     check_success(sample, run_session(sample, owners, wrap=lambda p, c: Lying(c, "nothing", answer)), 3)

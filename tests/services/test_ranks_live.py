@@ -77,6 +77,14 @@ def test_two_owners_answer_beside_proved_sums(
     assert f"n = {len(ROWS)}\n" in shown and "(UNPROVED)\n" in shown and "UNPROVED: m, top." in shown
 
 
+def test_a_table_that_is_only_named_changes_nothing(agency: Tallystick, allowing: None) -> None:
+    sql = "SELECT COUNT(*) AS n, MEDIAN(h.age) AS m FROM hospital h LEFT JOIN laboratory l ON h.person = l.person"
+    ages = [age for age, *_ in SAMPLES.hospital.values()]
+    found = agency.query(sql, purpose="everybody's age")
+    assert found.values == {"n": len(ages), "m": Unproved(float(statistics.median(ages)))}
+    assert {column.owner for column in found.plan.columns} == {"hospital"}
+
+
 def test_a_single_owner_answers_through_all_three_parties(agency: Tallystick, allowing: None) -> None:
     sql = "SELECT PERCENTILE_DISC(0.9) WITHIN GROUP (ORDER BY hba1c) AS q FROM laboratory WHERE sodium > 120"
     known = sorted(h for h, sodium in SAMPLES.laboratory.values() if h is not None and sodium > 120)
