@@ -139,11 +139,17 @@ class PeerLink:
         late = threading.Timer(ACCEPT_TIMEOUT_S, call.cancel)
         late.daemon = True
         late.start()
+        ended = threading.Event()
         try:
-            for reply in call:
-                late.cancel()
-                if reply.accepted and not self._up:
-                    self._set_up()
+            reply = next(call, None)
+            late.cancel()
+            if reply is not None and reply.accepted:
+                self._set_up()
+            # There is one reply. A thread that waits for another would be woken for every message that is sent.
+            if call.add_callback(ended.set):
+                ended.wait()
+            if isinstance(call, grpc.RpcError) and call.code() is not grpc.StatusCode.OK:
+                raise call
         except grpc.RpcError as error:
             if self._up and not self._stopping:
                 _log.warning("link lost", peer=self._peer.name, reason=remote_error(error).code)
