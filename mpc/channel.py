@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from mpc.errors import ChannelClosedError, DeadlineExceededError, MessageRejectedError, ProtocolStateError
-from mpc.frames import Frame, Outbox, check_session, decode_frame
+from mpc.frames import Outbox, check_session, split_frame
 
 MAX_PENDING_BYTES: Final = 1 << 30
 """Bytes one peer may have delivered that nobody has taken yet."""
@@ -43,8 +43,26 @@ class Channel(Protocol):
         """Send one payload to every peer and return what each of them sent under the same tag."""
 
 
+class _Inbox:
+    """What one peer sent, and whoever waits for it."""
+
+    __slots__ = ("changed", "closed", "next_sequence", "parts", "parts_bytes", "pending_bytes", "ready", "tag")
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.ready: deque[tuple[str, list[memoryview], int]] = deque()
+        self.tag = ""
+        self.parts: list[memoryview] = []
+        self.parts_bytes = 0
+        self.pending_bytes = 0
+        self.next_sequence = 0
+        self.closed = False
+
+
 class Mailbox:
     """Messages that arrived for one party in one session and attempt, waiting to be taken in order. Thread-safe.
+
+    A message wakes who waits for its sender, and nobody else.
 
     Args:
         party: the party that receives.
@@ -70,15 +88,8 @@ class Mailbox:
         self._session = session
         self._attempt = attempt
         self._max_pending_bytes = max_pending_bytes
-        among = _peers_of(party, parties, peers)
-        self._ready: dict[int, deque[tuple[str, list[bytes | memoryview], int]]] = {peer: deque() for peer in among}
-        self._parts: dict[int, list[Frame]] = {peer: [] for peer in among}
-        self._parts_bytes = dict.fromkeys(among, 0)
-        self._pending_bytes = dict.fromkeys(among, 0)
-        self._next_sequence = dict.fromkeys(among, 0)
-        self._closed_peers: set[int] = set()
+        self._inboxes = {peer: _Inbox() for peer in _peers_of(party, parties, peers)}
         self._closed = False
-        self._changed = threading.Condition()
 
     def deliver(self, data: bytes | memoryview, sender: int) -> None:
         """Accept one frame from a sender whom the transport has authenticated.
@@ -93,34 +104,35 @@ class Mailbox:
                 a transport that wants the waiting party to know at once closes this peer.
             ChannelClosedError: the mailbox, or this peer's direction, is closed.
         """
-        frame = decode_frame(data)
-        if frame.session != self._session:
+        session, attempt, sequence, claimed, last, tag, payload = split_frame(data)
+        if session != self._session:
             raise MessageRejectedError("session", "a frame of another session")
-        if frame.attempt != self._attempt:
-            raise MessageRejectedError("attempt", f"expected {self._attempt}, got {frame.attempt}")
-        if frame.sender != sender or sender not in self._ready:
-            raise MessageRejectedError("sender", f"frame of party {frame.sender} from party {sender}")
-        with self._changed:
-            if self._closed or sender in self._closed_peers:
+        if attempt != self._attempt:
+            raise MessageRejectedError("attempt", f"expected {self._attempt}, got {attempt}")
+        inbox = self._inboxes.get(sender)
+        if claimed != sender or inbox is None:
+            raise MessageRejectedError("sender", f"frame of party {claimed} from party {sender}")
+        n_bytes = len(data)
+        with inbox.changed:
+            if self._closed or inbox.closed:
                 raise ChannelClosedError(f"the channel from party {sender} is closed")
-            expected = self._next_sequence[sender]
-            if frame.sequence != expected:
-                raise MessageRejectedError("sequence", f"party {sender}: expected {expected}, got {frame.sequence}")
-            parts = self._parts[sender]
-            if parts and parts[0].tag != frame.tag:
-                raise MessageRejectedError("tag", f"{frame.tag!r} in the middle of {parts[0].tag!r}")
-            if self._pending_bytes[sender] + len(data) > self._max_pending_bytes:
+            if sequence != inbox.next_sequence:
+                raise MessageRejectedError(
+                    "sequence", f"party {sender}: expected {inbox.next_sequence}, got {sequence}"
+                )
+            if inbox.parts and inbox.tag != tag:
+                raise MessageRejectedError("tag", f"{tag!r} in the middle of {inbox.tag!r}")
+            if inbox.pending_bytes + n_bytes > self._max_pending_bytes:
                 raise MessageRejectedError("pending", f"party {sender}: over {self._max_pending_bytes} bytes untaken")
-            self._next_sequence[sender] += 1
-            self._pending_bytes[sender] += len(data)
-            self._parts_bytes[sender] += len(data)
-            parts.append(frame)
-            if frame.last:
-                payloads = [part.payload for part in parts]
-                parts.clear()
-                self._ready[sender].append((frame.tag, payloads, self._parts_bytes[sender]))
-                self._parts_bytes[sender] = 0
-                self._changed.notify_all()
+            inbox.next_sequence += 1
+            inbox.pending_bytes += n_bytes
+            inbox.parts_bytes += n_bytes
+            inbox.parts.append(payload)
+            inbox.tag = tag
+            if last:
+                inbox.ready.append((tag, inbox.parts, inbox.parts_bytes))
+                inbox.parts, inbox.parts_bytes = [], 0
+                inbox.changed.notify_all()
 
     def take(self, peer: int, tag: str, timeout_s: float) -> bytes:
         """Wait for the next message of a peer and return its payload; raises as ``take_parts`` does."""
@@ -135,34 +147,39 @@ class Mailbox:
             ChannelClosedError: the mailbox was closed, or the peer's direction was and is drained.
             ProtocolStateError: there is no such peer.
         """
-        if peer not in self._ready:
+        inbox = self._inboxes.get(peer)
+        if inbox is None:
             raise ProtocolStateError(f"party {self._party} has no peer {peer}")
-        deadline = time.monotonic() + timeout_s
-        with self._changed:
-            while not self._closed and not self._ready[peer]:
-                if peer in self._closed_peers:
-                    break
-                remaining_s = deadline - time.monotonic()
-                if remaining_s <= 0:
-                    raise DeadlineExceededError(f"party {peer} sent no {tag!r} within {timeout_s:g} s")
-                self._changed.wait(remaining_s)
-            if self._closed or not self._ready[peer]:
+        with inbox.changed:
+            if not inbox.ready:
+                self._wait(inbox, peer, tag, timeout_s)
+            if self._closed or not inbox.ready:
                 raise ChannelClosedError(f"the channel from party {peer} closed while waiting for {tag!r}")
-            found, payloads, n_bytes = self._ready[peer][0]
+            found, payloads, n_bytes = inbox.ready[0]
             if found != tag:
                 raise MessageRejectedError("tag", f"party {peer}: expected {tag!r}, got {found!r}")
-            self._ready[peer].popleft()
-            self._pending_bytes[peer] -= n_bytes
+            inbox.ready.popleft()
+            inbox.pending_bytes -= n_bytes
             return payloads
+
+    def _wait(self, inbox: _Inbox, peer: int, tag: str, timeout_s: float) -> None:
+        """Return when there is a message or none will come."""
+        deadline = time.monotonic() + timeout_s
+        while not (inbox.ready or self._closed or inbox.closed):
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise DeadlineExceededError(f"party {peer} sent no {tag!r} within {timeout_s:g} s")
+            inbox.changed.wait(remaining_s)
 
     def close(self, peer: int | None = None) -> None:
         """Close one peer's direction (what it sent before can still be taken) or everything; wakes all waiters."""
-        with self._changed:
-            if peer is None:
-                self._closed = True
-            else:
-                self._closed_peers.add(peer)
-            self._changed.notify_all()
+        if peer is None:
+            self._closed = True  # before the waiters are woken: whoever holds a lock now looks again afterwards
+        for number, inbox in self._inboxes.items():
+            if peer is None or number == peer:
+                with inbox.changed:
+                    inbox.closed = inbox.closed or number == peer
+                    inbox.changed.notify_all()
 
     @property
     def closed(self) -> bool:

@@ -24,6 +24,11 @@ CHUNK_BYTES: Final = (1 << 20) - 2048
 
 _MAGIC: Final = b"TSM1"
 _HEADER: Final = struct.Struct(">4s32sIQHBH")
+_BEGINNING: Final = struct.Struct(">4s32sI")  # the part of the header that is the same for a whole session
+_REST: Final = struct.Struct(">QHBH")
+
+Parts = tuple[bytes, int, int, int, bool, str, memoryview]
+"""The fields of a `Frame`, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ def decode_frame(data: bytes | memoryview) -> Frame:
     Raises:
         MessageRejectedError: not a frame of this version, truncated, or over a limit.
     """
+    return Frame(*split_frame(data))
+
+
+def split_frame(data: bytes | memoryview) -> Parts:
+    """Return the fields of a frame; raises as `decode_frame`."""
     if len(data) < _HEADER.size:
         raise MessageRejectedError("frame", f"{len(data)} bytes are no frame")
     magic, session, attempt, sequence, sender, last, tag_length = _HEADER.unpack_from(data)
@@ -88,10 +98,10 @@ def decode_frame(data: bytes | memoryview) -> Frame:
     if len(data) - body > CHUNK_BYTES:
         raise MessageRejectedError("frame", f"payload over {CHUNK_BYTES} bytes")
     try:
-        tag = bytes(view[_HEADER.size : body]).decode()
+        tag = str(view[_HEADER.size : body], "utf-8")
     except UnicodeDecodeError as error:
         raise MessageRejectedError("frame", "the tag is not UTF-8") from error
-    return Frame(session, attempt, sequence, sender, bool(last), tag, view[body:])
+    return session, attempt, sequence, sender, last == 1, tag, view[body:]
 
 
 def frame_address(data: bytes | memoryview) -> tuple[bytes, int, int]:
@@ -118,25 +128,39 @@ class Outbox:
         envelope: as `encode_frame` takes it.
     """
 
-    __slots__ = ("_attempt", "_envelope", "_sender", "_sequence", "_session")
+    __slots__ = ("_beginning", "_envelope", "_sender", "_sequence")
 
     def __init__(
         self, session: bytes, attempt: int, sender: int, envelope: Callable[[int], bytes] | None = None
     ) -> None:
         check_session(session, attempt)
+        if not 0 <= sender < 1 << 16:
+            raise RingValueError("sender of a frame out of range")
+        self._beginning = _BEGINNING.pack(_MAGIC, session, attempt)
         self._envelope = envelope
-        self._session = session
-        self._attempt = attempt
         self._sender = sender
         self._sequence = 0
 
     def frames(self, tag: str, payload: bytes | memoryview) -> Iterator[bytes]:
-        """Yield the encoded frames of one message, in the order in which they must be delivered."""
+        """Yield the encoded frames of one message, in the order in which they must be delivered: `encode_frame`'s.
+
+        Raises:
+            RingValueError: a tag over ``MAX_TAG_BYTES``.
+        """
+        label = tag.encode()
+        if len(label) > MAX_TAG_BYTES:
+            raise RingValueError(f"a tag has at most {MAX_TAG_BYTES} bytes, got {len(label)}")
+        envelope, head, n = self._envelope, _HEADER.size + len(label), len(payload)
+        if n <= CHUNK_BYTES:
+            rest = _REST.pack(self._sequence, self._sender, 1, len(label))
+            self._sequence += 1
+            before = b"" if envelope is None else envelope(head + n)
+            yield b"".join((before, self._beginning, rest, label, payload))
+            return
         view = memoryview(payload)
-        for start in range(0, max(len(view), 1), CHUNK_BYTES):
+        for start in range(0, n, CHUNK_BYTES):
             part = view[start : start + CHUNK_BYTES]
-            last = start + CHUNK_BYTES >= len(view)
-            number, self._sequence = self._sequence, self._sequence + 1
-            yield encode_frame(
-                Frame(self._session, self._attempt, number, self._sender, last, tag, part), self._envelope
-            )
+            rest = _REST.pack(self._sequence, self._sender, int(start + CHUNK_BYTES >= n), len(label))
+            self._sequence += 1
+            before = b"" if envelope is None else envelope(head + len(part))
+            yield b"".join((before, self._beginning, rest, label, part))

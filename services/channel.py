@@ -23,6 +23,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -74,6 +75,7 @@ class PeerChannel(FramedChannel):
         self.opened_at = time.monotonic()
         self._network = network
         self._broken: set[int] = set()
+        self._carriers = {peer: network.carrier(self, peer) for peer in self.peers}
 
     def __enter__(self) -> PeerChannel:
         return self
@@ -101,7 +103,7 @@ class PeerChannel(FramedChannel):
     def _carry(self, peer: int, frame: bytes) -> None:
         if peer in self._broken:
             raise ChannelClosedError(f"the channel to party {peer} is closed")
-        self._network.transmit(self, peer, frame)
+        self._carriers[peer](frame)
 
 
 class PeerNetwork:
@@ -218,9 +220,10 @@ class PeerNetwork:
             self._sessions[key] = channel
         return channel
 
-    def transmit(self, channel: PeerChannel, peer: int, message: bytes) -> None:
-        """Hand a message of a session to the link; raises ``ChannelError``."""
-        self._links[peer].send(channel.key, message, lambda: channel.is_broken(peer), self._send_timeout_s)
+    def carrier(self, channel: PeerChannel, peer: int) -> Callable[[bytes], None]:
+        """Return what hands a message of a session to the link; it raises ``ChannelError``."""
+        send, key, broken = self._links[peer].send, channel.key, partial(channel.is_broken, peer)
+        return lambda message: send(key, message, broken, self._send_timeout_s)
 
     def end(self, channel: PeerChannel) -> None:
         """Forget a session and tell the peers."""

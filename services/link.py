@@ -55,6 +55,7 @@ class PeerLink:
         self._breaks = 0
         self._up = False
         self._stopping = False
+        self._watchers = 0
         self._cancel: Callable[[], object] | None = None
         self._thread = threading.Thread(target=self._run, name=f"link-{peer.name}", daemon=True)
 
@@ -70,7 +71,7 @@ class PeerLink:
     def stop(self, flush_s: float = 0.0) -> None:
         """End the stream after waiting up to ``flush_s`` for the queue to empty; nothing is sent after that."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._queue or not self._up, flush_s)
+            self._watch(lambda: not self._queue or not self._up, flush_s)
             self._stopping = True
             cancel = self._cancel
             self._changed.notify_all()
@@ -95,14 +96,15 @@ class PeerLink:
         with self._changed:
             if self._up and not self._stopping and len(self._queue) < MAX_QUEUED_FRAMES and not broken():
                 self._queue.append((key, message))  # the usual case, without a closure
-                self._changed.notify_all()
+                if len(self._queue) == 1:  # with more in it the link's thread does not wait for any
+                    self._changed.notify_all()
                 return
             breaks = self._breaks
 
             def gone() -> bool:
                 return self._stopping or breaks != self._breaks or broken()
 
-            if not self._changed.wait_for(lambda: gone() or len(self._queue) < MAX_QUEUED_FRAMES, timeout_s):
+            if not self._watch(lambda: gone() or len(self._queue) < MAX_QUEUED_FRAMES, timeout_s):
                 raise DeadlineExceededError(f"party {self._peer.number} took no frame for {timeout_s:g} s")
             if gone():
                 raise ChannelClosedError(f"the stream to party {self._peer.number} ended")
@@ -114,6 +116,14 @@ class PeerLink:
         with self._changed:
             self._queue = deque(item for item in self._queue if item[0] != key)
             self._changed.notify_all()
+
+    def _watch(self, fulfilled: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait for something that may come with the queue getting shorter; the lock is held."""
+        self._watchers += 1
+        try:
+            return self._changed.wait_for(fulfilled, timeout_s)
+        finally:
+            self._watchers -= 1
 
     def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -148,8 +158,7 @@ class PeerLink:
             # There is one reply. A thread that waits for another would be woken for every message that is sent.
             if call.add_callback(ended.set):
                 ended.wait()
-            if isinstance(call, grpc.RpcError) and call.code() is not grpc.StatusCode.OK:
-                raise call
+            next(call, None)  # raises what it ended with
         except grpc.RpcError as error:
             if self._up and not self._stopping:
                 _log.warning("link lost", peer=self._peer.name, reason=remote_error(error).code)
@@ -181,14 +190,15 @@ class PeerLink:
     def _messages(self, stream_number: int) -> Iterator[bytes]:
         """What gRPC's sending thread draws from; it takes the next message only when the last is written."""
 
-        def over() -> bool:
-            return self._stopping or stream_number != self._stream_number
-
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: over() or (self._up and bool(self._queue)))
-                if over():
+                while not (self._up and self._queue):
+                    if self._stopping or stream_number != self._stream_number:
+                        return
+                    self._changed.wait()
+                if self._stopping or stream_number != self._stream_number:
                     return
                 _, message = self._queue.popleft()
-                self._changed.notify_all()
+                if self._watchers:
+                    self._changed.notify_all()
             yield message
