@@ -46,10 +46,11 @@ class Channel(Protocol):
 class _Inbox:
     """What one peer sent, and whoever waits for it."""
 
-    __slots__ = ("changed", "closed", "next_sequence", "parts", "parts_bytes", "pending_bytes", "ready", "tag")
+    __slots__ = ("changed", "closed", "lock", "next_sequence", "parts", "parts_bytes", "pending_bytes", "ready", "tag")
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.ready: deque[tuple[str, list[memoryview], int]] = deque()
         self.tag = ""
         self.parts: list[memoryview] = []
@@ -113,7 +114,7 @@ class Mailbox:
         if claimed != sender or inbox is None:
             raise MessageRejectedError("sender", f"frame of party {claimed} from party {sender}")
         n_bytes = len(data)
-        with inbox.changed:
+        with inbox.lock:
             if self._closed or inbox.closed:
                 raise ChannelClosedError(f"the channel from party {sender} is closed")
             if sequence != inbox.next_sequence:
@@ -150,7 +151,7 @@ class Mailbox:
         inbox = self._inboxes.get(peer)
         if inbox is None:
             raise ProtocolStateError(f"party {self._party} has no peer {peer}")
-        with inbox.changed:
+        with inbox.lock:
             if not inbox.ready:
                 self._wait(inbox, peer, tag, timeout_s)
             if self._closed or not inbox.ready:
@@ -177,7 +178,7 @@ class Mailbox:
             self._closed = True  # before the waiters are woken: whoever holds a lock now looks again afterwards
         for number, inbox in self._inboxes.items():
             if peer is None or number == peer:
-                with inbox.changed:
+                with inbox.lock:
                     inbox.closed = inbox.closed or number == peer
                     inbox.changed.notify_all()
 

@@ -272,7 +272,7 @@ class PeerNetwork:
                 self._break_sessions(peer)
 
     def _take(self, peer: int, message: Received) -> None:
-        if isinstance(message, mpc_pb2.SessionEnd):
+        if not isinstance(message, memoryview):
             self._take_end(peer, (message.session, message.attempt))
             return
         session, attempt, sender = frame_address(message)
@@ -280,10 +280,12 @@ class PeerNetwork:
             _log.warning("forged frame", peer=peer, claimed=sender)
             raise MessageRejectedError("sender", f"frame of party {sender} from party {peer}")
         key = (session, attempt)
-        with self._lock:
-            channel = self._sessions.get(key)
-            if channel is None and key not in self._ended:
-                self._hold(peer, key, message)
+        channel = self._sessions.get(key)
+        if channel is None:
+            with self._lock:
+                channel = self._sessions.get(key)
+                if channel is None and key not in self._ended:
+                    self._hold(peer, key, message)
         if channel is not None:
             self._deliver_to(channel, peer, message)
 

@@ -50,7 +50,8 @@ class PeerLink:
         self._tls = tls
         self._on_change = on_change
         self._queue: deque[tuple[SessionKey, bytes]] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._stream_number = 0
         self._breaks = 0
         self._up = False
@@ -70,7 +71,7 @@ class PeerLink:
 
     def stop(self, flush_s: float = 0.0) -> None:
         """End the stream after waiting up to ``flush_s`` for the queue to empty; nothing is sent after that."""
-        with self._changed:
+        with self._lock:
             self._watch(lambda: not self._queue or not self._up, flush_s)
             self._stopping = True
             cancel = self._cancel
@@ -93,7 +94,7 @@ class PeerLink:
             DeadlineExceededError: the queue stayed full.
             ChannelClosedError: the link was stopped, its stream broke while waiting, or the session gave up.
         """
-        with self._changed:
+        with self._lock:
             if self._up and not self._stopping and len(self._queue) < MAX_QUEUED_FRAMES and not broken():
                 self._queue.append((key, message))  # the usual case, without a closure
                 if len(self._queue) == 1:  # with more in it the link's thread does not wait for any
@@ -113,7 +114,7 @@ class PeerLink:
 
     def discard(self, key: SessionKey) -> None:
         """Drop what one session has waiting and wake its senders."""
-        with self._changed:
+        with self._lock:
             self._queue = deque(item for item in self._queue if item[0] != key)
             self._changed.notify_all()
 
@@ -132,7 +133,7 @@ class PeerLink:
             with open_client(self._peer.address, self._tls, identity) as channel:
                 was_up = self._stream(channel)
             pause_s = _FIRST_PAUSE_S if was_up else min(2 * pause_s, _LONGEST_PAUSE_S)
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(lambda: self._stopping, pause_s)
 
     def _stream(self, channel: grpc.Channel) -> bool:
@@ -141,7 +142,7 @@ class PeerLink:
             LINK_METHOD, response_deserializer=mpc_pb2.LinkReply.FromString
         )
         call = link(self._messages(self._stream_number))
-        with self._changed:
+        with self._lock:
             self._cancel = call.cancel
             if self._stopping:
                 call.cancel()
@@ -168,14 +169,14 @@ class PeerLink:
         return was_up
 
     def _set_up(self) -> None:
-        with self._changed:
+        with self._lock:
             self._up = True
             self._changed.notify_all()
         _log.info("link up", peer=self._peer.name)
         self._on_change(self._peer.number)
 
     def _set_down(self) -> bool:
-        with self._changed:
+        with self._lock:
             was_up, self._up, self._cancel = self._up, False, None
             self._stream_number += 1
             if was_up:
@@ -191,7 +192,7 @@ class PeerLink:
         """What gRPC's sending thread draws from; it takes the next message only when the last is written."""
 
         while True:
-            with self._changed:
+            with self._lock:
                 while not (self._up and self._queue):
                     if self._stopping or stream_number != self._stream_number:
                         return
