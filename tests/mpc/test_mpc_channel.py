@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -208,3 +209,46 @@ def test_sending_to_nobody_is_refused():
         LoopbackNetwork(3, SESSION).channels[0].send(3, "tag", b"")
     with pytest.raises(RingValueError):
         LoopbackNetwork(3, b"short")
+
+
+@pytest.mark.parametrize("n", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES + 7])
+@pytest.mark.parametrize("envelope", [None, lambda n_bytes: b"<%d>" % n_bytes])
+def test_an_outbox_writes_what_encode_frame_writes(n, envelope):
+    payload, outbox = bytes(range(251)) * (n // 251 + 1), Outbox(SESSION, 3, 1, envelope)
+    for number in range(2):
+        sequence = number * max(1, -(-n // CHUNK_BYTES))
+        for k, data in enumerate(outbox.frames("täg", memoryview(payload)[:n])):
+            part = payload[:n][k * CHUNK_BYTES : (k + 1) * CHUNK_BYTES]
+            last = (k + 1) * CHUNK_BYTES >= n
+            assert data == encode_frame(Frame(SESSION, 3, sequence + k, 1, last, "täg", part), envelope)
+
+
+def test_an_outbox_refuses_what_does_not_fit():
+    outbox = Outbox(SESSION, 3, 1)
+    with pytest.raises(RingValueError, match="tag"):
+        next(outbox.frames("t" * 1025, b""))
+    assert decode_frame(next(outbox.frames("t" * 1024, b""))).sequence == 0
+    for session, attempt, sender in ((b"short", 3, 1), (SESSION, 1 << 32, 1), (SESSION, 3, 1 << 16)):
+        with pytest.raises(RingValueError):
+            Outbox(session, attempt, sender)
+
+
+def test_waiters_of_two_peers_get_their_own_messages_and_end_together():
+    """Each peer's waiters are woken by that peer alone; closing one direction leaves the other open."""
+    box = mailbox()
+    frames = {peer: encode_frame(dataclasses.replace(FRAME, sender=peer, payload=b"%d" % peer)) for peer in (1, 2)}
+    with ThreadPoolExecutor(2) as pool:
+        waiting = {peer: pool.submit(box.take, peer, FRAME.tag, 20) for peer in (1, 2)}
+        box.deliver(frames[2], 2)
+        assert waiting[2].result(20) == b"2" and not waiting[1].done()
+        box.close(2)
+        assert not waiting[1].done()
+        box.deliver(frames[1], 1)
+        assert waiting[1].result(20) == b"1"
+        last = [pool.submit(box.take, 1, FRAME.tag, 20) for _ in range(2)]
+        box.close()
+        for future in last:
+            with pytest.raises(ChannelClosedError):
+                future.result(20)
+    with pytest.raises(ChannelClosedError):
+        box.deliver(frames[2], 2)
