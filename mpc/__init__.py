@@ -32,7 +32,7 @@ Modules in dependency order:
     signs       is a shared integer negative? As a share, with nothing opened
     circuits    carry trees and conjunctions on bit-sliced shares
     conversion  shared integers to shared bits and back
-    leaves      two bits of a carry tree in one round, for semi-honest parties
+    dealt_tree  the sign of a sum by a carry tree under dealt masks, for semi-honest parties
     computation the engines of one computation, its mode and its labels
     ordering    less than, equal, select, minimum and maximum of shared integers
     ranking     which rows to compare, and what follows from the answers

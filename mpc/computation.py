@@ -19,6 +19,8 @@ from mpc.seeds import PairwiseSeeds
 Security = Literal["semi-honest", "malicious"]
 SEMI_HONEST: Final = "semi-honest"
 MALICIOUS: Final = "malicious"
+MAX_DEALT_WORDS: Final = 1 << 25
+"""What party 0 may deal before it asks whether it was taken: well below what a mailbox holds."""
 
 
 class Computation:
@@ -58,6 +60,7 @@ class Computation:
             if isinstance(engine, CheckedWords):
                 engine.before_opening = self.verify
         self._labels = 0
+        self._dealt_words = 0
 
     @property
     def trusting(self) -> bool:
@@ -95,3 +98,21 @@ class Computation:
         """Return a label that no operation had before, the same at all parties."""
         self._labels += 1
         return f"{operation}/{self._labels}"
+
+    def pace_dealer(self, words: int) -> None:
+        """Count words that party 0 sent to party 2; beyond ``MAX_DEALT_WORDS`` party 0 waits until they were taken.
+
+        A comparison among parties that follow the protocol tells party 0 nothing, so it could run ahead without end.
+
+        Args:
+            words: public, the same at all parties.
+
+        Raises:
+            ChannelError: party 2 is silent or gone.
+        """
+        self._dealt_words += words
+        if self._dealt_words > MAX_DEALT_WORDS:
+            self._dealt_words = 0
+            self.bits.traffic.rounds += 1
+            nothing = self.bits.ring.zeros(0) if self.party == 2 else None
+            self.bits.transfer(2, 0, nothing, 0, self.label("taken"))

@@ -208,6 +208,22 @@ class Endpoint:
             return None
         return self._receive(sender, tag, n)
 
+    def swap(self, peer: int, masked: RingArray, label: str, *, index: int = 0) -> RingArray:
+        """Send a vector to one peer and return the one of equal length that it sends; nobody confirms them. One round.
+
+        Args:
+            masked: elements that are uniform to the peer.
+
+        Raises:
+            ProtocolStateError: a repeated label; there is no such peer.
+            ChannelError: the peer's message is missing or does not belong here.
+        """
+        self._check_array(masked)
+        tag = self._claim("swap", label, index)
+        self._send(peer, tag, self._encode(masked))
+        self.traffic.rounds += 1
+        return self._receive(peer, tag, len(masked))
+
     # Inside
 
     def _claim(self, operation: str, label: str, index: int) -> str:

@@ -13,6 +13,7 @@ whether ``NUMBA_BOUNDSCHECK`` is set. Where ``NUMBA_CACHE_DIR`` is set, the dire
     words       vectors over Z_2^64
     limbs       vectors over Z_2^128, two words an element
     planes      vectors of bits, bit-sliced: 64 lanes to a word
+    dealt       carries of masked bits, from products of masks
     assignment  a random order of many places
     halving     rows find their place among ordered pivots
     memory      large arrays whose memory is used again

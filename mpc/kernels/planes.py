@@ -52,33 +52,3 @@ def join_planes(planes: Words, x: Words) -> None:
             place = 64 * word + k
             if place < x.size:
                 x[place] = block[k]
-
-
-@kernel("void(uint64[::1], uint64[::1], int64, int64, uint64, uint64[::1])")
-def pair_summands(held: Words, v: Words, pairs: int, width: int, adds: np.uint64, out: Words) -> None:
-    """What `mpc.leaves` computes from a component of u and from v, plane by plane of ``width`` words.
-
-    Lower planes of all pairs stand at 0, upper ones at pairs·width, then those without a partner, then one more and, in
-    ``held`` alone, the pairs' products. ``out`` gets what groups generate, then what all but the first propagate;
-    ``adds``, zeros or all ones, says whether v's own products belong to this summand.
-    """
-    block = pairs * width
-    groups = v.size - width - block
-    products = held.size - block
-    for k in range(block):
-        low, high, product = held[k], held[block + k], held[products + k]
-        both = v[k] & v[block + k]
-        out[k] = (high & v[block + k]) ^ (product & v[k]) ^ (low & both)
-        if k >= width:
-            out[groups + k - width] = product ^ (high & v[k]) ^ (low & v[block + k]) ^ (both & adds)
-    for k in range(2 * block, v.size - width):
-        out[k - block] = held[k] & v[k]
-
-
-@kernel("void(uint64[::1], int64, int64)")
-def pair_products(u: Words, pairs: int, width: int) -> None:
-    """Fill the last pairs·width words of u with the products of its lower and upper planes, placed as above."""
-    block = pairs * width
-    products = u.size - block
-    for k in range(block):
-        u[products + k] = u[k] & u[block + k]

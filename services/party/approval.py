@@ -31,7 +31,8 @@ from services.logging import get_logger
 from services.party.budgets import charge_budgets, check_weighted
 from services.party.client import TableDocument
 from services.party.history import AnswerHistory
-from services.party.store import PartyStore, StoredDataset, StoredQuery
+from services.party.store import PartyStore
+from services.party.stored import StoredDataset, StoredQuery
 from services.party.verdict import Verdict
 from zk.encoding import relation_hash
 

@@ -14,7 +14,8 @@ from query.directory import RegisteredTable
 from query.errors import PolicyRefusedError
 from query.policy import parse_policy
 from services.errors import RefusedError
-from services.party.store import PartyStore, StoredDataset
+from services.party.store import PartyStore
+from services.party.stored import StoredDataset
 
 DAY_MS: Final = 86_400_000
 

@@ -19,7 +19,8 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.cohort_store import CohortList
 from services.party.registration import LEDGER_MINIMUM_GROUP, column_secret
-from services.party.store import PartyStore, StoredColumn, StoredDataset
+from services.party.store import PartyStore
+from services.party.stored import StoredColumn, StoredDataset
 from services.prover.client import ProverClient
 from zk.field import FR
 

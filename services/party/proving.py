@@ -35,7 +35,8 @@ from services.party.rank_session import rank_bytes
 from services.party.recompiled import dominance_of
 from services.party.registration import column_secret
 from services.party.session import JointSession, SessionPlan, SessionResult, session_id
-from services.party.store import PartyStore, StoredQuery, StoredResult
+from services.party.store import PartyStore
+from services.party.stored import StoredQuery, StoredResult
 from services.party.verdict import Verdict
 from services.prover.client import ProverClient
 from services.range_tables import range_table

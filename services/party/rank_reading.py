@@ -13,7 +13,8 @@ from services.errors import StateConflictError
 from services.ledger_access import LedgerAccess
 from services.party.rank_session import RankStep
 from services.party.recompiled import recompiled_plan
-from services.party.store import PartyStore, StoredQuery
+from services.party.store import PartyStore
+from services.party.stored import StoredQuery
 
 
 class RankReader:

@@ -18,7 +18,8 @@ from query.sql import parse_question
 from services.directory import read_directory
 from services.errors import StateConflictError
 from services.party.client import TableDocument
-from services.party.store import PartyStore, StoredQuery
+from services.party.store import PartyStore
+from services.party.stored import StoredQuery
 from zk.encoding import relation_hash
 
 

@@ -25,7 +25,8 @@ from services.ledger_access import LedgerAccess
 from services.logging import get_logger
 from services.party.client import Registered
 from services.party.records import Record
-from services.party.store import PartyStore, StoredColumn, StoredDataset
+from services.party.store import PartyStore
+from services.party.stored import StoredColumn, StoredDataset
 from services.party.tables import ensure_table
 from services.prover.client import ProverClient
 from services.range_tables import range_table

@@ -15,7 +15,8 @@ from services.errors import CallerRefusedError, RecordUnknownError, StateConflic
 from services.identity import Caller
 from services.ledger_access import LedgerAccess
 from services.party.client import ReleasedParts
-from services.party.store import PartyStore, StoredResult
+from services.party.store import PartyStore
+from services.party.stored import StoredResult
 from zk.proof import decode_proof
 from zk.relation import Relation
 from zk.statement import RELEASE_BITS

@@ -99,29 +99,6 @@ def test_slicing_and_joining(n, kept):
     assert (joined == x & np.uint64((1 << kept) - 1)).all()
 
 
-@pytest.mark.parametrize(("pairs", "odd", "width"), [(1, 0, 1), (2, 1, 3), (4, 0, 2), (3, 1, 1)])
-def test_two_summands_say_what_pairs_of_bits_generate_and_propagate(pairs, odd, width):
-    block, below = pairs * width, (2 * pairs + odd) * width
-    u, v = (np.concatenate(vectors(1, below + width, seed)) for seed in (1, 2))
-    products = np.concatenate([u, np.zeros(block, np.uint64)])
-    planes.pair_products(products, pairs, width)
-    assert (products[: len(u)] == u).all() and (products[len(u) :] == u[:block] & u[block : 2 * block]).all()
-    mask = np.concatenate(vectors(1, len(products), 3))
-
-    def summand(held, adds):
-        out = np.empty((2 * (pairs + odd) - 1 - odd) * width, np.uint64)
-        planes.pair_summands(held, v, pairs, width, np.uint64(adds), out)
-        return out
-
-    found = summand(mask, 2**64 - 1) ^ summand(products ^ mask, 0)
-    low, high, rest = (slice(0, block), slice(block, 2 * block), slice(2 * block, below))
-    generated = (u[high] & v[high]) ^ ((u[high] ^ v[high]) & u[low] & v[low])
-    passed = ((u[high] ^ v[high]) & (u[low] ^ v[low]))[width:]
-    assert (found == np.concatenate([generated, u[rest] & v[rest], passed])).all()
-    without = summand(mask, 0) ^ summand(products ^ mask, 0)  # nobody adds what v's own bits pass on
-    assert (without[len(found) - len(passed) :] == passed ^ (v[high] & v[low])[width:]).all()
-
-
 @pytest.mark.parametrize("pieces", [[0], [16], [5, 0, 59], [8] * 9, [1024, 7, 8, 1, 600], [24, 8, 32]])
 def test_a_stream_does_not_depend_on_how_it_is_taken(pieces):
     stream = Stream(KEY)

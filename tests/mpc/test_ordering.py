@@ -30,7 +30,7 @@ def opened(computation, kind, value, label="opened"):
 
 @pytest.mark.parametrize("security", MODES)
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1000])
-@pytest.mark.parametrize("bits", [1, 2, 3, 8, 31, 32, 33, 62, 63, 64])
+@pytest.mark.parametrize("bits", [1, 2, 3, 8, 31, 32, 33, 62, 63, 64])  # every width: test_dealt_tree.py
 def test_less_than(security, n, bits, computations):
     rng = np.random.default_rng(bits * 1000 + n)
     a, b = draw(rng, n, bits), draw(rng, n, bits)[::-1].copy()
@@ -148,19 +148,6 @@ def test_tree_order_keeps_pairs_of_every_level_in_two_blocks(planes):
         low, high, rest = groups[:half], groups[half : 2 * half], groups[2 * half :]
         assert all(a[1] + 1 == b[0] for a, b in zip(low, high))
         groups = [(a[0], b[1]) for a, b in zip(low, high)] + rest
-
-
-def test_the_traffic_of_a_comparison(computations):
-    """What the module says: party 0's message, then two words per plane and lane word, and rounds by the tree."""
-    n, bits = 6400, 63
-    planes, width = 64, n // 64
-    x = share(Z2_64, np.zeros(n, np.uint64))
-    trio = computations()
-    trio.run(lambda c: ordering.less_than(c, x[c.party], x[c.party], bits))
-    traffic = trio.parts[1].traffic
-    assert traffic.rounds == 1 + 1 + 5  # input, pairs, five levels for 32 groups
-    assert traffic.payload_bytes <= 2 * planes * width * 8
-    assert trio.parts[0].traffic.payload_bytes - traffic.payload_bytes == (planes + 31) * width * 8
 
 
 def test_the_traffic_of_a_malicious_comparison_before_its_checks(computations):

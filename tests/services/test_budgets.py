@@ -16,7 +16,8 @@ from query.policy import Policy, encode_policy
 from query.schema import encode_schema
 from services.errors import RefusedError
 from services.party.budgets import charge_budgets, check_weighted
-from services.party.store import PartyStore, StoredDataset
+from services.party.store import PartyStore
+from services.party.stored import StoredDataset
 
 BUDGETED = Policy(limits=Limits(budget=Budget(2, 1)))
 

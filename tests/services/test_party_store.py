@@ -14,15 +14,8 @@ import pytest
 
 from services.database import DatabaseInvalidError
 from services.errors import RecordUnknownError, StateConflictError
-from services.party.store import (
-    MAX_ATTEMPTS,
-    AttemptState,
-    PartyStore,
-    StoredColumn,
-    StoredDataset,
-    StoredQuery,
-    StoredResult,
-)
+from services.party.store import MAX_ATTEMPTS, PartyStore
+from services.party.stored import AttemptState, StoredColumn, StoredDataset, StoredQuery, StoredResult
 from services.party.verdict import Verdict
 
 QUERY = b"q" * 32
