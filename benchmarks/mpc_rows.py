@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from benchmarks.mpc_data import ALIGN, LONG, Workload
+from benchmarks.peers.mpyc_certificates import store_certificates
 from benchmarks.peers.process import ROOT, ContestantFailedError, PeersMissingError, environment, pinned
 from mpc.computation import Security
 from services.config import PartyEndpoint, TlsConfig
@@ -25,7 +26,7 @@ from services.identity import DemoAuthority, Role
 NAMES = ("north", "south", "west")
 PEER_PYTHON = ROOT / ".venv-peers-mpc" / "bin" / "python"
 SPU, MPYC = "spu", "mpyc"
-DESCRIPTIONS = {SPU: "SPU ABY3 FM64, TLS", MPYC: "MPyC SecInt, plain TCP"}
+DESCRIPTIONS = {SPU: "SPU ABY3 FM64, TLS", MPYC: "MPyC SecInt, TLS"}
 ALIGN_PEER = "SPU RR22 PSI of two parties, TLS"
 ALIGN_NOTE = "RR22 shows who is in both lists, ours shows nobody"
 MPYC_SIZES = {"less": 1000, "sort": 64, "median": 64}
@@ -46,16 +47,22 @@ def free_ports(count: int) -> list[int]:
 
 
 class Trio:
-    """Three processes that answer the same requests; a context manager that ends them."""
+    """Three processes that answer the same requests; a context manager that ends them.
 
-    def __init__(self, commands: Sequence[list[str]], cores: int) -> None:
+    Args:
+        commands: one for each.
+        cores: how many processors all of them share.
+        folder: where they run.
+    """
+
+    def __init__(self, commands: Sequence[list[str]], cores: int, folder: Path = ROOT) -> None:
         self._processes = [
             subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                cwd=ROOT,
+                cwd=folder,
                 env=environment(cores),
                 preexec_fn=pinned(cores),
             )
@@ -137,15 +144,17 @@ def summary(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def peer(name: str, tls: Sequence[dict[str, Any]], cores: int) -> Trio:
-    """Start three parties of a peer; SPU with the same certificates, MPyC without any."""
+def peer(name: str, tls: Sequence[dict[str, Any]], cores: int, folder: Path) -> Trio:
+    """Start three parties of a peer: SPU with our certificates, MPyC with its own in a folder."""
     ports, commands = free_ports(5), []  # SPU's intersection has two parties and a link of its own
+    if name == MPYC:
+        store_certificates(folder, 3)
     for rank in range(3):
         given: dict[str, Any] = {"rank": rank, "ports": ports[:3]}
         if name == SPU:
             given |= {"tls": tls[rank], "pair_ports": ports[3:]}
         commands.append([str(PEER_PYTHON), "-m", f"benchmarks.peers.mpc_{name}", json.dumps(given)])
-    return Trio(commands, cores)
+    return Trio(commands, cores, folder if name == MPYC else ROOT)
 
 
 def check_peers() -> dict[str, str]:
@@ -178,7 +187,7 @@ def measure_rows(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-bench-"))
         tls = certificates(Path(folder))
         trio = stack.enter_context(ours(tls, 1, security))
-        others = {name: stack.enter_context(peer(name, tls, 1)) for name in peers}
+        others = {name: stack.enter_context(peer(name, tls, 1, Path(folder))) for name in peers}
         for work in works:
             measured = summary(trio.measure(work, 1 if work.kind in LONG else runs))
             beside = {SPU: others[SPU]} if work.kind == ALIGN and others else others

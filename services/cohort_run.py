@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ledger.cohorts import CohortRecord
 from services.config import PartyEndpoint
-from services.directory import member_hash
+from services.directory import party_names
 from services.errors import PeerUnavailableError, RecordUnknownError, RemoteError, ServiceError
-from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.party.client import CohortAligned, PartyClient
 
@@ -25,8 +24,7 @@ def owner_names(ledger: LedgerAccess, record: CohortRecord, names: Sequence[str]
     Raises:
         LedgerError: the ledger does not answer.
     """
-    known = {member_hash(Role.PARTY, name): name for name in names}
-    return [known.get(ledger.registry.member(member.owner).did_hash, "") for member in record.members]
+    return party_names(ledger.registry, [member.owner for member in record.members], names)
 
 
 def who_takes_part(

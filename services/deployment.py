@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from services.config import COMPUTING
 from services.deployment_layout import CHAIN_ID, PARTY_NAMES, DeploymentFailedError, DeploymentLayout, loopback
 from services.health import wait_serving
 from services.identity import Identity, Role
@@ -196,7 +197,7 @@ class LocalDeployment(DeploymentLayout):
         with ExitStack() as open_clients:
             clients = {
                 number: open_clients.enter_context(self.party_client(number, Role.OPERATOR, "operator"))
-                for number in sorted({*range(3), *lists})
+                for number in sorted({*range(COMPUTING), *lists})
             }
             version, _ = clients[next(iter(lists))].propose_cohort(name, owners, log_rows, epsilon)
             for number, csv in lists.items():

@@ -67,6 +67,17 @@ def member_hash(role: Role, name: str) -> bytes:
     return hashlib.sha256(Identity(role, name).uri.encode()).digest()
 
 
+def party_names(registry: Registry, accounts: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The party that each ledger account is, in order; empty for one that is none of those named.
+
+    Raises:
+        RecordInvalidError: an account is no member.
+        LedgerError: the ledger does not answer.
+    """
+    known = {member_hash(Role.PARTY, name): name for name in names}
+    return [known.get(registry.member(account).did_hash, "") for account in accounts]
+
+
 def table_name_hash(name: str) -> bytes:
     """Hash of a table's name, as it goes into its dataset id."""
     return hashlib.sha256(b"tallystick.table.v1" + name.encode()).digest()

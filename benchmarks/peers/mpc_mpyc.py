@@ -1,7 +1,7 @@
-"""One party of MPyC (Shamir sharing, semi-honest): three real processes over its own loopback connections, no TLS.
+"""One party of MPyC (Shamir sharing, semi-honest): three real processes over its own loopback connections with TLS.
 
-Runs in `.venv-peers-mpc`. MPyC's array types and operations are used wherever it has them. Started with one JSON
-argument: rank and ports.
+Runs in `.venv-peers-mpc`, in a folder with certificates (`benchmarks.peers.mpyc_certificates`). MPyC's array types and
+operations are used wherever it has them. Started with one JSON argument: rank and ports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 GIVEN = json.loads(sys.argv[1])
 HOSTS = [argument for port in GIVEN["ports"] for argument in ("-P", f"127.0.0.1:{port}")]
-sys.argv = [sys.argv[0], *HOSTS, "-I", str(GIVEN["rank"]), "--no-log"]
+sys.argv = [sys.argv[0], *HOSTS, "-I", str(GIVEN["rank"]), "--no-log", "--ssl"]
 
 import numpy as np  # noqa: E402
 from mpyc.runtime import mpc  # noqa: E402

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable
 
 from ledger.errors import RecordInvalidError
 from query.publication import Publication
-from services.directory import member_hash
+from services.directory import party_names
 from services.errors import StateConflictError
-from services.identity import Role
 from services.ledger_access import LedgerAccess
 from services.party.client import PartyClient
 
@@ -43,7 +42,7 @@ class LedgerOwners:
 
     def __init__(self, ledger: LedgerAccess, names: Iterable[str]) -> None:
         self._ledger = ledger
-        self._names = {member_hash(Role.PARTY, name): name for name in names}
+        self._names = tuple(names)
 
     def __call__(self, query_id: bytes) -> frozenset[str]:
         """Names of a query's owners; none if it was never proposed.
@@ -57,10 +56,8 @@ class LedgerOwners:
             datasets = [entry.dataset for entry in self._ledger.studies.query(query_id).datasets]
         except RecordInvalidError:
             return frozenset()
-        found = set()
-        for dataset in datasets:
-            name = self._names.get(registry.member(registry.owner_of(dataset)).did_hash)
-            if name is None:
+        found = party_names(registry, [registry.owner_of(dataset) for dataset in datasets], self._names)
+        for dataset, name in zip(datasets, found, strict=True):
+            if not name:
                 raise StateConflictError(f"the owner of dataset {dataset:032x} is none of the parties known here")
-            found.add(name)
         return frozenset(found)

@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.client import Tallystick
-from services.config import (
-    COMPUTING,
-    MAX_MEMBERS,
-    AgencyConfig,
-    CoordinatorConfig,
-    PartyConfig,
-    load_config,
-)
+from services.config import AgencyConfig, CoordinatorConfig, PartyConfig, load_config
 from services.coordinator.participants import LedgerOwners
 from services.deployment import LocalDeployment
 from services.deployment_layout import PARTY_NAMES, DeploymentFailedError, DeploymentLayout
@@ -72,11 +65,3 @@ def test_everybody_of_a_deployment_knows_every_party(tmp_path: Path) -> None:
 def test_a_deployment_has_three_parties_or_more_and_each_its_name(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(DeploymentFailedError, match="3 parties or more"):
         DeploymentLayout(tmp_path, names, 1.0)
-
-
-def test_the_file_of_an_outside_owner_in_the_documentation_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "members.md").read_text()
-    (tmp_path / "party.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
-    config = load_config(PartyConfig, tmp_path / "party.toml")
-    assert (config.number, [peer.computes for peer in config.peers]) == (3, [True, True, True])
-    assert f"numbers {COMPUTING} to {MAX_MEMBERS - 1}" in page

@@ -168,8 +168,10 @@ def test_the_command_line(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_bytes(encode_schema(PATIENTS))
     config = tmp_path / "operator.toml"
     tls = 'tls = { certificate = "c", private_key = "k", authority = "a" }'
+    names = enumerate(("hospital", "laboratory", "bureau"))
+    parties = ", ".join(f'{{ name = "{name}", number = {k}, address = "127.0.0.1:1" }}' for k, name in names)
     config.write_text(
-        f'name = "op"\n{tls}\nparties = []\ncoordinator = {{ name = "co", address = "127.0.0.1:1" }}\n'
+        f'name = "op"\n{tls}\nparties = [{parties}]\ncoordinator = {{ name = "co", address = "127.0.0.1:1" }}\n'
         'ledger = { url = "http://127.0.0.1:1", chain_id = 1 }\n'
         f'sources = {{ folders = ["{folder}"] }}\n'
     )
