@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from align_scene import group_of
-from conftest import fixed_seeds
+from known_inputs import fixed_seeds
 
 from mpc.align import AlignmentPlan, align, row_numbers
 from mpc.channel import Channel, FramedChannel, LoopbackNetwork, SelectedChannel

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from align_scene import FEW, check_rows, plan_of
-from conftest import MERSENNE
+from known_inputs import MERSENNE
 from outside_align_scene import run_alignment
 from test_uniformity import THRESHOLD, chi_square
 
