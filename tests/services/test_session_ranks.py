@@ -37,7 +37,7 @@ from services.party.rank_session import RankStep  # noqa: E402
 from services.party.session import JointSession, SessionResult  # noqa: E402
 from services.ranks import combine_ranks  # noqa: E402
 
-QUESTIONS = 40
+QUESTIONS = 20
 JOINED = f"SELECT MEDIAN(h.bmi) AS m, MIN(l.chol) AS a, COUNT(*) AS n FROM {LAB} WHERE h.age > 20 AND l.chol < 450"
 SMALL = f"SELECT MAX(h.age) AS a FROM {LAB} WHERE h.diabetic"
 COLUMNS = {"h": ["h.age", "h.bmi", "h.age", "h.bmi", "h.balance"], "l": ["l.hba1c", "l.chol"], "c": ["c.debt"]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
+from typing import Any
 
 import joint
 import pytest
@@ -189,20 +190,26 @@ CASES: dict[str, tuple[Callable[[], Sample], dict[int, int]]] = {
 }
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def matrix(name: str) -> tuple[list[Row], list[int]]:
     make, owners = CASES[name]
     return matrix_of(JointViews(make(), owners))
 
 
-@pytest.mark.parametrize("name", list(CASES))
+def together(name: str, *more: int) -> Any:
+    """A case's tests run in one process, which makes its matrix once."""
+    return pytest.param(name, *more, marks=pytest.mark.xdist_group(f"blinders of {name}"))
+
+
+@pytest.mark.parametrize("name", [together(name) for name in CASES])
 def test_an_outsider_sees_uniform_elements(name: str) -> None:
     rows, owners = matrix(name)
     assert rank(free for _, free in rows) == len(owners)
 
 
 @pytest.mark.parametrize(
-    ("name", "party"), [(name, p) for name, (_, owners) in CASES.items() for p in sorted({0, 1, 2, *owners.values()})]
+    ("name", "party"),
+    [together(name, p) for name, (_, owners) in CASES.items() for p in sorted({0, 1, 2, *owners.values()})],
 )
 def test_a_contributor_sees_uniform_elements_beyond_its_own(name: str, party: int) -> None:
     rows, owners = matrix(name)
