@@ -100,6 +100,7 @@ def test_it_has_no_part_of_a_result_and_proves_nothing_that_does_not_concern_it(
         client.close()
 
 
+@pytest.mark.slow
 def test_it_is_missed_only_where_it_is_concerned(
     agency: Tallystick, deployment: LocalDeployment, scene: Scene
 ) -> None:
